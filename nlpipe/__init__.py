@@ -1,0 +1,1 @@
+"""nlpipe: classical-to-neural NLP pipelines, declared in YAML and compared fairly."""

@@ -1,0 +1,1 @@
+"""Several pipelines on one data set."""

@@ -1,0 +1,1 @@
+"""Cards, readers, sources and splits."""

@@ -1,0 +1,1 @@
+"""Metrics, each a function of summed per-example statistics."""

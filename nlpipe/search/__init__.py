@@ -1,0 +1,1 @@
+"""Search over one step function; knows nothing of models."""

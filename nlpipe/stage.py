@@ -1,0 +1,225 @@
+"""The contract: a stage takes one wire and gives another, and says so in its type parameters.
+
+    class TfIdf(Representation[Tokens, Vectors]): ...
+
+takes ``Tokens`` and gives ``Vectors``. Bag of words is a stage, an LSTM is one, logistic regression is one. What a
+stage learns without gradients it learns in ``fit``; what gradients learn is allocated in ``build``, and ``forward``
+applies both. Constructors store and range-check options and do nothing else, so that checking a file is instant.
+
+This file is free of torch; stages with parameters derive from ``nlpipe.nn.Neural`` as well.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import typing
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+
+from nlpipe.errors import ModelError
+from nlpipe.options import check_options
+from nlpipe.wire import Labels, Span, Text, Tokens, Vectors, Wire
+
+In = TypeVar("In", bound=Wire)
+Out = TypeVar("Out", bound=Wire)
+
+Data = Iterable[tuple[In, Any]]
+"""Batches of (wire, targets), which may be gone through more than once; targets are a wire of the same length."""
+
+
+@dataclass
+class State:
+    """What a fitted stage knows: arrays (written as safetensors) and plain data (written as JSON). Never pickled."""
+
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Predictions(Generic[Out]):
+    """What a head says of B examples.
+
+    Args:
+        values: B predicted labels, tag lists or texts.
+        scores: (B,) probability, or log-probability for texts, of what is predicted; None where there is none.
+        probabilities: (B, C) for labels, columns as in ``classes``; None where the head has none.
+        classes: C labels.
+    """
+
+    values: Out
+    scores: np.ndarray | None = None
+    probabilities: np.ndarray | None = None
+    classes: tuple[str, ...] = ()
+
+
+class Stage(Generic[In, Out]):
+    """One step of a pipeline, from ``In`` to ``Out``.
+
+    ``options`` holds what the constructor was given, checked, with the defaults filled in: it is written into the
+    run's ``pipeline.yaml`` and the saved model. Subclasses get this from ``__init_subclass__``, which wraps their
+    constructor; a value that does not fit its annotation raises ValueError before the constructor runs.
+    """
+
+    takes: ClassVar[type[Wire]] = Wire
+    gives: ClassVar[type[Wire]] = Wire
+    version: ClassVar[int] = 1
+    """Format of ``state``; raise it when what is written changes, and read the older ones in ``load_state``."""
+    costly: ClassVar[bool] = False
+    """Whether ``forward`` is dear enough to keep its outputs on disk, as long as nothing in it is trained."""
+
+    options: dict[str, Any] = {}  # noqa: RUF012 - replaced by each instance, never changed in place
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        for base in getattr(cls, "__orig_bases__", ()):
+            wires = typing.get_args(base)
+            if len(wires) == 2 and isinstance(typing.get_origin(base), type):
+                for name, wire in zip(("takes", "gives"), wires, strict=True):
+                    if isinstance(wire, type):
+                        setattr(cls, name, wire)
+        if "__init__" in cls.__dict__:
+            cls.__init__ = _checked(cls.__dict__["__init__"])  # type: ignore[method-assign]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether gradients must learn some of it; such a stage needs a head with a loss behind it."""
+        return False
+
+    def nested(self) -> dict[str, Stage[Any, Any]]:
+        """Stages given as options, by option name (``parts.0``, ``parts.1`` of a list); saved on their own."""
+        found = {}
+        for name, value in self.options.items():
+            several = value if isinstance(value, list | tuple) else None
+            for i, item in enumerate(several if several is not None else [value]):
+                if isinstance(item, Stage):
+                    found[name if several is None else f"{name}.{i}"] = item
+        return found
+
+    def fit(self, data: Data[In]) -> None:
+        """Learn from the training split what gradients do not: a vocabulary, idf, word vectors, a linear model."""
+
+    def fit_forward(self, data: Data[In]) -> Iterator[Out]:
+        """Fit, then give ``forward`` of every batch of ``data``; override where both are done in one pass."""
+        self.fit(data)
+        for source, _ in data:
+            yield self.forward(source)
+
+    def build(self, width: int) -> int:
+        """Allocate for inputs of D = ``width`` (0 where a wire has none), say the D of the outputs; after ``fit``."""
+        return width
+
+    def prepare(self, source: In) -> In:
+        """The same wire with the parameter-free work done that each epoch would repeat (word to id, word pieces).
+
+        It gives a subclass of ``In`` that this stage's own ``forward`` knows; ``take`` and ``concat`` keep it so.
+        """
+        return source
+
+    @abstractmethod
+    def forward(self, source: In) -> Out:
+        """Apply it to a batch; the output has the length of the input."""
+
+    def state(self) -> State:
+        """All that ``fit`` and training left behind."""
+        return State()
+
+    def load_state(self, state: State, version: int) -> None:
+        """Take back what ``state`` gave, on an instance made with the same options.
+
+        Raises:
+            ModelError: ``version`` is one this class does not read.
+        """
+        if version != self.version:
+            raise ModelError(
+                f"{type(self).__name__} was saved in format {version}, this nlpipe reads format {self.version}; "
+                "install the nlpipe named in the run's environment.json, or run the pipeline again"
+            )
+
+
+def _checked(init: Callable[..., None]) -> Callable[..., None]:
+    """``init``, its arguments checked against its annotations and kept in ``self.options``."""
+    signature = inspect.signature(init)
+
+    @functools.wraps(init)
+    def __init__(self: Stage[Any, Any], *args: Any, **kwargs: Any) -> None:
+        if type(self).__init__ is not __init__:  # a subclass's own constructor called this one
+            init(self, *args, **kwargs)
+            return
+        given = signature.bind(self, *args, **kwargs).arguments
+        given.pop("self")
+        values = check_options(type(self), given)
+        init(self, **values)
+        self.__dict__["options"] = values  # not setattr: torch modules would register nested stages twice
+
+    return __init__
+
+
+class Tokenizer(Stage[Text, Tokens]):
+    """Text to words, each with its place in the text; words are never invented and never overlap.
+
+    A subclass gives ``forward``, ``spans`` and ``join``. ``forward`` passes ``self.spans`` on as ``Tokens.locate``.
+    """
+
+    @abstractmethod
+    def spans(self, text: str, words: list[str]) -> list[Span]:
+        """(start, end) in ``text`` of each of the ``words`` that ``forward`` gave for it; usually found by splitting
+        again, since normalisation (lower case, Unicode forms) may have changed them."""
+
+    @abstractmethod
+    def join(self, words: Sequence[str]) -> str:
+        """Words back to text a person reads: spaces where the language and this tokenizer have them."""
+
+    def normalise(self, word: str) -> str:
+        """What ``forward`` does to each word besides splitting (lower case, say); used for data that comes split."""
+        return word
+
+    def keep(self, tokens: Tokens) -> Tokens:
+        """Data that comes split: its splitting stays, only the words are normalised."""
+        return Tokens([[self.normalise(w) for w in words] for words in tokens.words], tokens.texts, tokens.locate)
+
+
+class Representation(Stage[In, Out]):
+    """Words to numbers: ``Vectors`` (one per text) or ``Sequences`` (one per word)."""
+
+
+class Encoder(Stage[In, Out]):
+    """Numbers to numbers: an LSTM over ``Sequences``, a pooling from ``Sequences`` to ``Vectors``."""
+
+
+class Decoder(Stage[In, Out]):
+    """What a sequence-to-sequence head steps through: a causal stage with attention over a memory."""
+
+
+class Head(Stage[In, Out]):
+    """Numbers to what the task asks for: ``Labels``, ``Tags`` or ``Text``.
+
+    It learns in ``fit`` (scikit-learn), or by gradients, in which case it has a method ``loss(source, target) ->
+    (summed negative log-likelihood in nats, number of units)`` and sets ``by_gradient``.
+    """
+
+    by_gradient: ClassVar[bool] = False
+
+    @abstractmethod
+    def predict(self, source: In) -> Predictions[Out]:
+        """The most probable output for each example, with its score."""
+
+    def forward(self, source: In) -> Out:
+        return self.predict(source).values
+
+    def calibrate(self, dev: Data[In]) -> None:
+        """Set what the dev split decides after fitting: temperature, thresholds, interpolation weights."""
+
+    def bind(self, body: Sequence[Stage[Any, Any]]) -> None:
+        """After fitting and before ``build``: look in the stages before it for tables and vocabularies to share."""
+
+
+class LabelHead(Head[Vectors, Labels]):
+    """A head that labels vectors. Over ``Sequences`` the pipeline applies it to every token, giving ``Tags``."""
+
+    classes: tuple[str, ...] = ()
+    """C labels in the order of the columns of its probabilities; known after ``fit``."""

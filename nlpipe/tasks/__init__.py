@@ -1,0 +1,1 @@
+"""Tasks: their wires, metrics and how their examples read."""

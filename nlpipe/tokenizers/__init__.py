@@ -1,0 +1,12 @@
+"""Tokenizers: text to words. One file a stage (or a close family), one line a name."""
+
+from __future__ import annotations
+
+from nlpipe.registry import Slot
+from nlpipe.stage import Tokenizer
+
+SLOT = Slot("tokenizer", Tokenizer, __name__, {
+    "whitespace": "whitespace:Whitespace",
+    "regex": "regex:Regex",
+})  # fmt: skip
+__getattr__ = SLOT.attribute

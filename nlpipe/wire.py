@@ -1,0 +1,280 @@
+"""What travels between stages: six types, and nothing else.
+
+Shapes are written in one alphabet everywhere in nlpipe:
+
+    B  batch (examples)      T  time (tokens)      D  features
+    V  vocabulary            K  beam               C  classes
+
+A wire is a value: stages read it and give a new one. ``len()`` is B for each of them; ``take`` selects
+examples and ``concat`` joins batches. No wire imports torch unless a tensor is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import scipy.sparse as sp
+
+if TYPE_CHECKING:
+    import torch
+
+Rows = Any
+"""(N, D) as a SciPy CSR matrix, a numpy array or a torch tensor; in ``padded`` form a tensor (B, T, D)."""
+
+Span = tuple[int, int]
+"""(start, end) of a word in its text, in characters, end excluded."""
+
+
+class Wire:
+    """The root of the six: B examples that can be counted, selected and joined."""
+
+    def __len__(self) -> int:
+        raise AssertionError(f"{type(self).__name__} does not say its length")
+
+    def take(self, indices: Sequence[int]) -> Self:
+        """The examples at ``indices``, in that order."""
+        raise AssertionError(f"{type(self).__name__} cannot be indexed")
+
+    @classmethod
+    def concat(cls, parts: Sequence[Self]) -> Self:
+        """All examples of ``parts`` (at least one), in order."""
+        raise AssertionError(f"{cls.__name__} cannot be joined")
+
+
+class Text(Wire):
+    """B strings, as the data has them."""
+
+    def __init__(self, strings: Sequence[str]) -> None:
+        self.strings = list(strings)
+
+    def __len__(self) -> int:
+        return len(self.strings)
+
+    def take(self, indices: Sequence[int]) -> Text:
+        return Text([self.strings[i] for i in indices])
+
+    @classmethod
+    def concat(cls, parts: Sequence[Text]) -> Text:
+        return cls([string for part in parts for string in part.strings])
+
+
+Locate = Callable[[str, list[str]], list[Span]]
+"""Finds each word of a text again: (text, words) to one span a word."""
+
+
+def locate_in_order(text: str, words: list[str]) -> list[Span]:
+    """Spans of ``words`` that stand in ``text`` unchanged and in this order.
+
+    Raises:
+        ValueError: a word is not found after the one before it.
+    """
+    spans, start = [], 0
+    for word in words:
+        start = text.index(word, start)
+        spans.append((start, start + len(word)))
+        start += len(word)
+    return spans
+
+
+class Tokens(Wire):
+    """The words of B texts, with the texts they came from.
+
+    Args:
+        words: B lists of words, as the tokenizer normalised them.
+        texts: B strings.
+        locate: finds the words of one text again; called only where spans are asked for.
+    """
+
+    def __init__(self, words: Sequence[list[str]], texts: Sequence[str], locate: Locate = locate_in_order) -> None:
+        if len(words) != len(texts):
+            raise AssertionError(f"{len(words)} lists of words for {len(texts)} texts")
+        self.words = list(words)
+        self.texts = list(texts)
+        self.locate = locate
+
+    @classmethod
+    def from_words(cls, words: Sequence[list[str]]) -> Tokens:
+        """Words of data that comes split already: the text is the words joined by spaces."""
+        return cls(words, [" ".join(sentence) for sentence in words])
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def spans(self, b: int) -> list[Span]:
+        """Where each word of example ``b`` stands in ``texts[b]``."""
+        return self.locate(self.texts[b], self.words[b])
+
+    def take(self, indices: Sequence[int]) -> Tokens:
+        return Tokens([self.words[i] for i in indices], [self.texts[i] for i in indices], self.locate)
+
+    @classmethod
+    def concat(cls, parts: Sequence[Tokens]) -> Tokens:
+        words = [sentence for part in parts for sentence in part.words]
+        return cls(words, [text for part in parts for text in part.texts], parts[0].locate)
+
+
+class Vectors(Wire):
+    """One vector per example, (B, D): a SciPy CSR matrix, a numpy array or a torch tensor; ask for the form needed."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return int(self.rows.shape[0])
+
+    @property
+    def width(self) -> int:
+        """D."""
+        return int(self.rows.shape[1])
+
+    def sparse(self) -> sp.csr_matrix:
+        """(B, D) as CSR."""
+        return self.rows if sp.issparse(self.rows) else sp.csr_matrix(self.dense())
+
+    def dense(self) -> np.ndarray:
+        """(B, D) as a numpy array; a tensor comes to the CPU as float32, without its gradient."""
+        if sp.issparse(self.rows):
+            return self.rows.toarray()
+        array = self.rows if isinstance(self.rows, np.ndarray) else self.rows.detach().float().cpu().numpy()
+        return np.asarray(array)
+
+    def matrix(self) -> sp.csr_matrix | np.ndarray:
+        """(B, D) as scikit-learn takes it: sparse where it is sparse, else dense."""
+        return self.rows if sp.issparse(self.rows) else self.dense()
+
+    def tensor(self, device: str | torch.device | None = None) -> torch.Tensor:
+        """(B, D) as a float tensor on ``device``."""
+        return as_tensor(self.rows, device)
+
+    def take(self, indices: Sequence[int]) -> Vectors:
+        return Vectors(self.rows[np.asarray(indices, dtype=np.int64)])
+
+    @classmethod
+    def concat(cls, parts: Sequence[Vectors]) -> Vectors:
+        rows = [part.rows for part in parts]
+        if len(rows) == 1:
+            return parts[0]
+        if sp.issparse(rows[0]):
+            return cls(sp.vstack(rows, format="csr"))
+        if isinstance(rows[0], np.ndarray):
+            return cls(np.concatenate(rows))
+        import torch
+
+        return cls(torch.cat(rows))
+
+
+class Sequences(Wire):
+    """One vector per token: ragged (sum of T_b, D) with the lengths, or a padded tensor (B, T, D) with its mask.
+
+    Args:
+        rows: (sum of T_b, D) as CSR, numpy or torch where ``mask`` is None; else a tensor (B, T, D).
+        lengths: (B,) tokens in each example.
+        mask: (B, T), true where a token is; padding stands at the end.
+        tokens: the words the vectors stand for.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        lengths: Sequence[int] | np.ndarray,
+        tokens: Tokens | None = None,
+        mask: torch.Tensor | None = None,
+    ) -> None:
+        self.rows = rows
+        self.lengths = np.asarray(lengths, dtype=np.int64)
+        self.tokens = tokens
+        self.mask = mask
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def width(self) -> int:
+        """D."""
+        return int(self.rows.shape[-1])
+
+    def padded(self, device: str | torch.device | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """A tensor (B, T, D), zero where there is no token, and its mask (B, T)."""
+        import torch
+
+        if self.mask is not None:
+            return (self.rows, self.mask) if device is None else (self.rows.to(device), self.mask.to(device))
+        flat = as_tensor(self.rows, device)  # (sum of T_b, D)
+        lengths = torch.as_tensor(self.lengths, device=flat.device)
+        longest = int(self.lengths.max(initial=0))
+        mask = torch.arange(longest, device=flat.device) < lengths[:, None]  # (B, T)
+        rows = flat.new_zeros(len(self), longest, flat.shape[-1])
+        rows[mask] = flat  # (B, T, D)
+        return rows, mask
+
+    def ragged(self) -> tuple[Any, np.ndarray]:
+        """Rows (sum of T_b, D) in the form they are kept, and lengths (B,)."""
+        return (self.rows if self.mask is None else self.rows[self.mask]), self.lengths
+
+    def flat(self) -> Vectors:
+        """Every token as an example of its own: (sum of T_b, D)."""
+        return Vectors(self.ragged()[0])
+
+    def take(self, indices: Sequence[int]) -> Sequences:
+        chosen = np.asarray(indices, dtype=np.int64)
+        lengths = self.lengths[chosen]
+        tokens = self.tokens.take(indices) if self.tokens is not None else None
+        if self.mask is not None:
+            longest = int(lengths.max(initial=0))
+            return Sequences(self.rows[chosen, :longest], lengths, tokens, self.mask[chosen, :longest])
+        starts = np.concatenate([[0], np.cumsum(self.lengths)])[chosen]
+        kept = np.concatenate([np.arange(s, s + n) for s, n in zip(starts, lengths, strict=True)] or [chosen])
+        return Sequences(self.rows[kept.astype(np.int64)], lengths, tokens)
+
+    @classmethod
+    def concat(cls, parts: Sequence[Sequences]) -> Sequences:
+        flat = Vectors.concat([part.flat() for part in parts])
+        known = [part.tokens for part in parts if part.tokens is not None]
+        tokens = Tokens.concat(known) if len(known) == len(parts) else None
+        return cls(flat.rows, np.concatenate([part.lengths for part in parts]), tokens)
+
+
+class Labels(Wire):
+    """One label per example, as the data spells it."""
+
+    def __init__(self, values: Sequence[str]) -> None:
+        self.values = list(values)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, indices: Sequence[int]) -> Labels:
+        return Labels([self.values[i] for i in indices])
+
+    @classmethod
+    def concat(cls, parts: Sequence[Labels]) -> Labels:
+        return cls([value for part in parts for value in part.values])
+
+
+class Tags(Wire):
+    """One tag per token: B lists, as long as the words."""
+
+    def __init__(self, values: Sequence[list[str]]) -> None:
+        self.values = list(values)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, indices: Sequence[int]) -> Tags:
+        return Tags([self.values[i] for i in indices])
+
+    @classmethod
+    def concat(cls, parts: Sequence[Tags]) -> Tags:
+        return cls([value for part in parts for value in part.values])
+
+
+def as_tensor(rows: Rows, device: str | torch.device | None) -> torch.Tensor:
+    """Rows (N, D) of any form as a dense tensor; numbers that are not float become float32."""
+    import torch
+
+    if sp.issparse(rows):
+        rows = rows.toarray()
+    tensor = torch.as_tensor(rows, device=device)
+    return tensor if tensor.is_floating_point() else tensor.float()
