@@ -136,7 +136,7 @@ class Vectors(Wire):
     def dense(self) -> np.ndarray:
         """(B, D) as a numpy array; a tensor comes to the CPU as float32, without its gradient."""
         if sp.issparse(self.rows):
-            return self.rows.toarray()
+            return np.asarray(self.rows.toarray())
         array = self.rows if isinstance(self.rows, np.ndarray) else self.rows.detach().float().cpu().numpy()
         return np.asarray(array)
 

@@ -38,7 +38,7 @@ class Neural(nn.Module, Stage[In, Out]):
         return True
 
     def build(self, width: int) -> int:
-        """Allocate for inputs of D = ``width`` and say the D of the outputs; again with the same width: nothing happens.
+        """Allocate for inputs of D = ``width`` and say the D of the outputs; built already: only say it.
 
         Raises:
             WiringError: it was built for another width.

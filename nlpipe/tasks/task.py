@@ -1,0 +1,82 @@
+"""What a task is: the wires its data has, how its examples read and are written, and how answers are scored."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from nlpipe.metrics.metric import Metric
+from nlpipe.stage import Predictions
+from nlpipe.wire import Wire
+
+
+@dataclass(frozen=True)
+class Row:
+    """One record of a data file: its fields by role (``text``, ``label``), and where it stands."""
+
+    fields: Mapping[str, Any]
+    path: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples: what a pipeline is given and what it should answer."""
+
+    inputs: Wire
+    targets: Wire
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def take(self, indices: Sequence[int]) -> Split:
+        """The examples at ``indices``, in that order."""
+        return Split(self.inputs.take(indices), self.targets.take(indices))
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What was lost or looks odd on the way: counts by name, with up to five examples of each."""
+
+    counts: dict[str, float] = field(default_factory=dict)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+
+class Task(ABC):
+    """Classification, tagging, translation, language modelling."""
+
+    name: ClassVar[str]
+    source: ClassVar[type[Wire]]
+    """The wire of inputs: Text, or Tokens where data comes split."""
+    target: ClassVar[type[Wire]]
+    """The wire of targets, which the head must give."""
+    columns: ClassVar[Mapping[str, str | int]]
+    """Roles of a row's fields, with the column each is read from unless a card or user says otherwise."""
+    primary: ClassVar[str]
+    """The score that comparisons decide on."""
+
+    @abstractmethod
+    def split(self, rows: Sequence[Row]) -> Split:
+        """Rows as examples.
+
+        Raises:
+            DataError: a row that cannot be one; names file and line.
+        """
+
+    @abstractmethod
+    def key(self, inputs: Wire, i: int) -> str:
+        """What makes two inputs the same: de-duplication and leakage go by it."""
+
+    @abstractmethod
+    def metrics(self, labels: Sequence[str], ordinal: bool = False) -> list[Metric]:
+        """Its metrics; the first gives the primary score. ``labels``: of the training split, in the card's order."""
+
+    @abstractmethod
+    def record(self, gold: Wire | None, predictions: Predictions[Any], i: int) -> dict[str, Any]:
+        """Example ``i`` as one line of ``predictions.jsonl``: gold (if known), predicted, score, probabilities."""
+
+    @abstractmethod
+    def restore(self, records: Sequence[Mapping[str, Any]]) -> tuple[Wire, Predictions[Any]]:
+        """Gold and predictions back from the lines of ``predictions.jsonl``."""
