@@ -14,6 +14,10 @@ class NlpipeError(Exception):
     """Something the user can mend; the message says where, what, and what instead."""
 
 
+class NlpipeWarning(UserWarning):
+    """Something a user should know that stops nothing (a solver that did not converge); kept in a run's ledger."""
+
+
 class DataError(NlpipeError):
     """A data file, card or download that cannot be used; names the file and the line where there is one."""
 

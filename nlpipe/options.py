@@ -192,3 +192,21 @@ def check_options(owner: Callable[..., Any], given: Mapping[str, Any]) -> dict[s
         else:
             values[name] = option.default
     return values
+
+
+def option_texts(owner: type[Any]) -> dict[str, str]:
+    """Option name to its line in the ``Options:`` section of the class's docstring, continued lines folded in."""
+    section = inspect.cleandoc(owner.__doc__ or "").partition("Options:")[2]
+    found: dict[str, str] = {}
+    name = ""
+    for line in section.splitlines():
+        indent = len(line) - len(line.lstrip())
+        if line.strip() and indent == 0:
+            break
+        head, colon, rest = line.strip().partition(":")
+        if colon and indent <= 4 and head.isidentifier():
+            name = head
+            found[name] = rest.strip()
+        elif name and line.strip():
+            found[name] += f" {line.strip()}"
+    return found

@@ -12,11 +12,13 @@ import functools
 import importlib
 import importlib.metadata
 import importlib.util
+import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from nlpipe.errors import MissingExtra, NlpipeError, suggest
+from nlpipe.options import options_of
 from nlpipe.stage import Decoder, Encoder, Head, Representation, Stage, Tokenizer
 
 S = TypeVar("S", bound="Stage[Any, Any]")
@@ -182,14 +184,60 @@ def slot_of(annotation: Any) -> str | None:
 
     Unions and lists are looked into: ``Tokenizer | None`` and ``list[Representation]`` name a slot too.
     """
-    import typing
-
     arguments = typing.get_args(annotation)
     origin = typing.get_origin(annotation) or annotation
     for name, (_, base) in FOLDERS.items():
         if isinstance(origin, type) and issubclass(origin, base):
             return name
     return next((found for argument in arguments if (found := slot_of(argument))), None)
+
+
+def slot_name(stage: Stage[Any, Any]) -> str:
+    """The slot that ``stage`` belongs to: the one whose base class it derives from."""
+    return next(name for name, (_, base) in FOLDERS.items() if isinstance(stage, base))
+
+
+def to_plain(stage: Stage[Any, Any]) -> dict[str, Any]:
+    """A stage as a pipeline file writes it: ``name`` and every option, nested stages likewise.
+
+    Raises:
+        NlpipeError: its class is not registered, so that no file can name it.
+    """
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Stage):
+            return to_plain(value)
+        if isinstance(value, list | tuple):
+            return [plain(item) for item in value]
+        return value
+
+    options = {name: plain(value) for name, value in stage.options.items()}
+    return {"name": slot(slot_name(stage)).name_of(type(stage)), **options}
+
+
+def from_plain(slot_key: str, written: Mapping[str, Any]) -> Stage[Any, Any]:
+    """A new stage from what ``to_plain`` gave.
+
+    Raises:
+        NlpipeError: no stage has that name.
+        ValueError: an option is unknown or does not fit.
+    """
+    owner = slot(slot_key).load(written["name"])
+    known = options_of(typing.cast(Callable[..., Any], owner))
+
+    def made(value: Any, inner: str) -> Any:
+        if isinstance(value, list):
+            return [made(item, inner) for item in value]
+        return from_plain(inner, value) if isinstance(value, Mapping) else value
+
+    options = {}
+    for name, value in written.items():
+        if name != "name":
+            inner = slot_of(known[name].annotation) if name in known else None
+            options[name] = made(value, inner) if inner else value
+    found = owner(**options)
+    assert isinstance(found, Stage)
+    return found
 
 
 class _Register:

@@ -1,1 +1,1 @@
-"""Several pipelines on one data set."""
+"""Several pipelines on one data set, with the same seeds and the same metrics."""

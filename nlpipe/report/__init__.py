@@ -1,1 +1,1 @@
-"""What people see of a comparison."""
+"""What people see of a comparison: the terminal's table, Markdown."""

@@ -78,5 +78,9 @@ class Task(ABC):
         """Example ``i`` as one line of ``predictions.jsonl``: gold (if known), predicted, score, probabilities."""
 
     @abstractmethod
+    def line(self, record: Mapping[str, Any]) -> str:
+        """What ``record`` gave, as one line for a person: the answer, a tab, its score."""
+
+    @abstractmethod
     def restore(self, records: Sequence[Mapping[str, Any]]) -> tuple[Wire, Predictions[Any]]:
         """Gold and predictions back from the lines of ``predictions.jsonl``."""

@@ -1,0 +1,352 @@
+"""The command line: each command is a few lines over the Python interface, and imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nlpipe.errors import NlpipeError
+
+if TYPE_CHECKING:
+    from nlpipe.compare.comparison import Comparison
+    from nlpipe.runner import Result
+
+app = typer.Typer(
+    name="nlpipe",
+    help="Declare NLP pipelines in YAML, compare them fairly, use the one you choose.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+data_app = typer.Typer(help="Data sets: list their cards, show one, fetch it.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A pipeline file (YAML).")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the file, such as head.C=2 or data=imdb."),
+]
+Out = Annotated[Path, typer.Option("--out", help="The folder that run folders are written into.")]
+
+
+@app.command()
+def run(
+    file: FileArgument,
+    overrides: Overrides = None,
+    out: Out = Path("runs"),
+    seed: Annotated[int | None, typer.Option(help="Instead of the seed in the file.", min=0)] = None,
+    again: Annotated[bool, typer.Option("--again", help="Run it even if it has been run before.")] = False,
+) -> None:
+    """Fit a pipeline, score it on the test split, and leave a folder with all there is to know; prints that folder."""
+    from rich.console import Console
+
+    from nlpipe.datasets.cards import load_dataset
+    from nlpipe.runner import run as run_pipeline
+    from nlpipe.spec import read_pipelines
+
+    console = Console(stderr=True)
+    expansion = read_pipelines(file, overrides or [])
+    for name, why in expansion.left_out:
+        console.print(f"left out: {name}: {why}", highlight=False, markup=False)
+    for spec in expansion.pipelines:
+        with console.status(f"{spec.name}: reading the data") as status:
+            dataset = load_dataset(_data_of(spec.data, file), spec.base)
+
+            def report(text: str, name: str = spec.name, status: Any = status) -> None:
+                if console.is_terminal:
+                    status.update(f"{name}: {text}")
+                else:
+                    console.print(f"{name}: {text}", highlight=False, markup=False)
+
+            result = run_pipeline(spec, dataset, out, seed, again=again, report=report)
+        _show_result(console, result)
+        typer.echo(result.folder)
+
+
+def _data_of(data: Any, file: Path) -> Any:
+    if data is None:
+        raise NlpipeError(f"{file}: no data: say 'data: CARD' in the file, or data=CARD on the command line")
+    return data
+
+
+def _show_result(console: Any, result: Result) -> None:
+    from rich.table import Table
+
+    scores, found = result.metrics["scores"], result.costs
+    plain = {name: value for name, value in scores.items() if "[" not in name}
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    for name, value in plain.items():
+        style = "bold" if name == result.metrics["primary"] else ""
+        table.add_row(name, f"{value:.4f}", result.metrics["signatures"].get(name, ""), style=style)
+    table.add_row("fit", f"{found['fit_seconds']:.1f} s", "learning, without reading the data")
+    table.add_row("latency", f"{found['latency_p50_seconds'] * 1000:.1f} ms", "one text, median, in a fresh process")
+    table.add_row("speed", f"{found['texts_per_second']:,.0f}/s", f"in batches, {found['threads']} threads")
+    table.add_row("memory", f"{found['peak_memory_bytes'] / 1e6:,.0f} MB", "peak of that process")
+    table.add_row("model", f"{found['model_bytes'] / 1e6:,.1f} MB", "on disk")
+    console.print(table)
+    for warning in result.ledger.get("warnings", []):
+        console.print(f"warning: {warning}", highlight=False, markup=False)
+
+
+@app.command()
+def compare(
+    files: Annotated[list[str], typer.Argument(metavar="FILE... [KEY=VALUE]...", help="A comparison, or pipelines.")],
+    out: Out = Path("runs"),
+    jobs: Annotated[int, typer.Option("--jobs", help="Runs at a time; they share the processor.", min=1)] = 1,
+) -> None:
+    """Run several pipelines on the same data with the same seeds, and set their scores and costs side by side."""
+    from rich.console import Console
+
+    from nlpipe.compare.comparison import compare as run_comparison
+    from nlpipe.report.table import failures, terminal
+    from nlpipe.spec import read_comparison
+
+    console = Console(stderr=True)
+    paths = [Path(item) for item in files if "=" not in item]
+    overrides = [item for item in files if "=" in item]
+    spec = read_comparison(paths, overrides)
+    for name, why in spec.left_out:
+        console.print(f"left out: {name}: {why}", highlight=False, markup=False)
+    total = len(spec.pipelines) * len(spec.seeds) * len(spec.train_sizes)
+    with console.status(f"0 of {total}: starting") as status:
+        counted = 0
+
+        def report(job: Any, text: str) -> None:
+            if console.is_terminal:
+                status.update(f"{counted} of {total} done; {job}: {text}")
+
+        def ended(outcome: Any) -> None:
+            nonlocal counted
+            counted += 1
+            if outcome.result is None:
+                said = f"failed: {outcome.error}"
+            else:
+                said = f"{outcome.result.metrics['primary']} {outcome.result.score:.3f}"
+                said += f", {outcome.result.costs['fit_seconds']:.1f} s to fit"
+            console.print(f"[{counted}/{total}] {outcome.job}: {said}", highlight=False, markup=False)
+
+        comparison = run_comparison(spec, out, jobs, report, ended)
+    output = Console()
+    if not output.is_terminal:
+        output.width = 160
+    output.print(terminal(comparison))
+    for line in failures(comparison):
+        output.print(f"failed: {line}", highlight=False, markup=False, soft_wrap=True)
+    _show_next(output, comparison)
+    if comparison.best is None:
+        raise NlpipeError("every run failed; the reasons are above")
+
+
+def _show_next(output: Any, comparison: Comparison) -> None:
+    from nlpipe.runner import Result
+
+    output.print(f"table: {comparison.folder / 'table.md'}", highlight=False, markup=False, soft_wrap=True)
+    if comparison.best is not None:
+        best = max(comparison.best.results, key=lambda result: result.score)
+        assert isinstance(best, Result)
+        text = "a text to try it on"
+        output.print(f"best:  {comparison.best.name}, saved in {best.folder}; try it:", highlight=False, soft_wrap=True)
+        output.print(f'  nlpipe predict {best.folder} "{text}"', highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command()
+def predict(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or a saved model's.")],
+    texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts to answer.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="Texts, one a line, or JSON Lines; - for stdin.")] = None,
+    form: Annotated[str, typer.Option("--format", help="text: answer TAB score; or jsonl.")] = "text",
+    field: Annotated[str, typer.Option(help="Which field of a JSON Lines input is the text.")] = "text",
+) -> None:
+    """Answer texts given as arguments, in a file, or on standard input: one line for each, in order, as they come."""
+    import json
+
+    from nlpipe.pipeline import Pipeline
+
+    if form not in ("text", "jsonl"):
+        raise NlpipeError(f"--format {form}: it is text or jsonl")
+    if texts and file is not None:
+        raise NlpipeError("give texts or --file, not both")
+    pipeline = Pipeline.load(run_folder)
+    source = iter(texts) if texts else _lines(file, field)
+    write = sys.stdout.write
+    for batch, predictions in pipeline.predict_stream(source):
+        for i, text in enumerate(batch):
+            record = pipeline.task.record(None, predictions, i)
+            if form == "jsonl":
+                write(json.dumps({"text": text, **record}, ensure_ascii=False) + "\n")
+            else:
+                write(pipeline.task.line(record) + "\n")
+        sys.stdout.flush()
+
+
+def _lines(file: Path | None, field: str) -> Iterator[str]:
+    """Texts of a file or of standard input, one a line; lines of a ``.jsonl`` file are objects with a text."""
+    import json
+
+    where = "standard input" if file is None or str(file) == "-" else str(file)
+    handle = sys.stdin.buffer if where == "standard input" else Path(where).open("rb")  # noqa: SIM115
+    as_json = where.endswith(".jsonl")
+    with handle:
+        for number, raw in enumerate(handle, 1):
+            try:
+                line = raw.decode("utf-8").rstrip("\n").removesuffix("\r")
+            except UnicodeDecodeError as error:
+                raise NlpipeError(f"{where}:{number}: not UTF-8 at byte {error.start + 1}; convert it first") from None
+            if as_json:
+                try:
+                    record = json.loads(line)
+                    line = record[field] if isinstance(record, dict) else record
+                except json.JSONDecodeError as error:
+                    raise NlpipeError(f"{where}:{number}: not JSON: {error}") from None
+                except KeyError:
+                    raise NlpipeError(f"{where}:{number}: no field '{field}'; say which with --field") from None
+                if not isinstance(line, str):
+                    raise NlpipeError(f"{where}:{number}: {line!r} is not a text")
+            yield line
+
+
+@app.command()
+def check(
+    files: Annotated[list[str], typer.Argument(metavar="FILE... [KEY=VALUE]...", help="Pipelines or comparisons.")],
+) -> None:
+    """Check files without reading any data: keys, values, stages, wiring; every fault with its place."""
+    from nlpipe.errors import SpecError
+    from nlpipe.spec import check_file
+
+    overrides = [item for item in files if "=" in item]
+    faults = []
+    for item in files:
+        if "=" in item:
+            continue
+        try:
+            typer.echo(check_file(Path(item), overrides))
+        except SpecError as error:
+            faults.extend(error.faults)
+    if faults:
+        raise SpecError(faults)
+
+
+@app.command(name="list")
+def list_stages(
+    slot_name: Annotated[str | None, typer.Argument(metavar="[SLOT]", help="tokenizer, representation, …")] = None,
+) -> None:
+    """List the stages there are, by slot, with a line about each."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from nlpipe.registry import FOLDERS, slot
+
+    console = Console()
+    for name in [slot_name] if slot_name else FOLDERS:
+        found = slot(name)
+        if not found.names():
+            continue
+        table = Table(title=found.name, show_header=False, box=None, title_justify="left", padding=(0, 2))
+        for stage in found.names():
+            table.add_row(f"  {stage}", found.summary(stage))
+        console.print(table)
+
+
+@app.command()
+def show(name: Annotated[str, typer.Argument(metavar="NAME", help="A stage, as pipeline files call it.")]) -> None:
+    """Show a stage: what it is, what it takes and gives, its options with types, ranges and defaults."""
+    from nlpipe.registry import FOLDERS, slot
+
+    found = [(key, slot(key)) for key in FOLDERS if name in slot(key).names()]
+    if not found:
+        from nlpipe.errors import suggest
+
+        known = [stage for key in FOLDERS for stage in slot(key).names()]
+        raise NlpipeError(f"there is no stage '{name}'{suggest(name, known)}")
+    for key, each in found:
+        _show_stage(key, name, each.load(name))
+
+
+def _show_stage(key: str, name: str, owner: Any) -> None:
+    import inspect
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from nlpipe.options import option_texts, options_of
+
+    console = Console()
+    prose = inspect.cleandoc(owner.__doc__ or "").partition("Options:")[0].strip()
+    console.print(f"[bold]{name}[/bold] ({key}): {owner.takes.__name__} → {owner.gives.__name__}", highlight=False)
+    console.print(prose + "\n", highlight=False, markup=False)
+    table = Table(show_header=True, box=None, header_style="italic", padding=(0, 2))
+    for heading in ("option", "values", "default", ""):
+        table.add_column(heading)
+    told = option_texts(owner)
+    for option in options_of(owner).values():
+        default = "required" if option.required else repr(option.default).replace("None", "null")
+        table.add_row(option.name, option.describe().replace("[", "\\["), default, told.get(option.name, ""))
+    console.print(table)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of pipeline and comparison files, for editors that complete and check YAML."""
+    import json
+
+    from nlpipe.spec import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=1, ensure_ascii=False))
+
+
+@app.command()
+def init(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Your examples: csv, tsv or jsonl, gzipped or not.")],
+    output: Annotated[Path | None, typer.Option("--output", help="Where to write it; printed by default.")] = None,
+) -> None:
+    """Make a pipeline file to start from out of your own data."""
+    from nlpipe.datasets.starter import init_spec
+
+    text = init_spec(data)
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    if output.exists():
+        raise NlpipeError(f"{output} is there already; remove it or choose another name with --output")
+    output.write_text(text, encoding="utf-8")
+    typer.echo(output)
+
+
+@data_app.command(name="list")
+def data_list() -> None:
+    """List the data sets that have a card."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from nlpipe.datasets.cards import card_names, read_card
+
+    table = Table(box=None, header_style="italic", padding=(0, 2))
+    for heading in ("card", "task", "what", "licence"):
+        table.add_column(heading)
+    for name in card_names():
+        card = read_card(name)
+        table.add_row(name, card.task, card.title, card.licence)
+    Console().print(table)
+
+
+@data_app.command(name="show")
+def data_show(name: Annotated[str, typer.Argument(metavar="CARD")]) -> None:
+    """Show a card as it is written."""
+    from nlpipe.datasets.cards import card_path
+
+    typer.echo(card_path(name).read_text(encoding="utf-8"), nl=False)
+
+
+@data_app.command(name="fetch")
+def data_fetch(names: Annotated[list[str], typer.Argument(metavar="CARD...")]) -> None:
+    """Fetch data sets into the cache and check them, so that later runs need no network."""
+    from nlpipe.datasets.cards import load_dataset
+
+    for name in names:
+        found = load_dataset(name, Path())
+        sizes = f"train {len(found.train):,}, dev {len(found.dev):,}, test {len(found.test):,}"
+        typer.echo(f"{name}: {sizes}")

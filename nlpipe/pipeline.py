@@ -1,0 +1,359 @@
+"""Stages in a row: checked, fitted, used, saved and loaded.
+
+pipeline = Pipeline([Regex(), TfIdf(ngrams=(1, 2)), LogisticRegression()])
+pipeline.fit(texts, labels)
+pipeline.predict(["a fine film"]).values
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nlpipe.errors import ModelError, NlpipeError, WiringError
+from nlpipe.files import read_json, whole_folder, write_json
+from nlpipe.registry import from_plain, slot, slot_name, to_plain
+from nlpipe.stage import Head, Predictions, Stage, State, Tokenizer
+from nlpipe.tasks import task as task_named
+from nlpipe.tasks.task import Split, Task
+from nlpipe.wire import Text, Tokens, Vectors, Wire
+from nlpipe.wiring import check_wiring
+
+FORMAT = 1
+"""Of the saved folder; a folder of another format is refused."""
+
+BATCH = 256
+"""Examples that go through the stages together where nothing else decides."""
+
+
+class Batches:
+    """Inputs and targets in batches, each passed through ``steps`` when it is asked for; can be gone through again."""
+
+    def __init__(self, split: Split, steps: Sequence[Callable[[Any], Any]] = (), size: int = BATCH) -> None:
+        self.split = split
+        self.steps = tuple(steps)
+        self.size = size
+
+    def then(self, step: Callable[[Any], Any]) -> Batches:
+        """The same batches, one step further."""
+        return Batches(self.split, (*self.steps, step), self.size)
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        for start in range(0, len(self.split), self.size):
+            batch = self.split.take(range(start, min(start + self.size, len(self.split))))
+            wire: Any = batch.inputs
+            for step in self.steps:
+                wire = step(wire)
+            yield wire, batch.targets
+
+
+class Pipeline:
+    """A tokenizer, a representation, encoders and a head, fitted together.
+
+    Args:
+        stages: in the order data flows; the last is the head.
+        task: what the head's answers mean; also how predictions are scored and written.
+        trainer: options of ``nlpipe.trainer.Trainer``, for heads that learn by gradients.
+        seed: of every random number drawn in ``fit``.
+        name: for tables and folders.
+
+    Raises:
+        WiringError: the stages do not fit together; names every place where they do not.
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[Stage[Any, Any]],
+        task: str = "classification",
+        trainer: Mapping[str, Any] | None = None,
+        seed: int = 13,
+        name: str = "pipeline",
+    ) -> None:
+        self.stages = list(stages)
+        self.task: Task = task_named(task)
+        self.trainer = dict(trainer or {})
+        self.seed = seed
+        self.name = name
+        self.fit_seconds: dict[str, float] = {}
+        """Seconds that each stage took to learn in the last ``fit``, with the cheap stages before it."""
+        faults = check_wiring(
+            [(slot_name(stage), _written_name(stage), stage) for stage in self.stages],
+            (self.task.source, self.task.target),
+        )
+        if faults:
+            raise WiringError("\n".join(fault.message for fault in faults))
+
+    @property
+    def head(self) -> Head[Any, Any]:
+        """The last stage."""
+        head = self.stages[-1]
+        assert isinstance(head, Head)
+        return head
+
+    @property
+    def body(self) -> list[Stage[Any, Any]]:
+        """The stages before the head."""
+        return self.stages[:-1]
+
+    # -- learning ------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        inputs: Sequence[str] | Wire,
+        targets: Sequence[Any] | Wire,
+        dev: tuple[Sequence[str] | Wire, Sequence[Any] | Wire] | None = None,
+    ) -> Pipeline:
+        """Learn from texts and their targets; ``dev`` decides what must be decided on other data (early stopping).
+
+        Raises:
+            DataError: the examples cannot be learnt from (one class only, nothing but empty texts).
+        """
+        train = self._split(inputs, targets)
+        return self.fit_split(train, self._split(*dev) if dev is not None else None)
+
+    def _split(self, inputs: Sequence[str] | Wire, targets: Sequence[Any] | Wire) -> Split:
+        split = Split(_wire(inputs), targets if isinstance(targets, Wire) else self.task.target(list(targets)))  # type: ignore[call-arg]
+        if len(split.inputs) != len(split.targets):
+            raise NlpipeError(f"{len(split.inputs)} inputs but {len(split.targets)} targets; give one for each")
+        return split
+
+    def fit_split(self, train: Split, dev: Split | None = None) -> Pipeline:
+        """``fit`` on wires."""
+        seed_everything(self.seed)
+        for stage in self.stages:
+            for each in (stage, *stage.nested().values()):
+                each.seed = self.seed
+        self.fit_seconds = {}
+        data = Batches(train)
+        for position, stage in enumerate(self.body):
+            started = time.perf_counter()
+            data = self._fit_stage(stage, position, data)
+            if learns(stage):
+                self.fit_seconds[_written_name(stage)] = time.perf_counter() - started
+        started = time.perf_counter()
+        self.head.fit(data)
+        self.head.calibrate(self._through_body(dev) if dev is not None else [])
+        self.fit_seconds[_written_name(self.head)] = time.perf_counter() - started
+        return self
+
+    def _fit_stage(self, stage: Stage[Any, Any], position: int, data: Batches) -> Batches:
+        apply = self._apply(stage, position)
+        if not learns(stage):
+            return data.then(apply)
+
+        if stage.gives is Vectors:  # small enough to keep: one row an example
+            outputs = list(stage.fit_forward(data))
+            kept = Vectors.concat(outputs)
+            outputs.clear()
+            return Batches(Split(kept, data.split.targets), size=max(1, len(kept)))
+        stage.fit(data)
+        return data.then(apply)
+
+    def _apply(self, stage: Stage[Any, Any], position: int) -> Callable[[Any], Any]:
+        if position == 0 and isinstance(stage, Tokenizer):
+            tokenizer = stage
+            return lambda wire: tokenizer.keep(wire) if isinstance(wire, Tokens) else tokenizer.forward(wire)
+        return stage.forward
+
+    def _through_body(self, split: Split) -> Batches:
+        return Batches(split, [self._apply(stage, i) for i, stage in enumerate(self.body)])
+
+    # -- use -----------------------------------------------------------------------------------------------------
+
+    def predict(self, inputs: Sequence[str] | Wire, batch_size: int = BATCH) -> Predictions[Any]:
+        """The answers for all inputs, in their order.
+
+        Texts of like length go together, so that one long text does not slow the others.
+        """
+        wire = _wire(inputs)
+        if not len(wire):
+            return Predictions(self.task.target([]))  # type: ignore[call-arg]
+        order = np.argsort([_size(wire, i) for i in range(len(wire))], kind="stable")
+        parts = []
+        for start in range(0, len(wire), batch_size):
+            batch: Any = wire.take(order[start : start + batch_size].tolist())
+            for position, stage in enumerate(self.body):
+                batch = self._apply(stage, position)(batch)
+            parts.append(self.head.predict(batch))
+        back = np.argsort(order, kind="stable")
+        return _concat(parts, back)
+
+    def predict_stream(
+        self, inputs: Iterable[str], batch_size: int = BATCH
+    ) -> Iterator[tuple[list[str], Predictions[Any]]]:
+        """Answers for an endless run of texts, in order, in bounded memory: (texts, predictions) batch by batch."""
+        iterator = iter(inputs)
+        while texts := list(islice(iterator, batch_size)):
+            yield texts, self.predict(texts, batch_size)
+
+    def ledger(self, inputs: Wire) -> dict[str, float]:
+        """What the pipeline could not use of ``inputs``: texts without a token, and what its stages count."""
+        counts: dict[str, float] = {"tokens": 0, "without_tokens": 0}
+        first, *others = self.body or [None]
+        if not isinstance(first, Tokenizer):
+            return {}
+        for batch, _ in Batches(Split(inputs, inputs), [self._apply(first, 0)]):
+            counts["tokens"] += sum(map(len, batch.words))
+            counts["without_tokens"] += sum(not words for words in batch.words)
+            for stage in others[:1]:
+                for name, count in stage.ledger(batch).items():
+                    counts[name] = counts.get(name, 0) + count
+        return counts
+
+    def parameter_count(self) -> int:
+        """Numbers that were learnt: the arrays of all stages."""
+        return sum(
+            array.size
+            for stage in self.stages
+            for _, each in _all_states(stage)
+            for array in each.state().arrays.values()
+            if array.dtype.kind == "f"
+        )
+
+    # -- on disk -------------------------------------------------------------------------------------------------
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the pipeline as JSON and safetensors into ``folder``, which is whole or absent afterwards."""
+        target = Path(folder)
+        with whole_folder(target) as partial:
+            self.write(partial)
+        return target
+
+    def write(self, folder: Path) -> None:
+        """Write the files of ``save`` into a folder that exists."""
+        from safetensors.numpy import save_file
+
+        stages = []
+        for position, stage in enumerate(self.stages):
+            versions = {}
+            for key, each in _all_states(stage):
+                state = each.state()
+                stem = f"{position}-{slot_name(stage)}{key}"
+                if state.data:
+                    write_json(folder / f"{stem}.json", state.data)
+                if state.arrays:
+                    arrays = {name: np.ascontiguousarray(array) for name, array in state.arrays.items()}
+                    save_file(arrays, folder / f"{stem}.safetensors")
+                versions[key] = each.version
+            stages.append({"slot": slot_name(stage), "stage": to_plain(stage), "versions": versions})
+        manifest = {
+            "format": FORMAT, "name": self.name, "task": self.task.name, "seed": self.seed, "trainer": self.trainer,
+            "stages": stages,
+        }  # fmt: skip
+        write_json(folder / "model.json", manifest)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Pipeline:
+        """A pipeline that was saved, ready to predict; ``folder`` may be the run's folder too.
+
+        Raises:
+            ModelError: there is none, a part is missing or damaged, or it was written by another format.
+        """
+        root = Path(folder)
+        if not (root / "model.json").exists() and (root / "model" / "model.json").exists():
+            root = root / "model"
+        if not (root / "model.json").exists():
+            raise ModelError(f"{folder}: there is no saved pipeline here (no model.json); 'nlpipe run FILE' makes one")
+        manifest = read_json(root / "model.json")
+        if manifest.get("format") != FORMAT:
+            raise ModelError(
+                f"{root}: saved in format {manifest.get('format')}, this nlpipe reads format {FORMAT}; run it again"
+            )
+        try:
+            stages = [from_plain(entry["slot"], entry["stage"]) for entry in manifest["stages"]]
+        except ValueError as error:
+            raise ModelError(f"{root / 'model.json'}: {error}") from None
+        pipeline = cls(stages, manifest["task"], manifest["trainer"], manifest["seed"], manifest["name"])
+        for position, (stage, entry) in enumerate(zip(stages, manifest["stages"], strict=True)):
+            for key, each in _all_states(stage):
+                stem = f"{position}-{entry['slot']}{key}"
+                try:
+                    each.load_state(_read_state(root, stem), entry["versions"][key])
+                except KeyError as error:
+                    raise ModelError(
+                        f"{root / stem}: {error} is missing; the folder is not whole, run it again"
+                    ) from None
+        return pipeline
+
+
+def learns(stage: Stage[Any, Any]) -> bool:
+    """Whether ``stage`` learns something in ``fit``."""
+    return type(stage).fit is not Stage.fit or type(stage).fit_forward is not Stage.fit_forward
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, numpy, and torch where it is loaded."""
+    import sys
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed)
+
+
+def _all_states(stage: Stage[Any, Any], prefix: str = "") -> Iterator[tuple[str, Stage[Any, Any]]]:
+    """Nested stages first, then ``stage`` itself, each with the suffix of its files (``.parts.0``)."""
+    for name, nested in stage.nested().items():
+        yield from _all_states(nested, f"{prefix}.{name}")
+    yield prefix, stage
+
+
+def _read_state(root: Path, stem: str) -> State:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    data, arrays = root / f"{stem}.json", root / f"{stem}.safetensors"
+    try:
+        return State(
+            load_file(arrays) if arrays.exists() else {},
+            read_json(data) if data.exists() else {},
+        )
+    except SafetensorError as error:
+        raise ModelError(f"{arrays}: damaged: {error}; run the pipeline again") from None
+
+
+def _wire(inputs: Sequence[Any] | Wire) -> Wire:
+    if isinstance(inputs, Wire):
+        return inputs
+    if isinstance(inputs, str):
+        raise NlpipeError("predict and fit take a list of texts, not one text: write [text]")
+    items = list(inputs)
+    if items and isinstance(items[0], list | tuple):
+        return Tokens.from_words([list(words) for words in items])
+    for position, item in enumerate(items):
+        if not isinstance(item, str):
+            raise NlpipeError(f"text {position} is {item!r}, a {type(item).__name__}, not a string")
+    return Text(items)
+
+
+def _size(wire: Wire, i: int) -> int:
+    if isinstance(wire, Text):
+        return len(wire.strings[i])
+    return len(wire.words[i]) if isinstance(wire, Tokens) else 0
+
+
+def _written_name(stage: Stage[Any, Any]) -> str:
+
+    try:
+        return slot(slot_name(stage)).name_of(type(stage))
+    except NlpipeError:  # a class of the user's own, used without being registered
+        return type(stage).__name__
+
+
+def _concat(parts: Sequence[Predictions[Any]], order: np.ndarray) -> Predictions[Any]:
+    """Predictions of several batches as one, then reordered."""
+    first = parts[0]
+    values = type(first.values).concat([part.values for part in parts]).take(order.tolist())
+    scores = None if first.scores is None else np.concatenate([p.scores for p in parts if p.scores is not None])[order]
+    probabilities = (
+        None
+        if first.probabilities is None
+        else np.concatenate([p.probabilities for p in parts if p.probabilities is not None])[order]
+    )
+    return Predictions(values, scores, probabilities, first.classes)

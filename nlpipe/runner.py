@@ -1,0 +1,282 @@
+"""One pipeline on one data set with one seed: a folder of plain files from which everything later is computed.
+
+The folder is written beside its place and renamed into it, so that what is there is whole. Its name ends in a hash of
+the pipeline with every default filled in, the data, the seed and the source of the stages: the same run is not done
+twice, and a changed one never mistaken for it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import platform
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nlpipe import costs
+from nlpipe.datasets.dataset import Dataset
+from nlpipe.errors import NlpipeError, NlpipeWarning
+from nlpipe.files import read_json, whole_folder, write_json
+from nlpipe.pipeline import Pipeline
+from nlpipe.registry import FOLDERS
+from nlpipe.spec import PipelineSpec
+from nlpipe.stage import Predictions
+from nlpipe.tasks.task import Ledger, Split
+from nlpipe.wire import Wire
+
+FILES = ("pipeline.yaml", "metrics.json", "predictions.jsonl", "costs.json", "ledger.json", "environment.json")
+"""What a run's folder holds, beside ``model/``."""
+
+PACKAGES = (
+    "nlpipe", "numpy", "scipy", "scikit-learn", "gensim", "spacy", "tokenizers", "torch", "transformers", "accelerate",
+    "sacrebleu", "skops", "datasets",
+)  # fmt: skip
+"""Whose versions are recorded, where they are installed."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A run's folder, read when asked."""
+
+    folder: Path
+
+    @functools.cached_property
+    def metrics(self) -> dict[str, Any]:
+        """``split``, ``primary`` (a score's name), ``scores`` (name to number), ``signatures`` (name to full name)."""
+        found: dict[str, Any] = read_json(self.folder / "metrics.json")
+        return found
+
+    @property
+    def score(self) -> float:
+        """The primary score."""
+        return float(self.metrics["scores"][self.metrics["primary"]])
+
+    @functools.cached_property
+    def costs(self) -> dict[str, Any]:
+        """Seconds, bytes and counts, by name."""
+        found: dict[str, Any] = read_json(self.folder / "costs.json")
+        return found
+
+    @functools.cached_property
+    def ledger(self) -> dict[str, Any]:
+        """What was lost on the way, by split."""
+        found: dict[str, Any] = read_json(self.folder / "ledger.json")
+        return found
+
+    @functools.cached_property
+    def environment(self) -> dict[str, Any]:
+        """Versions, machine, threads, data and seed."""
+        found: dict[str, Any] = read_json(self.folder / "environment.json")
+        return found
+
+    @property
+    def name(self) -> str:
+        """The pipeline's name."""
+        return str(self.environment["name"])
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The lines of ``predictions.jsonl``, one for each test example."""
+        with (self.folder / "predictions.jsonl").open(encoding="utf-8") as file:
+            yield from map(json.loads, file)
+
+    def predictions(self) -> tuple[Wire, Predictions[Any]]:
+        """Gold and predicted of the test split."""
+        from nlpipe.tasks import task
+
+        return task(self.environment["task"]).restore(list(self.records()))
+
+    def pipeline(self) -> Pipeline:
+        """The fitted pipeline."""
+        return Pipeline.load(self.folder / "model")
+
+
+def run_hash(spec: PipelineSpec, dataset: Dataset, seed: int, train_size: int | None) -> str:
+    """Twelve hexadecimal digits that differ where anything differs that a result depends on."""
+    resolved = {
+        key: value for key, value in spec.resolved().items() if key not in ("name", "description", "data", "seed")
+    }
+    told = {
+        "pipeline": resolved, "data": dataset.digest, "seed": seed, "train_size": train_size, "source": source_hash(),
+        "packages": {name: _version(name) for name in ("numpy", "scikit-learn", "torch", "transformers", "gensim")},
+    }  # fmt: skip
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+@functools.cache
+def source_hash() -> str:
+    """Hash of nlpipe's own code, as far as it decides what a run gives."""
+    root = Path(__file__).parent
+    names = [folder for folder, _ in FOLDERS.values()] + ["nn", "search", "metrics", "tasks"]
+    files = [path for name in names for path in sorted((root / name).rglob("*.py"))]
+    files += [root / name for name in ("stage.py", "wire.py", "vocabulary.py", "pipeline.py", "trainer.py")]
+    found = hashlib.sha256()
+    for path in files:
+        if path.exists():
+            found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+def run(
+    spec: PipelineSpec,
+    dataset: Dataset,
+    out: Path = Path("runs"),
+    seed: int | None = None,
+    train_size: int | None = None,
+    again: bool = False,
+    report: Callable[[str], None] = lambda message: None,
+) -> Result:
+    """Fit ``spec`` on the training split, answer the test split, and leave the run's folder in ``out``.
+
+    Args:
+        seed: instead of the one in the file.
+        train_size: so many training examples, chosen by the seed; all of them by default.
+        again: run it even if its folder is there.
+        report: told what is being done, in a few words.
+
+    Raises:
+        NlpipeError: the data, the wiring or the disk does not allow it; no folder is left then.
+    """
+    seed = spec.seed if seed is None else seed
+    target = out / f"{spec.name}-{run_hash(spec, dataset, seed, train_size)}"
+    if not again and all((target / name).exists() for name in FILES):
+        report("done before")
+        return Result(target)
+    if not out.exists():
+        _writable(out)
+    threads = thread_count()
+    pipeline = Pipeline(
+        [stage.make() for stage in spec.stages], dataset.task.name, spec.trainer, seed, spec.name
+    )  # fmt: skip
+    train = dataset.train if train_size is None else sample(dataset.train, train_size, seed)
+    started = time.perf_counter()
+    with whole_folder(target) as folder, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", NlpipeWarning)
+        report(f"fitting on {len(train):,} examples")
+        pipeline.fit_split(train, dataset.dev)
+        fitted = time.perf_counter() - started
+        report("saving")
+        model = folder / "model"
+        model.mkdir()
+        pipeline.write(model)
+        report(f"predicting {len(dataset.test):,} examples")
+        predictions = pipeline.predict(dataset.test.inputs)
+        report("measuring its costs")
+        used = costs.measure(model, dataset.test.inputs, threads)
+        used = {
+            "fit_seconds": sum(pipeline.fit_seconds.values()),
+            "fit_seconds_by_stage": pipeline.fit_seconds,
+            **used,
+            "parameters": pipeline.parameter_count(),
+            "model_bytes": sum(path.stat().st_size for path in model.rglob("*") if path.is_file()),
+            "threads": threads,
+        }
+        write_json(folder / "costs.json", used)
+        write_json(folder / "metrics.json", evaluate(dataset, predictions))
+        with (folder / "predictions.jsonl").open("w", encoding="utf-8") as file:
+            for i in range(len(dataset.test)):
+                record = dataset.task.record(dataset.test.targets, predictions, i)
+                file.write(json.dumps(record, ensure_ascii=False) + "\n")
+        write_json(folder / "ledger.json", ledger(dataset, pipeline, caught))
+        resolved = {**spec.resolved(), "seed": seed}
+        text = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
+        (folder / "pipeline.yaml").write_text(text, encoding="utf-8")
+        write_json(folder / "environment.json", environment(spec, dataset, seed, len(train), threads, fitted))
+    return Result(target)
+
+
+def sample(train: Split, size: int, seed: int) -> Split:
+    """``size`` examples drawn without replacement; a smaller sample of the same seed is part of a larger one."""
+    import numpy as np
+
+    order = np.random.default_rng(seed).permutation(len(train))[:size]
+    return train.take(sorted(order.tolist()))
+
+
+def evaluate(dataset: Dataset, predictions: Predictions[Any]) -> dict[str, Any]:
+    """The content of ``metrics.json`` for predictions of the test split."""
+    scores: dict[str, float] = {}
+    signatures: dict[str, str] = {}
+    for metric in dataset.task.metrics(dataset.labels, dataset.ordinal):
+        scores |= metric(dataset.test.targets, predictions)
+        signatures |= {name: text for name, text in metric.signatures.items() if name in scores}
+    return {"split": "test", "primary": dataset.task.primary, "scores": scores, "signatures": signatures}
+
+
+def ledger(
+    dataset: Dataset, pipeline: Pipeline, caught: list[warnings.WarningMessage]
+) -> dict[str, Any]:  # fmt: skip
+    """The content of ``ledger.json``: what reading dropped, what the stages could not use, and their warnings."""
+    splits: dict[str, Ledger] = dict(dataset.ledger)
+    told: dict[str, Any] = {
+        name: {"counts": dict(entry.counts), "examples": dict(entry.examples)} for name, entry in splits.items()
+    }
+    for name, split in (("train", dataset.train), ("dev", dataset.dev), ("test", dataset.test)):
+        entry = told.setdefault(name, {"counts": {}, "examples": {}})
+        entry["counts"] |= {"examples": len(split), **pipeline.ledger(split.inputs)}
+    told["warnings"] = [str(w.message) for w in caught if issubclass(w.category, NlpipeWarning)]
+    return told
+
+
+def environment(
+    spec: PipelineSpec, dataset: Dataset, seed: int, train_size: int, threads: int, seconds: float
+) -> dict[str, Any]:
+    """The content of ``environment.json``."""
+    return {
+        "name": spec.name, "task": dataset.task.name, "data": dataset.name, "data_digest": dataset.digest,
+        "seed": seed, "train_examples": train_size, "labels": list(dataset.labels), "ordinal": dataset.ordinal,
+        "threads": threads, "wall_seconds_of_fit": seconds,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(), "platform": platform.platform(), "processor": processor(),
+        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "source": source_hash(),
+    }  # fmt: skip
+
+
+def processor() -> dict[str, Any]:
+    """Its name, its cores and those of its instruction sets that decide how fast numbers are."""
+    wanted = {"avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "avx_vnni", "asimd", "bf16", "sve"}
+    name, flags = platform.processor() or platform.machine(), set[str]()
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                name = value.strip()
+            elif key.strip() in ("flags", "Features"):
+                flags = set(value.split())
+                break
+    except OSError:
+        pass  # no such file on this system: the name alone is recorded
+    return {"name": name, "cores": os.cpu_count(), "flags": sorted(wanted & flags)}
+
+
+def thread_count() -> int:
+    """Threads that the numerical libraries use: OMP_NUM_THREADS where it is set, else the processors we may use."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    if told.isdigit() and int(told):
+        return int(told)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@functools.cache
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NlpipeError(f"{folder}: {error.strerror}; choose another folder with --out") from None
