@@ -1,0 +1,58 @@
+"""Run the benchmarks named (all by default), each into results/NAME.json, and write REPORT.md from those files."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from nlpipe.runner import processor
+
+HERE = Path(__file__).parent
+NAMES = ["startup", "classical_accuracy", "tfidf_beside_script", "stream"]
+
+
+def main() -> None:
+    """Run, record, report."""
+    for name in sys.argv[1:] or NAMES:
+        module = importlib.import_module(f"benchmarks.{name}")
+        print(f"== {name}: {module.__doc__.strip().partition(chr(10))[0]}", flush=True)
+        found = module.measure()
+        record = {
+            "measured": datetime.now(UTC).isoformat(timespec="minutes"),
+            "machine": processor(),
+            "load_before": os.getloadavg()[0],
+            **found,
+        }
+        (HERE / "results").mkdir(exist_ok=True)
+        (HERE / "results" / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    (HERE / "REPORT.md").write_text(report(), encoding="utf-8")
+
+
+def report() -> str:
+    """REPORT.md: for each benchmark its question, its machine, its table."""
+    parts = ["# Benchmarks\n\nWritten by `python -m benchmarks` from `benchmarks/results/*.json`; do not edit.\n"]
+    for name in NAMES:
+        path = HERE / "results" / f"{name}.json"
+        if not path.exists():
+            continue
+        found = json.loads(path.read_text(encoding="utf-8"))
+        module = importlib.import_module(f"benchmarks.{name}")
+        machine = found["machine"]
+        parts.append(f"## {module.__doc__.strip()}\n")
+        parts.append(
+            f"`python -m benchmarks {name}`, {found['measured']}, {machine['name']}, {machine['cores']} cores.\n"
+        )
+        header, *rows = found["table"]
+        parts.append("| " + " | ".join(header) + " |\n|" + "---|" * len(header))
+        parts.extend("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows)
+        if found.get("said"):
+            parts.append("\n" + found["said"])
+        parts.append("")
+    return "\n".join(parts) + "\n"
+
+
+main()

@@ -1,0 +1,28 @@
+"""`tfidf_logreg` in the same frame as plain_tfidf.py."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+
+def main() -> None:
+    """Read, fit, predict; print seconds, memory and predictions."""
+    data, answers = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), Path(sys.argv[2])
+    import nlpipe
+
+    pipeline = nlpipe.load(data["file"], data["overrides"])
+    started = time.perf_counter()
+    pipeline.fit(data["train_texts"], data["train_labels"])
+    fitted = time.perf_counter()
+    found = pipeline.predict(data["test_texts"]).values.values
+    predicted = time.perf_counter()
+    answers.write_text(json.dumps(found), encoding="utf-8")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"fit": fitted - started, "predict": predicted - fitted, "peak": peak}))
+
+
+main()

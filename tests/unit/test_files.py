@@ -1,0 +1,83 @@
+"""Folders are whole or absent, whatever happens while they are written."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from nlpipe.errors import NlpipeError
+from nlpipe.files import PARTIAL, read_json, whole_folder, write_json
+
+
+def test_a_folder_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "run"
+    with whole_folder(target) as partial:
+        write_json(partial / "a.json", {"a": 1})
+        assert not target.exists()
+    assert read_json(target / "a.json") == {"a": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_failure_leaves_the_older_folder_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "run"
+    with whole_folder(target) as partial:
+        write_json(partial / "a.json", 1)
+    with pytest.raises(ZeroDivisionError), whole_folder(target) as partial:
+        write_json(partial / "a.json", 2)
+        _ = 1 / 0
+    assert read_json(target / "a.json") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    with (
+        pytest.raises(NlpipeError, match="No space left on device; nothing was left half-written"),
+        whole_folder(tmp_path / "run"),
+    ):
+        raise OSError(28, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_where_the_folder_should_go_is_told(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(NlpipeError, match="out"), whole_folder(tmp_path / "out" / "run"):
+        pass
+
+
+def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:
+    program = textwrap.dedent(f"""
+        import os, signal
+        from pathlib import Path
+        from nlpipe.files import whole_folder, write_json
+        with whole_folder(Path({str(tmp_path)!r}) / "run") as partial:
+            write_json(partial / "a.json", 1)
+            os.kill(os.getpid(), signal.SIGKILL)
+    """)
+    done = subprocess.run([sys.executable, "-c", program], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert [path.name.startswith(PARTIAL) for path in tmp_path.iterdir()] == [True]
+    with whole_folder(tmp_path / "run") as partial:
+        write_json(partial / "a.json", 2)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_the_partial_folder_of_a_living_process_is_left_alone(tmp_path: Path) -> None:
+    other = tmp_path / f"{PARTIAL}{os.getppid()}-other"
+    other.mkdir()
+    with whole_folder(tmp_path / "run"):
+        pass
+    assert other.exists()
+
+
+def test_damaged_json_is_told_with_its_path(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(NlpipeError, match=r"a\.json: not JSON"):
+        read_json(tmp_path / "a.json")
+    with pytest.raises(NlpipeError, match="there is no such file"):
+        read_json(tmp_path / "b.json")
