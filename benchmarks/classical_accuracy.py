@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nlpipe.datasets.cards import load_dataset
-from nlpipe.metrics.bootstrap import resampled_scores
 from sklearn.model_selection import StratifiedKFold
 
 import nlpipe
 from benchmarks.processes import ROOT
+from nlpipe.datasets.cards import load_dataset
+from nlpipe.metrics.bootstrap import resampled_scores
 from nlpipe.wire import Labels, Text
 
 FILES = ["bow_nb", "tfidf_logreg", "tfidf_svm", "nbsvm", "hashing_logreg"]

@@ -12,10 +12,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from nlpipe.datasets.cards import load_dataset
-
 import nlpipe
 from benchmarks.processes import ROOT, python, run
+from nlpipe.datasets.cards import load_dataset
 
 
 def measure() -> dict[str, Any]:
