@@ -72,6 +72,9 @@ class Stage(Generic[In, Out]):
     costly: ClassVar[bool] = False
     """Whether ``forward`` is dear enough to keep its outputs on disk, as long as nothing in it is trained."""
 
+    seed: int = 0
+    """What random numbers are drawn from in ``fit``; the pipeline sets it before fitting."""
+
     options: dict[str, Any] = {}  # noqa: RUF012 - replaced by each instance, never changed in place
 
     def __init_subclass__(cls, **arguments: Any) -> None:

@@ -6,5 +6,11 @@ from nlpipe.registry import Slot
 from nlpipe.stage import Head
 
 SLOT = Slot("head", Head, __name__, {
+    "estimator": "estimator:Estimator",
+    "linear_svm": "linear_svm:LinearSVM",
+    "logistic_regression": "logistic_regression:LogisticRegression",
+    "majority": "majority:Majority",
+    "naive_bayes": "naive_bayes:NaiveBayes",
+    "nbsvm": "nbsvm:NBSVM",
 })  # fmt: skip
 __getattr__ = SLOT.attribute

@@ -6,5 +6,8 @@ from nlpipe.registry import Slot
 from nlpipe.stage import Representation
 
 SLOT = Slot("representation", Representation, __name__, {
+    "bow": "bow:BagOfWords",
+    "hashing": "hashing:Hashing",
+    "tfidf": "tfidf:TfIdf",
 })  # fmt: skip
 __getattr__ = SLOT.attribute
