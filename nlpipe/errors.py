@@ -22,10 +22,6 @@ class DataError(NlpipeError):
     """A data file, card or download that cannot be used; names the file and the line where there is one."""
 
 
-class NlpipeWarning(UserWarning):
-    """Something a user should know that does not stop a run (a solver that did not converge); runs record it."""
-
-
 class WiringError(NlpipeError):
     """Stages that do not fit together."""
 

@@ -34,6 +34,7 @@ FOLDERS: Mapping[str, tuple[str, type[Stage[Any, Any]]]] = {
 
 EXTRAS: Mapping[str, str] = {
     "gensim": "word2vec",
+    "pyarrow": "glove",
     "spacy": "spacy",
     "tokenizers": "subword",
     "skops": "estimator",

@@ -69,8 +69,6 @@ class Stage(Generic[In, Out]):
     gives: ClassVar[type[Wire]] = Wire
     version: ClassVar[int] = 1
     """Format of ``state``; raise it when what is written changes, and read the older ones in ``load_state``."""
-    costly: ClassVar[bool] = False
-    """Whether ``forward`` is dear enough to keep its outputs on disk, as long as nothing in it is trained."""
 
     seed: int = 0
     """What random numbers are drawn from in ``fit``; the pipeline sets it before fitting."""
@@ -92,6 +90,16 @@ class Stage(Generic[In, Out]):
     def trainable(self) -> bool:
         """Whether gradients must learn some of it; such a stage needs a head with a loss behind it."""
         return False
+
+    @property
+    def costly(self) -> bool:
+        """Whether ``forward`` is dear enough, and steady enough, to keep its outputs on disk."""
+        return False
+
+    @property
+    def module(self) -> Any:
+        """The ``nn.Module`` with its parameters, once built; None where it has none."""
+        return None
 
     def nested(self) -> dict[str, Stage[Any, Any]]:
         """Stages given as options, by option name (``parts.0``, ``parts.1`` of a list); saved on their own."""
@@ -126,6 +134,10 @@ class Stage(Generic[In, Out]):
     @abstractmethod
     def forward(self, source: In) -> Out:
         """Apply it to a batch; the output has the length of the input."""
+
+    def ledger(self, source: In) -> dict[str, float]:
+        """Counts of what a batch loses here (``tokens``, ``out_of_vocabulary`` of them, ``truncated_tokens`` …)."""
+        return {}
 
     def state(self) -> State:
         """All that ``fit`` and training left behind."""

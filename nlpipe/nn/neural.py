@@ -37,6 +37,10 @@ class Neural(nn.Module, Stage[In, Out]):
     def trainable(self) -> bool:
         return True
 
+    @property
+    def module(self) -> nn.Module:
+        return self
+
     def build(self, width: int) -> int:
         """Allocate for inputs of D = ``width`` and say the D of the outputs; built already: only say it.
 

@@ -9,5 +9,9 @@ SLOT = Slot("representation", Representation, __name__, {
     "bow": "bow:BagOfWords",
     "hashing": "hashing:Hashing",
     "tfidf": "tfidf:TfIdf",
+    "word2vec": "word2vec:Word2Vec",
+    "static": "static:Static",
+    "embedding": "embedding:Embedding",
+    "join": "join:Join",
 })  # fmt: skip
 __getattr__ = SLOT.attribute

@@ -1,0 +1,34 @@
+"""A table of word vectors of which training changes some rows and leaves the others as they are."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+class Table(nn.Module):
+    """Rows (V, D) by id; the first ``learned`` are parameters, the rest stays, so that no optimiser decays it.
+
+    Row 0 is padding and gets no gradient.
+    """
+
+    def __init__(self, vectors: Tensor, learned: int) -> None:
+        super().__init__()
+        self.learned = nn.Embedding.from_pretrained(vectors[:learned], freeze=False, padding_idx=0)
+        self.fixed: Tensor
+        self.register_buffer("fixed", vectors[learned:], persistent=False)
+
+    def forward(self, ids: np.ndarray) -> Tensor:
+        """The rows (N, D) of ``ids`` (N,)."""
+        wanted = torch.as_tensor(ids, device=self.learned.weight.device)
+        count = self.learned.num_embeddings
+        rows: Tensor = self.learned(wanted.clamp(max=count - 1))  # (N, D)
+        beyond = wanted >= count
+        if len(self.fixed) and bool(beyond.any()):
+            rows = torch.where(beyond[:, None], self.fixed[(wanted - count).clamp(min=0)], rows)
+        return rows
+
+    def rows(self) -> np.ndarray:
+        """All rows (V, D), on the CPU."""
+        return torch.cat([self.learned.weight.detach(), self.fixed]).float().cpu().numpy()  # (V, D)
