@@ -214,11 +214,11 @@ def check(
     files: Annotated[list[str], typer.Argument(metavar="FILE... [KEY=VALUE]...", help="Pipelines or comparisons.")],
 ) -> None:
     """Check files without reading any data: keys, values, stages, wiring; every fault with its place."""
-    from nlpipe.errors import SpecError
+    from nlpipe.errors import Fault, SpecError
     from nlpipe.spec import check_file
 
     overrides = [item for item in files if "=" in item]
-    faults = []
+    faults: list[Fault] = []
     for item in files:
         if "=" in item:
             continue

@@ -7,9 +7,13 @@ pipeline.predict(["a fine film"]).values
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import random
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,11 +22,11 @@ import numpy as np
 
 from nlpipe.errors import ModelError, NlpipeError, WiringError
 from nlpipe.files import read_json, whole_folder, write_json
-from nlpipe.registry import from_plain, slot, slot_name, to_plain
+from nlpipe.registry import FOLDERS, from_plain, slot, slot_name, to_plain
 from nlpipe.stage import Head, Predictions, Stage, State, Tokenizer
-from nlpipe.tasks import task as task_named
+from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Split, Task
-from nlpipe.wire import Text, Tokens, Vectors, Wire
+from nlpipe.wire import Sequences, Text, Tokens, Vectors, Wire
 from nlpipe.wiring import check_wiring
 
 FORMAT = 1
@@ -30,6 +34,10 @@ FORMAT = 1
 
 BATCH = 256
 """Examples that go through the stages together where nothing else decides."""
+
+
+PADDED = 400_000
+"""Most characters (or 6 times as many as tokens) in a batch if each text were as long as its longest."""
 
 
 class Batches:
@@ -80,6 +88,8 @@ class Pipeline:
         self.trainer = dict(trainer or {})
         self.seed = seed
         self.name = name
+        self.history: Any = None
+        """What the trainer recorded in the last ``fit``; None where nothing was learnt by gradients."""
         self.fit_seconds: dict[str, float] = {}
         """Seconds that each stage took to learn in the last ``fit``, with the cheap stages before it."""
         faults = check_wiring(
@@ -123,46 +133,138 @@ class Pipeline:
             raise NlpipeError(f"{len(split.inputs)} inputs but {len(split.targets)} targets; give one for each")
         return split
 
-    def fit_split(self, train: Split, dev: Split | None = None) -> Pipeline:
-        """``fit`` on wires."""
+    def fit_split(
+        self,
+        train: Split,
+        dev: Split | None = None,
+        checkpoint: Path | None = None,
+        report: Callable[[str], None] = lambda message: None,
+    ) -> Pipeline:
+        """``fit`` on wires.
+
+        Args:
+            checkpoint: where training by gradients leaves its checkpoints; one that is there is gone on from.
+            report: told of progress, in a line.
+        """
         seed_everything(self.seed)
         for stage in self.stages:
             for each in (stage, *stage.nested().values()):
                 each.seed = self.seed
         self.fit_seconds = {}
-        data = Batches(train)
+        data, on_dev = Batches(train), Batches(dev) if dev is not None else None
+        done, width, costly = 0, 0, self._costly_end()
         for position, stage in enumerate(self.body):
             started = time.perf_counter()
-            data = self._fit_stage(stage, position, data)
+            apply = self._apply(stage, position)
+            if not learns(stage):
+                data = data.then(apply)
+            elif stage.gives is Vectors:  # one row an example: small enough to keep
+                rows = Vectors.concat(list(stage.fit_forward(data)))
+                data, done = Batches(Split(rows, data.split.targets), size=max(1, len(rows))), position + 1
+            else:
+                stage.fit(data)
+                data = data.then(apply)
+            on_dev = on_dev.then(apply) if on_dev is not None else None
             if learns(stage):
                 self.fit_seconds[_written_name(stage)] = time.perf_counter() - started
+            width = stage.build(width)
+            if position + 1 == costly:
+                data, seconds = self._keep_features(data, train, costly, report)
+                if not data.steps:
+                    done = costly
+                    if on_dev is not None and dev is not None:
+                        on_dev, _ = self._keep_features(on_dev, dev, costly, report)
+                self.fit_seconds[_written_name(self.stages[costly - 1])] = seconds
         started = time.perf_counter()
-        self.head.fit(data)
-        self.head.calibrate(self._through_body(dev) if dev is not None else [])
+        if self.head.by_gradient:
+            self._train(data, on_dev, done, width, checkpoint, report)
+        else:
+            self.head.fit(data)
+        self.head.calibrate(on_dev if on_dev is not None else [])
         self.fit_seconds[_written_name(self.head)] = time.perf_counter() - started
         return self
 
-    def _fit_stage(self, stage: Stage[Any, Any], position: int, data: Batches) -> Batches:
-        apply = self._apply(stage, position)
-        if not learns(stage):
-            return data.then(apply)
+    def _costly_end(self) -> int:
+        """How many stages from the first on are worth keeping the outputs of; 0 where none is dear.
 
-        if stage.gives is Vectors:  # small enough to keep: one row an example
-            outputs = list(stage.fit_forward(data))
-            kept = Vectors.concat(outputs)
-            outputs.clear()
-            return Batches(Split(kept, data.split.targets), size=max(1, len(kept)))
-        stage.fit(data)
-        return data.then(apply)
+        The dear stage and the pooling behind it, as long as nothing before them is trained.
+        """
+        end = 0
+        for position, stage in enumerate(self.body):
+            if stage.trainable or (end and (learns(stage) or stage.gives is not Vectors)):
+                break
+            if stage.costly or (end and end == position):
+                end = position + 1
+        return end
+
+    def _keep_features(
+        self, data: Batches, split: Split, end: int, report: Callable[[str], None]
+    ) -> tuple[Batches, float]:
+        """``data`` with the outputs of the first ``end`` stages read from disk; as it is where they are too large."""
+        from nlpipe.features import kept
+
+        def compute() -> Iterator[Any]:
+            with inference():
+                for start in range(0, len(split), BATCH):
+                    report(f"features of {start:,} of {len(split):,} examples")
+                    wire: Any = split.inputs.take(range(start, min(start + BATCH, len(split))))
+                    for position, stage in enumerate(self.body[:end]):
+                        wire = self._apply(stage, position)(wire)
+                    yield wire
+
+        rows, seconds = kept(self.stages[:end], split.inputs, compute, source_hash())
+        return (data, 0.0) if rows is None else (Batches(Split(rows, split.targets)), seconds)
+
+    def _train(
+        self,
+        data: Batches,
+        dev: Batches | None,
+        done: int,
+        width: int,
+        checkpoint: Path | None,
+        report: Callable[[str], None],
+    ) -> None:
+        """Train the head and the stages from ``done`` on by gradients; work without parameters is done once, before."""
+        from nlpipe.objective import Objective, SplitExamples, apply
+        from nlpipe.trainer import Trainer
+
+        self.head.fit([(data.split.inputs, data.split.targets)])  # the targets alone matter to a head with a loss
+        self.head.bind(self.body)
+        self.head.build(width)
+        if not done and isinstance(self.stages[0], Tokenizer):
+            data, done = self._tokenised(data.split), 1
+            dev = self._tokenised(dev.split) if dev is not None else None
+        stages = self.body[done:]
+        prepare = stages[0].prepare if stages else self.head.prepare
+        train = Split(prepare(data.split.inputs), data.split.targets)
+        held = Split(prepare(dev.split.inputs), dev.split.targets) if dev is not None else None
+        metric = self.task.metrics(getattr(self.head, "classes", ()))[0]
+
+        def evaluate() -> float:
+            assert held is not None
+            found = self._answer(held.inputs, lambda wire: self.head.predict(apply(stages, wire)))
+            return metric(held.targets, found)[self.task.primary]
+
+        trainer = Trainer(**self.trainer)
+        self.history = trainer.train(
+            Objective(stages, self.head),
+            SplitExamples(train),
+            evaluate if held is not None else None,
+            seed=self.seed,
+            checkpoint=checkpoint,
+            report=report,
+        )
+
+    def _tokenised(self, split: Split) -> Batches:
+        """Everything after the tokenizer, in memory."""
+        parts = [wire for wire, _ in Batches(split, [self._apply(self.stages[0], 0)])]
+        return Batches(Split(Tokens.concat(parts), split.targets))
 
     def _apply(self, stage: Stage[Any, Any], position: int) -> Callable[[Any], Any]:
         if position == 0 and isinstance(stage, Tokenizer):
             tokenizer = stage
             return lambda wire: tokenizer.keep(wire) if isinstance(wire, Tokens) else tokenizer.forward(wire)
         return stage.forward
-
-    def _through_body(self, split: Split) -> Batches:
-        return Batches(split, [self._apply(stage, i) for i, stage in enumerate(self.body)])
 
     # -- use -----------------------------------------------------------------------------------------------------
 
@@ -172,17 +274,31 @@ class Pipeline:
         Texts of like length go together, so that one long text does not slow the others.
         """
         wire = _wire(inputs)
-        if not len(wire):
-            return Predictions(self.task.target([]))  # type: ignore[call-arg]
-        order = np.argsort([_size(wire, i) for i in range(len(wire))], kind="stable")
-        parts = []
-        for start in range(0, len(wire), batch_size):
-            batch: Any = wire.take(order[start : start + batch_size].tolist())
+
+        def through(batch: Any) -> Predictions[Any]:
             for position, stage in enumerate(self.body):
                 batch = self._apply(stage, position)(batch)
-            parts.append(self.head.predict(batch))
-        back = np.argsort(order, kind="stable")
-        return _concat(parts, back)
+            return self.head.predict(batch)
+
+        return self._answer(wire, through, batch_size)
+
+    def _answer(
+        self, wire: Wire, answer: Callable[[Any], Predictions[Any]], batch_size: int = BATCH
+    ) -> Predictions[Any]:
+        """``answer`` of every batch, in the order of ``wire``; texts of like length are together in a batch."""
+        if not len(wire):
+            return Predictions(self.task.target([]))  # type: ignore[call-arg]
+        sizes = _sizes(wire)
+        order = np.argsort(sizes, kind="stable")
+        parts, start = [], 0
+        with inference():
+            while start < len(order):
+                end = min(start + batch_size, len(order))
+                while end - start > 1 and (end - start) * sizes[order[end - 1]] > PADDED:
+                    end = start + (end - start) // 2
+                parts.append(answer(wire.take(order[start:end].tolist())))
+                start = end
+        return _concat(parts, np.argsort(order, kind="stable"))
 
     def predict_stream(
         self, inputs: Iterable[str], batch_size: int = BATCH
@@ -195,7 +311,7 @@ class Pipeline:
     def ledger(self, inputs: Wire) -> dict[str, float]:
         """What the pipeline could not use of ``inputs``: texts without a token, and what its stages count."""
         counts: dict[str, float] = {"tokens": 0, "without_tokens": 0}
-        first, *others = self.body or [None]
+        first, others = self.stages[0], self.body[1:]
         if not isinstance(first, Tokenizer):
             return {}
         for batch, _ in Batches(Split(inputs, inputs), [self._apply(first, 0)]):
@@ -289,8 +405,6 @@ def learns(stage: Stage[Any, Any]) -> bool:
 
 def seed_everything(seed: int) -> None:
     """Seed Python, numpy, and torch where it is loaded."""
-    import sys
-
     random.seed(seed)
     np.random.seed(seed % 2**32)
     if "torch" in sys.modules:
@@ -332,10 +446,39 @@ def _wire(inputs: Sequence[Any] | Wire) -> Wire:
     return Text(items)
 
 
-def _size(wire: Wire, i: int) -> int:
+def _sizes(wire: Wire) -> np.ndarray:
+    """(N,) characters of each example, or about as many."""
     if isinstance(wire, Text):
-        return len(wire.strings[i])
-    return len(wire.words[i]) if isinstance(wire, Tokens) else 0
+        return np.array([len(text) for text in wire.strings], dtype=np.int64)
+    if isinstance(wire, Tokens):
+        return np.array([6 * len(words) for words in wire.words], dtype=np.int64)
+    return 6 * wire.lengths if isinstance(wire, Sequences) else np.zeros(len(wire), dtype=np.int64)
+
+
+@contextmanager
+def inference() -> Iterator[None]:
+    """No gradients are kept in the block, where torch is loaded at all."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+    else:
+        with torch.inference_mode():
+            yield
+
+
+@functools.cache
+def source_hash() -> str:
+    """Hash of nlpipe's own code, as far as it decides what a pipeline gives."""
+    root = Path(__file__).parent
+    names = [folder for folder, _ in FOLDERS.values()] + ["nn", "search", "metrics", "tasks"]
+    files = [path for name in names for path in sorted((root / name).rglob("*.py"))]
+    files += [
+        root / f"{name}.py" for name in ("stage", "wire", "vocabulary", "objective", "pipeline", "trainer", "batching")
+    ]
+    found = hashlib.sha256()
+    for path in files:
+        found.update(path.read_bytes() if path.exists() else b"")
+    return found.hexdigest()
 
 
 def _written_name(stage: Stage[Any, Any]) -> str:

@@ -12,10 +12,11 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -27,10 +28,10 @@ from nlpipe import costs
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.errors import NlpipeError, NlpipeWarning
 from nlpipe.files import read_json, whole_folder, write_json
-from nlpipe.pipeline import Pipeline
-from nlpipe.registry import FOLDERS
+from nlpipe.pipeline import Pipeline, source_hash
 from nlpipe.spec import PipelineSpec
 from nlpipe.stage import Predictions
+from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Ledger, Split
 from nlpipe.wire import Wire
 
@@ -91,9 +92,7 @@ class Result:
 
     def predictions(self) -> tuple[Wire, Predictions[Any]]:
         """Gold and predicted of the test split."""
-        from nlpipe.tasks import task
-
-        return task(self.environment["task"]).restore(list(self.records()))
+        return task_named(self.environment["task"]).restore(list(self.records()))
 
     def pipeline(self) -> Pipeline:
         """The fitted pipeline."""
@@ -110,20 +109,6 @@ def run_hash(spec: PipelineSpec, dataset: Dataset, seed: int, train_size: int | 
         "packages": {name: _version(name) for name in ("numpy", "scikit-learn", "torch", "transformers", "gensim")},
     }  # fmt: skip
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:12]
-
-
-@functools.cache
-def source_hash() -> str:
-    """Hash of nlpipe's own code, as far as it decides what a run gives."""
-    root = Path(__file__).parent
-    names = [folder for folder, _ in FOLDERS.values()] + ["nn", "search", "metrics", "tasks"]
-    files = [path for name in names for path in sorted((root / name).rglob("*.py"))]
-    files += [root / name for name in ("stage.py", "wire.py", "vocabulary.py", "pipeline.py", "trainer.py")]
-    found = hashlib.sha256()
-    for path in files:
-        if path.exists():
-            found.update(path.read_bytes())
-    return found.hexdigest()
 
 
 def run(
@@ -162,7 +147,8 @@ def run(
     with whole_folder(target) as folder, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", NlpipeWarning)
         report(f"fitting on {len(train):,} examples")
-        pipeline.fit_split(train, dataset.dev)
+        checkpoint = out / ".checkpoints" / target.name
+        pipeline.fit_split(train, dataset.dev, checkpoint, report)
         fitted = time.perf_counter() - started
         report("saving")
         model = folder / "model"
@@ -171,11 +157,10 @@ def run(
         report(f"predicting {len(dataset.test):,} examples")
         predictions = pipeline.predict(dataset.test.inputs)
         report("measuring its costs")
-        used = costs.measure(model, dataset.test.inputs, threads)
-        used = {
+        used: dict[str, Any] = {
             "fit_seconds": sum(pipeline.fit_seconds.values()),
             "fit_seconds_by_stage": pipeline.fit_seconds,
-            **used,
+            **costs.measure(model, dataset.test.inputs, threads),
             "parameters": pipeline.parameter_count(),
             "model_bytes": sum(path.stat().st_size for path in model.rglob("*") if path.is_file()),
             "threads": threads,
@@ -191,6 +176,9 @@ def run(
         text = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
         (folder / "pipeline.yaml").write_text(text, encoding="utf-8")
         write_json(folder / "environment.json", environment(spec, dataset, seed, len(train), threads, fitted))
+        if pipeline.history is not None:
+            write_json(folder / "history.json", asdict(pipeline.history))
+    shutil.rmtree(checkpoint, ignore_errors=True)
     return Result(target)
 
 

@@ -15,7 +15,7 @@ from nlpipe.files import whole_folder, write_json
 from nlpipe.metrics.bootstrap import resampled_scores
 from nlpipe.runner import Result
 from nlpipe.spec import ComparisonSpec
-from nlpipe.tasks import task as task_named
+from nlpipe.tasks import task_named
 
 
 @dataclass(frozen=True)

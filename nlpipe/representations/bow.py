@@ -50,7 +50,9 @@ class BagOfWords(Representation[Tokens, Vectors]):
         stop_words: Literal["english"] | list[str] | None = None,
     ) -> None:
         if ngrams[0] > ngrams[1]:
-            raise ValueError(f"ngrams: {list(ngrams)} will not do: the shortest comes first, [{ngrams[1]}, {ngrams[0]}]")
+            raise ValueError(
+                f"ngrams: {list(ngrams)} will not do: the shortest comes first, [{ngrams[1]}, {ngrams[0]}]"
+            )
         self.ngrams = ngrams
         self.unit = unit
         self.min_count = min_count

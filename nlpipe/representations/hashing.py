@@ -35,7 +35,9 @@ class Hashing(Representation[Tokens, Vectors]):
         norm: Literal["l1", "l2"] | None = "l2",
     ) -> None:
         if ngrams[0] > ngrams[1]:
-            raise ValueError(f"ngrams: {list(ngrams)} will not do: the shortest comes first, [{ngrams[1]}, {ngrams[0]}]")
+            raise ValueError(
+                f"ngrams: {list(ngrams)} will not do: the shortest comes first, [{ngrams[1]}, {ngrams[0]}]"
+            )
         self.ngrams = ngrams
         self.unit = unit
         self.bits = bits

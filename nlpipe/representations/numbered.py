@@ -44,9 +44,7 @@ class Numbered(Tokens):
 
     def take(self, indices: Sequence[int]) -> Numbered:
         chosen = super().take(indices)
-        return Numbered(
-            chosen.words, chosen.texts, chosen.locate, [self.ids[i] for i in indices], self.vocabulary
-        )
+        return Numbered(chosen.words, chosen.texts, chosen.locate, [self.ids[i] for i in indices], self.vocabulary)
 
     @classmethod
     def concat(cls, parts: Sequence[Tokens]) -> Tokens:
