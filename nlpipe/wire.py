@@ -78,6 +78,21 @@ def locate_in_order(text: str, words: list[str]) -> list[Span]:
     return spans
 
 
+def locate_between_spaces(text: str, words: list[str]) -> list[Span]:
+    """Spans of what stands between single spaces of ``text``: for data that comes split, whatever ``words`` became.
+
+    Raises:
+        ValueError: ``text`` does not have as many parts as there are words.
+    """
+    spans, start = [], 0
+    for part in text.split(" ") if words else []:
+        spans.append((start, start + len(part)))
+        start += len(part) + 1
+    if len(spans) != len(words):
+        raise ValueError(f"{len(words)} words for a text of {len(spans)} parts")
+    return spans
+
+
 class Tokens(Wire):
     """The words of B texts, with the texts they came from.
 
@@ -96,8 +111,13 @@ class Tokens(Wire):
 
     @classmethod
     def from_words(cls, words: Sequence[list[str]]) -> Tokens:
-        """Words of data that comes split already: the text is the words joined by spaces."""
-        return cls(words, [" ".join(sentence) for sentence in words])
+        """Words of data that comes split already: the text is the words joined by spaces.
+
+        A space within a word becomes a no-break space in the text, so that the splitting can be found again after a
+        tokenizer has normalised the words.
+        """
+        texts = [" ".join(word.replace(" ", "\u00a0") for word in sentence) for sentence in words]
+        return cls(words, texts, locate_between_spaces)
 
     def __len__(self) -> int:
         return len(self.words)

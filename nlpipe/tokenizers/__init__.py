@@ -8,5 +8,10 @@ from nlpipe.stage import Tokenizer
 SLOT = Slot("tokenizer", Tokenizer, __name__, {
     "whitespace": "whitespace:Whitespace",
     "regex": "regex:Regex",
+    "characters": "characters:Characters",
+    "spacy": "spacy:SpaCy",
+    "bpe": "subword:BPE",
+    "wordpiece": "subword:WordPiece",
+    "unigram": "subword:Unigram",
 })  # fmt: skip
 __getattr__ = SLOT.attribute
