@@ -6,5 +6,6 @@ from nlpipe.registry import Slot
 from nlpipe.stage import Head
 
 SLOT = Slot("head", Head, __name__, {
+    "classifier": "classifier:Classifier",
 })  # fmt: skip
 __getattr__ = SLOT.attribute
