@@ -15,7 +15,7 @@ from nlpipe.errors import DataError, WiringError
 
 
 def angles(length: int, dim: int, device: torch.device | None = None) -> Tensor:
-    """Angle pos / 10000 ** (2 i / dim) for pos < length and i < dim / 2, rounded up: (length, (dim + 1) // 2), float32."""
+    """Angles pos / 10000 ** (2 i / dim), pos < length, i < dim / 2 rounded up: (length, (dim + 1) // 2), float32."""
     frequencies = 10000.0 ** (-torch.arange(0, dim, 2, device=device, dtype=torch.float64) / dim)  # (dim / 2,)
     positions = torch.arange(length, device=device, dtype=torch.float64)
     return torch.outer(positions, frequencies).float()  # (length, dim / 2)
