@@ -12,5 +12,6 @@ SLOT = Slot("head", Head, __name__, {
     "majority": "majority:Majority",
     "naive_bayes": "naive_bayes:NaiveBayes",
     "nbsvm": "nbsvm:NBSVM",
+    "classifier": "classifier:Classifier",
 })  # fmt: skip
 __getattr__ = SLOT.attribute

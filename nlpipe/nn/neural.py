@@ -50,6 +50,7 @@ class Neural(nn.Module, Stage[In, Out]):
         if self.width is None:
             self.out_width = self.allocate(width)
             self.width = width
+            self.train(self.training)  # parts made after eval() would train alone
         elif width != self.width:
             raise WiringError(f"{type(self).__name__} was built for inputs of width {self.width}, not {width}")
         return self.out_width

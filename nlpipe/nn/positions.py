@@ -1,0 +1,111 @@
+"""Where a token stands: sinusoidal, learned and rotary positions.
+
+Attention sees a set; the order of the words reaches it only through these.
+
+Sinusoidal: Vaswani et al. 2017, "Attention Is All You Need", section 3.5. Learned: Gehring et al. 2017,
+"Convolutional Sequence to Sequence Learning". Rotary: Su et al. 2021, "RoFormer", section 3.2.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from nlpipe.errors import DataError, WiringError
+
+
+def angles(length: int, dim: int, device: torch.device | None = None) -> Tensor:
+    """Angles pos / 10000 ** (2 i / dim), pos < length, i < dim / 2 rounded up: (length, (dim + 1) // 2), float32."""
+    frequencies = 10000.0 ** (-torch.arange(0, dim, 2, device=device, dtype=torch.float64) / dim)  # (dim / 2,)
+    positions = torch.arange(length, device=device, dtype=torch.float64)
+    return torch.outer(positions, frequencies).float()  # (length, dim / 2)
+
+
+def sinusoids(length: int, dim: int, device: torch.device | None = None) -> Tensor:
+    """PE(pos, 2 i) = sin(pos / 10000 ** (2 i / dim)), PE(pos, 2 i + 1) = cos(the same): (length, dim)."""
+    angle = angles(length, dim, device)
+    return torch.stack([angle.sin(), angle.cos()], -1).flatten(1)[:, :dim]  # (length, dim)
+
+
+class Sinusoidal(nn.Module):
+    """Adds fixed waves; texts may be of any length."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+        self.table: Tensor
+        self.register_buffer("table", sinusoids(128, dim), persistent=False)
+
+    def forward(self, x: Tensor, offset: int = 0) -> Tensor:
+        """``x`` (B, T, D), whose first token stands at position ``offset``, with its positions added."""
+        end = offset + x.shape[1]
+        if end > len(self.table):
+            with torch.inference_mode(False):  # else a table grown while predicting could not be trained with
+                self.table = sinusoids(2 * end, self.dim, self.table.device)
+        return x + self.table[offset:end].to(x.dtype)
+
+
+class Learned(nn.Module):
+    """Adds one trained vector for each of ``max_length`` positions."""
+
+    def __init__(self, dim: int, max_length: int) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.empty(max_length, dim))
+        nn.init.normal_(self.table, std=0.02)
+
+    def forward(self, x: Tensor, offset: int = 0) -> Tensor:
+        """``x`` (B, T, D), whose first token stands at position ``offset``, with its positions added.
+
+        Raises:
+            DataError: it reaches beyond the last position there is a vector for.
+        """
+        end = offset + x.shape[1]
+        if end > len(self.table):
+            raise DataError(
+                f"a text of {end} tokens is longer than the {len(self.table)} learned positions; "
+                "raise max_length, or take positions that have no end: sinusoidal or rotary"
+            )
+        return x + self.table[offset:end]
+
+
+class Unplaced(nn.Module):
+    """Adds nothing: for rotary positions, which act inside attention, and for sets."""
+
+    def forward(self, x: Tensor, offset: int = 0) -> Tensor:
+        """``x`` itself."""
+        return x
+
+
+class Rotary(nn.Module):
+    """Turns queries and keys by an angle that grows with the position, so that their product sees only the distance.
+
+    Feature i is paired with feature i + dim / 2; the pair is a plane turned by pos / 10000 ** (2 i / dim).
+
+    Args:
+        dim: features of one head; even.
+
+    Raises:
+        WiringError: ``dim`` is odd.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        if dim % 2:
+            raise WiringError(f"rotary positions turn pairs of features, and a head has {dim}; choose an even number")
+        self.dim = dim
+        self.turns: Tensor
+        self.register_buffer("turns", self._turns(128, None), persistent=False)
+
+    def _turns(self, length: int, device: torch.device | None) -> Tensor:
+        angle = angles(length, self.dim, device)
+        return torch.stack([angle.cos(), angle.sin()])  # (2, length, dim / 2)
+
+    def forward(self, x: Tensor, offset: int = 0) -> Tensor:
+        """``x`` (B, heads, T, dim), whose first token stands at position ``offset``, turned; same shape and type."""
+        end = offset + x.shape[-2]
+        if end > self.turns.shape[1]:
+            with torch.inference_mode(False):  # else turns made while predicting could not be trained with
+                self.turns = self._turns(2 * end, self.turns.device)
+        cosine, sine = self.turns[:, offset:end].to(x.dtype)  # (T, dim / 2) each
+        first, second = x.chunk(2, -1)  # (B, heads, T, dim / 2) each
+        return torch.cat([first * cosine - second * sine, second * cosine + first * sine], -1)  # (B, heads, T, dim)
