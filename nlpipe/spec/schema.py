@@ -1,0 +1,248 @@
+"""JSON Schema of pipeline and comparison files, with which an editor completes and checks them as they are typed."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from nlpipe.errors import NlpipeError
+from nlpipe.options import Option, options_of
+from nlpipe.registry import FOLDERS, slot, slot_of
+from nlpipe.spec.comparisons import BUDGET, OPTIONS
+from nlpipe.spec.pipelines import NAME, SEED, SLOTS, trainer_options
+from nlpipe.spec.stages import nested_shape
+
+Schema = dict[str, Any]
+
+
+def json_schema() -> Schema:
+    """Draft 2020-12; a stage whose extra is missing is known by its name only, its options are not checked."""
+    definitions: Schema = {}
+    for kind in FOLDERS:
+        _define_slot(kind, definitions)
+    definitions["trainer"] = _trainer()
+    definitions["data"] = _data()
+    definitions["pipeline"] = _pipeline()
+    definitions["comparison"] = _comparison()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "nlpipe pipeline or comparison",
+        "type": "object",
+        "if": {"anyOf": [{"required": ["pipelines"]}, {"required": ["compare"]}]},
+        "then": {"$ref": "#/$defs/comparison"},
+        "else": {"$ref": "#/$defs/pipeline"},
+        "$defs": definitions,
+    }
+
+
+def option_texts(owner: Callable[..., Any]) -> dict[str, str]:
+    """What the section ``Options:`` of a class's docstring says of each option; base classes count too."""
+    found: dict[str, str] = {}
+    for cls in reversed(inspect.getmro(owner)) if inspect.isclass(owner) else [owner]:
+        _, _, section = inspect.cleandoc(cls.__doc__ or "").partition("Options:\n")
+        current = ""
+        for line in section.splitlines():
+            if line and not line.startswith(" "):
+                break  # the next paragraph of the docstring
+            started = re.match(r"(?: {2}| {4})`{0,2}(\w+)`{0,2}: (.*)", line)
+            if started:
+                current = started[1]
+                found[current] = started[2].strip()
+            elif line.strip() and current:
+                found[current] += f" {line.strip()}"
+            elif not line.strip():
+                current = ""
+    return found
+
+
+def _define_slot(kind: str, definitions: Schema) -> None:
+    known = slot(kind)
+    objects: list[Schema] = []
+    unchecked: list[str] = []
+    for name in known.names():
+        try:
+            owner = known.load(name)
+        except (NlpipeError, ImportError):
+            unchecked.append(name)
+            continue
+        reference = f"{kind}.{name}"
+        definitions[reference] = _stage(name, owner, known.summary(name))
+        objects.append({"$ref": f"#/$defs/{reference}"})
+    if unchecked:
+        names = {"enum": unchecked, "description": "its extra is not installed: options are not checked"}
+        objects.append({"type": "object", "properties": {"name": names}, "required": ["name"]})
+    bare = [{"const": name, "description": known.summary(name)} for name in known.names() if name not in unchecked]
+    bare += [{"const": name} for name in unchecked]
+    definitions[kind] = {"anyOf": [{"type": "string", "oneOf": bare} if bare else {"not": {}}, *objects]}
+
+
+def _stage(name: str, owner: Any, summary: str) -> Schema:
+    known = options_of(owner)
+    texts = option_texts(owner)
+    properties: Schema = {"name": {"const": name, "description": summary}}
+    for option in known.values():
+        properties[option.name] = _option(option, texts.get(option.name, ""))
+    return {
+        "type": "object",
+        "description": summary,
+        "properties": properties,
+        "required": ["name", *(option.name for option in known.values() if option.required)],
+        "additionalProperties": False,
+    }
+
+
+def _option(option: Option, text: str) -> Schema:
+    kind = slot_of(option.annotation)
+    if kind is None:
+        schema = _inline(json.loads(json.dumps(option.schema())))
+        schema.pop("title", None)
+    else:
+        many, null, words = nested_shape(option.annotation)
+        reference = {"$ref": f"#/$defs/{kind}"}
+        shapes: list[Schema] = [reference]
+        shapes += [{"type": "array", "items": reference}] if many else []
+        shapes += [{"type": "null"}] if null else []
+        shapes += [{"enum": list(words)}] if words else []
+        schema = reference if len(shapes) == 1 else {"anyOf": shapes}
+    return {**schema, "description": text or option.describe()}
+
+
+def _inline(schema: Any, definitions: Schema | None = None, depth: int = 0) -> Any:
+    """Pydantic's own ``$defs`` put where they are referred to, since references count from the whole schema's root."""
+    if isinstance(schema, list):
+        return [_inline(item, definitions, depth) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    definitions = definitions or schema.get("$defs", {})
+    target = schema.get("$ref")
+    if isinstance(target, str) and target.startswith("#/$defs/"):
+        found = definitions.get(target.removeprefix("#/$defs/"), {}) if depth < 10 else {}
+        return _inline({**found, **{k: v for k, v in schema.items() if k != "$ref"}}, definitions, depth + 1)
+    return {key: _inline(value, definitions, depth) for key, value in schema.items() if key != "$defs"}
+
+
+def _trainer() -> Schema:
+    try:
+        known = trainer_options() or {}
+    except NlpipeError:
+        return {"type": ["object", "null"], "description": "the gradient loop; its extra is not installed"}
+    texts: dict[str, str] = {}
+    if known:
+        from nlpipe import trainer
+
+        texts = option_texts(trainer.Trainer)
+    properties = {name: _option(option, texts.get(name, "")) for name, option in known.items()}
+    description = "Options of the gradient loop."
+    return {
+        "type": ["object", "null"],
+        "properties": properties,
+        "additionalProperties": False,
+        "description": description,
+    }
+
+
+def _data() -> Schema:
+    inline = {
+        "type": "object",
+        "properties": {
+            "task": {"type": "string", "description": "What the data is for, such as classification."},
+            "format": {"type": "string", "description": "How its files are written, such as csv, tsv or jsonl."},
+            "train": {"type": "string", "description": "The file to learn from."},
+            "dev": {"type": "string", "description": "The file to choose on; split off the training file if absent."},
+            "test": {"type": "string", "description": "The file to score on; split off the training file if absent."},
+            "columns": {"type": "object", "description": "Role to column, by name or number: {text: 0, label: 1}."},
+        },
+        "required": ["task"],
+    }
+    return {
+        "anyOf": [{"type": "string", "minLength": 1}, inline, {"type": "null"}],
+        "description": "A card's name, or a mapping that says where the data is.",
+    }
+
+
+_TEXTS = {
+    "tokenizer": "Text to words; regex where none is named.",
+    "representation": "Words to numbers: one vector per text or per word.",
+    "encoder": "Numbers to numbers: one stage, or several in order.",
+    "head": "Numbers to what the task asks for.",
+}
+
+
+def _pipeline() -> Schema:
+    path = r"^(data|tokenizer|representation|encoder|head|trainer|seed)([.\[].*)?$"
+    vary = {
+        "type": ["object", "null"],
+        "patternProperties": {path: {"type": "array", "minItems": 1}},
+        "additionalProperties": False,
+        "description": "Key paths to lists of values: the file stands for every combination that fits together.",
+    }
+    properties: Schema = {
+        "name": {"type": "string", "pattern": f"^{NAME.pattern.removesuffix('Z')[:-1]}$", "description": "Its name."},
+        "description": {"type": ["string", "null"], "description": "What the pipeline is, for its readers."},
+        "extend": {
+            "type": ["string", "null"],
+            "description": "A file beside this one whose values hold but for these.",
+        },
+        "data": {"$ref": "#/$defs/data"},
+    }
+    for kind in SLOTS:
+        one: list[Schema] = [{"$ref": f"#/$defs/{kind}"}]
+        nullable: list[Schema] = [] if kind == "head" else [{"type": "null"}]
+        if kind == "encoder":
+            item = {"anyOf": [*one, {"type": "null"}]}
+            nullable.append({"type": "array", "items": item})
+        properties[kind] = {"anyOf": [*one, *nullable], "description": _TEXTS[kind]}
+    properties["trainer"] = {"$ref": "#/$defs/trainer"}
+    properties["seed"] = {**SEED.schema(), "description": "Of everything that is drawn at random."}
+    properties["vary"] = vary
+    # over another file a stage may be given in part: options without a name
+    nameless = {"type": "object", "not": {"required": ["name"]}}
+    partial = {kind: {"anyOf": [properties[kind], nameless, {"type": "null"}]} for kind in SLOTS}
+    varied_head = {"required": ["vary"], "properties": {"vary": {"required": ["head"]}}}
+    return {
+        "type": "object",
+        "if": {"required": ["extend"]},
+        "then": {"properties": {**properties, **partial}, "additionalProperties": False},
+        "else": {
+            "properties": properties,
+            "additionalProperties": False,
+            "anyOf": [{"required": ["head"]}, varied_head],
+        },
+    }
+
+
+def _comparison() -> Schema:
+    texts = {
+        "seeds": "Each pipeline is run once with each.",
+        "train_sizes": "Examples to train on; all for the whole split.",
+        "tolerance": "The loss of the primary score that does not matter.",
+        "latency_ms": "Milliseconds a text may take.",
+        "memory_mb": "Megabytes a pipeline may need.",
+    }
+    plain = {name: _option(option, texts[name]) for name, option in OPTIONS.items()}
+    for name in ("seeds", "train_sizes"):
+        plain[name] |= {"minItems": 1, "uniqueItems": True}
+    limits = {name: _option(option, texts[name]) for name, option in BUDGET.items()}
+    for limit in limits.values():
+        limit.pop("default", None)
+    files = {"type": "array", "items": {"type": "string"}, "minItems": 1, "description": "Pipeline files, beside this."}
+    return {
+        "type": "object",
+        "properties": {
+            "compare": {"type": ["string", "null"], "description": "The comparison's title."},
+            "description": {"type": ["string", "null"], "description": "What is compared, for its readers."},
+            "extend": {
+                "type": ["string", "null"],
+                "description": "A file beside this one whose values hold but for these.",
+            },
+            "data": {"$ref": "#/$defs/data"},
+            "pipelines": files,
+            **plain,
+            "budget": {"type": ["object", "null"], "properties": limits, "additionalProperties": False},
+        },
+        "anyOf": [{"required": ["pipelines"]}, {"required": ["extend"]}],
+        "additionalProperties": False,
+    }

@@ -1,0 +1,215 @@
+"""A stage as a file writes it, checked against its constructor: a bare name, or a mapping of name and options."""
+
+from __future__ import annotations
+
+import types
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from nlpipe.errors import Fault, NlpipeError, suggest
+from nlpipe.options import Option, options_of
+from nlpipe.registry import slot, slot_of
+from nlpipe.spec.positions import Place, Value, join
+from nlpipe.stage import Stage
+
+
+@dataclass(frozen=True)
+class StageSpec:
+    """A stage that can be made: its slot, its name there, and every option with its checked value.
+
+    Nested stages are StageSpecs too (or lists of them).
+    """
+
+    slot: str
+    name: str
+    options: dict[str, Any]
+
+    def make(self) -> Stage[Any, Any]:
+        """A fresh instance, its nested stages fresh as well.
+
+        Raises:
+            ValueError: options that do not go together.
+        """
+        owner = slot(self.slot).load(self.name)
+        made: Stage[Any, Any] = owner(**{name: _made(value) for name, value in self.options.items()})
+        return made
+
+    def resolved(self) -> dict[str, Any]:
+        """Plain data that reads as this stage."""
+        return {"name": self.name, **{name: _resolved(value) for name, value in self.options.items()}}
+
+
+def _made(value: Any) -> Any:
+    if isinstance(value, StageSpec):
+        return value.make()
+    return [_made(item) for item in value] if isinstance(value, list) else value
+
+
+def _resolved(value: Any) -> Any:
+    if isinstance(value, StageSpec):
+        return value.resolved()
+    if isinstance(value, list | tuple):
+        return [_resolved(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted(_resolved(item) for item in value)
+    if isinstance(value, dict):
+        return {str(key): _resolved(item) for key, item in value.items()}
+    return str(value) if isinstance(value, Path) else value
+
+
+def spec_of(stage: Stage[Any, Any]) -> StageSpec:
+    """The spec of an instance.
+
+    Raises:
+        NlpipeError: its class is not registered.
+    """
+    kind = slot_of(type(stage))
+    if kind is None:
+        raise NlpipeError(f"{type(stage).__name__} is no stage of any slot")
+    return StageSpec(kind, slot(kind).name_of(type(stage)), {k: _spec(v) for k, v in stage.options.items()})
+
+
+def _spec(value: Any) -> Any:
+    if isinstance(value, Stage):
+        return spec_of(value)
+    return [_spec(item) for item in value] if isinstance(value, list) else value
+
+
+@dataclass(frozen=True)
+class Read:
+    """What reading one stage gave.
+
+    Args:
+        spec: None where it has faults.
+        stage: an instance for the wiring check, made without the faulty options; None where that cannot be.
+    """
+
+    slot: str
+    name: str
+    key: str
+    place: Place
+    spec: StageSpec | None = None
+    stage: Stage[Any, Any] | None = None
+
+
+def read_stage(value: Value, kind: str, key: str, faults: list[Fault]) -> Read:
+    """The stage of slot ``kind`` that ``value`` describes; what is wrong with it goes into ``faults``."""
+    name = _name(value, kind, key, faults)
+    read = Read(kind, name or "?", key, value.place)
+    if name is None:
+        return read
+    try:
+        owner = slot(kind).load(name)
+    except NlpipeError as error:
+        at = value.entries.get("name", value)
+        faults.append(at.place.fault(key if at is value else join(key, "name"), str(error)))
+        return read
+    before = len(faults)
+    options = _options(value.without("name"), owner, name, key, faults)
+    sound = len(faults) == before
+    spec = StageSpec(kind, name, options)
+    try:
+        stage = spec.make()
+    except (ValueError, NlpipeError) as error:
+        if sound:
+            faults.append(value.place.fault(key, f"{name}: {error}"))
+        return read
+    return Read(kind, name, key, value.place, spec if sound else None, stage)
+
+
+def _name(value: Value, kind: str, key: str, faults: list[Fault]) -> str | None:
+    if isinstance(value.content, str):
+        return value.content
+    article = "an" if kind[0] in "aeiou" else "a"
+    if not isinstance(value.content, dict):
+        shown = "a list" if isinstance(value.content, tuple) else repr(value.content)
+        faults.append(value.place.fault(key, f"{article} {kind} is a name or a mapping with 'name', not {shown}"))
+        return None
+    given = value.entries.get("name")
+    if given is None:
+        known = ", ".join(slot(kind).names())
+        near = [typed for typed in value.entries if suggest(typed, ["name"]).startswith("; did")]
+        hint = f" (is '{near[0]}' meant as 'name'?)" if near else ""
+        faults.append(value.place.fault(join(key, "name"), f"which {kind}? give its name{hint}; known: {known}"))
+        return None
+    if not isinstance(given.content, str):
+        message = f"the name of {article} {kind} is a string, not {given.plain()!r}"
+        faults.append(given.place.fault(join(key, "name"), message))
+        return None
+    return given.content
+
+
+def _options(value: Value, owner: type[Stage[Any, Any]], name: str, key: str, faults: list[Fault]) -> dict[str, Any]:
+    """Checked values of all options of ``owner``, defaults filled in; without those that are faulty."""
+    known = options_of(owner)
+    checked: dict[str, Any] = {}
+    for typed, given in value.entries.items():
+        if typed not in known:
+            way = suggest(typed, known) if known else "; it takes none"
+            faults.append(value.keys[typed].fault(join(key, typed), f"{name} has no option '{typed}'{way}"))
+            continue
+        before = len(faults)
+        checked[typed] = read_option(given, known[typed], join(key, typed), faults)
+        if len(faults) > before:
+            del checked[typed]
+    for typed, option in known.items():
+        if typed in value.entries:
+            continue
+        if option.required:
+            message = f"{name} needs option '{typed}' ({option.describe()})"
+            faults.append(value.place.fault(join(key, typed), message))
+        else:
+            checked[typed] = _spec(option.default)
+    return {typed: checked[typed] for typed in known if typed in checked}
+
+
+def read_option(value: Value, option: Option, key: str, faults: list[Fault]) -> Any:
+    """The checked value of one option: plain, or nested stages as StageSpecs; None where it is faulty."""
+    kind = slot_of(option.annotation)
+    if kind is not None and value.content not in _words(option.annotation):
+        return _nested(value, kind, option.annotation, key, faults)
+    try:
+        return option.check(value.plain())
+    except ValueError as error:
+        faults.append(value.place.fault(key, str(error)))
+        return None
+
+
+def _nested(value: Value, kind: str, annotation: Any, key: str, faults: list[Fault]) -> Any:
+    members = _members(annotation)
+    many = any(typing.get_origin(member) in (list, tuple) for member in members)
+    one = any(slot_of(member) and typing.get_origin(member) not in (list, tuple) for member in members)
+    if value.content is None and type(None) in members:
+        return None
+    if isinstance(value.content, tuple):
+        if not many:
+            faults.append(value.place.fault(key, f"this takes one {kind}, not a list"))
+            return None
+        return [read_stage(item, kind, join(key, i), faults).spec for i, item in enumerate(value.content)]
+    read = read_stage(value, kind, key, faults).spec
+    return read if one else [read]
+
+
+def _members(annotation: Any) -> tuple[Any, ...]:
+    """The members of a union, else the annotation alone."""
+    origin = typing.get_origin(annotation)
+    if origin is Annotated:
+        return _members(typing.get_args(annotation)[0])
+    if origin in (typing.Union, types.UnionType):
+        return tuple(inner for member in typing.get_args(annotation) for inner in _members(member))
+    return (annotation,)
+
+
+def _words(annotation: Any) -> tuple[Any, ...]:
+    """The literals an option for stages takes as well."""
+    literals = [member for member in _members(annotation) if typing.get_origin(member) is typing.Literal]
+    return tuple(word for literal in literals for word in typing.get_args(literal))
+
+
+def nested_shape(annotation: Any) -> tuple[bool, bool, tuple[Any, ...]]:
+    """Of an option for stages: whether it takes a list, whether it takes null, and the words it takes besides."""
+    members = _members(annotation)
+    many = any(typing.get_origin(member) in (list, tuple) for member in members)
+    return many, type(None) in members, _words(annotation)

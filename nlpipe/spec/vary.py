@@ -1,0 +1,126 @@
+"""``vary:`` in a pipeline file: the product of its lists, without the combinations whose stages do not fit."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nlpipe.errors import Fault, SpecError
+from nlpipe.registry import FOLDERS
+from nlpipe.spec.overrides import Part, key_path, put
+from nlpipe.spec.pipelines import KEYS, PipelineSpec, WiresOf, build, ordered
+from nlpipe.spec.positions import Value
+
+MAX_COMBINATIONS = 1000
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """The pipelines a file stands for.
+
+    Args:
+        left_out: name of each combination that cannot work, and why.
+    """
+
+    pipelines: tuple[PipelineSpec, ...]
+    left_out: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class _Axis:
+    path: tuple[Part, ...]
+    choices: tuple[Value, ...]
+    labels: tuple[str, ...]
+
+
+def expand(root: Value, path: str, name: str, wires: WiresOf | None = None) -> Expansion:
+    """Every pipeline that ``root`` stands for: one, or the combinations of ``vary``.
+
+    Raises:
+        SpecError: every fault in any of them; faults of wiring only where no combination is without.
+    """
+    axes = _axes(root)
+    root = root.without("vary")
+    if not axes:
+        built = build(root, path, name, wires)
+        if built.spec is None:
+            raise SpecError(ordered([*built.faults, *built.wiring]))
+        return Expansion((built.spec,))
+    base = root.entries.get("name")
+    if base is not None and isinstance(base.content, str):
+        name = base.content
+    pipelines: list[PipelineSpec] = []
+    left_out: list[tuple[str, str]] = []
+    faults: list[Fault] = []
+    wiring: list[Fault] = []
+    for choice in itertools.product(*(range(len(axis.choices)) for axis in axes)):
+        varied = root.without("name")
+        label = "-".join([name, *(axis.labels[i] for axis, i in zip(axes, choice, strict=True))])[:100]
+        try:
+            for axis, i in zip(axes, choice, strict=True):
+                varied = put(varied, axis.path, axis.choices[i])
+        except SpecError as error:
+            faults.extend(error.faults)
+            continue
+        built = build(varied, path, label, wires)
+        faults.extend(built.faults)
+        wiring.extend(built.wiring)
+        if built.spec is not None:
+            pipelines.append(built.spec)
+        elif not built.faults:
+            left_out.append((label, "; ".join(fault.message for fault in built.wiring)))
+    if base is not None:
+        faults.extend(fault for fault in build(root, path, name).faults if fault.key == "name")
+    if faults or not pipelines:
+        raise SpecError(ordered(faults or wiring))
+    return Expansion(tuple(pipelines), tuple(left_out))
+
+
+def _axes(root: Value) -> list[_Axis]:
+    given = root.entries.get("vary")
+    if given is None or given.content is None:
+        return []
+    if not isinstance(given.content, dict):
+        raise SpecError([given.place.fault("vary", "this maps keys to lists, such as {representation: [bow, tfidf]}")])
+    faults, axes = [], []
+    for key, values in given.entries.items():
+        path = key_path(key)
+        inner = f"vary.{key}"
+        if path is None or path[0] not in KEYS or path[0] in ("name", "description", "extend", "vary"):
+            faults.append(given.keys[key].fault(inner, f"'{key}' is no key of a pipeline that can vary"))
+        elif not isinstance(values.content, tuple) or not values.content:
+            message = f"this is a list of the values to try, not {values.plain()!r}"
+            faults.append(values.place.fault(inner, message))
+        else:
+            axes.append(_Axis(path, values.content, _labels(path, values.content)))
+    count = math.prod(len(axis.choices) for axis in axes)
+    if count > MAX_COMBINATIONS:
+        faults.append(given.place.fault("vary", f"{count} combinations are more than {MAX_COMBINATIONS}"))
+    if faults:
+        raise SpecError(ordered(faults))
+    return axes
+
+
+def _labels(path: Sequence[Part], choices: Sequence[Value]) -> tuple[str, ...]:
+    """What stands for each choice in a name: a stage's name, ``C=0.1``; numbered where two would be the same."""
+    prefix = "" if len(path) == 1 and (path[0] in FOLDERS or path[0] == "data") else f"{path[-1]}="
+    labels: list[str] = []
+    for choice in choices:
+        label = prefix + (re.sub(r"[^\w.+-]", "_", _label(choice))[:40] or "empty")
+        same = sum(other == label or other.startswith(f"{label}.") for other in labels)
+        labels.append(f"{label}.{same + 1}" if label in labels else label)
+    return tuple(labels)
+
+
+def _label(value: Value) -> str:
+    if value.content is None:
+        return "none"
+    if isinstance(value.content, tuple):
+        return "+".join(_label(item) for item in value.content)
+    if isinstance(value.content, dict):
+        named = value.entries.get("name") or value.entries.get("task")
+        return _label(named) if named is not None else "mapping"
+    return str(value.content).lower() if isinstance(value.content, bool) else str(value.content)

@@ -1,0 +1,129 @@
+"""Whether stages fit together, by their wires alone: asked before any data is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nlpipe.errors import NlpipeError
+from nlpipe.registry import slot
+from nlpipe.stage import Head, LabelHead, Stage, Tokenizer
+from nlpipe.wire import Sequences, Tags, Text, Tokens, Wire
+
+Placed = tuple[str, str, "Stage[Any, Any] | None"]
+"""Slot, name and instance of a stage; the instance is None where it could not be made, and nothing is said of it."""
+
+
+@dataclass(frozen=True)
+class WiringFault:
+    """Stage ``index`` of those given does not fit the one before it, or the head behind it, or the task."""
+
+    index: int
+    message: str
+
+
+def check_wiring(
+    stages: Sequence[Placed], target: type[Wire] | None = None, source: type[Wire] = Text
+) -> list[WiringFault]:
+    """Every fault in the wiring of ``stages``, which stand in the order data flows and end with the head.
+
+    Args:
+        target: what the task wants the head to give; None where the task is not known.
+        source: what the data gives; Tokens are taken by any tokenizer, which keeps their splitting.
+    """
+    faults = []
+    before: tuple[str, type[Wire]] | None = ("the data", source)
+    for index, (kind, name, stage) in enumerate(stages):
+        if stage is None:
+            before = None
+            continue
+        if before is not None and not _accepts(stage, before[1], target):
+            given = f"{before[0]} gives {before[1].__name__}"
+            wanted = f"{kind} '{name}' takes {stage.takes.__name__}"
+            faults.append(WiringFault(index, f"{wanted}, but {given}{_way_out(stages, index, before[1])}"))
+        before = (f"{kind} '{name}'", stage.gives)
+    return faults + _untrained(stages, target) + _off_target(stages, target)
+
+
+def _fits(given: type[Wire], taken: type[Wire]) -> bool:
+    return given is Wire or issubclass(given, taken)
+
+
+def _accepts(stage: Stage[Any, Any], given: type[Wire], target: type[Wire] | None) -> bool:
+    if isinstance(stage, Tokenizer) and given is Tokens:
+        return True
+    if isinstance(stage, LabelHead) and given is Sequences:  # applied to every token, it gives Tags
+        return target in (None, Tags)
+    return _fits(given, stage.takes)
+
+
+def _untrained(stages: Sequence[Placed], target: type[Wire] | None) -> list[WiringFault]:
+    kind, name, head = stages[-1] if stages else ("", "", None)
+    if not isinstance(head, Head) or head.by_gradient:
+        return []
+
+    def trains(owner: Any) -> bool:
+        return bool(owner.by_gradient) and (target is None or _fits(owner.gives, target))
+
+    faults = []
+    for index, (_, other, stage) in enumerate(stages[:-1]):
+        if stage is not None and stage.trainable:
+            message = f"'{other}' would stay random: {kind} '{name}' learns without gradients"
+            faults.append(WiringFault(index, message + _listed("heads that train it", _having("head", trains))))
+    return faults
+
+
+def _off_target(stages: Sequence[Placed], target: type[Wire] | None) -> list[WiringFault]:
+    kind, name, head = stages[-1] if stages else ("", "", None)
+    if target is None or not isinstance(head, Head) or _fits(head.gives, target):
+        return []
+    before = stages[-2][2] if len(stages) > 1 else None
+    if isinstance(head, LabelHead) and target is Tags:
+        if before is None or _fits(before.gives, Sequences):
+            return []
+        if not _fits(before.gives, head.takes):
+            return []  # said already
+    giving = _having("head", lambda owner: _fits(owner.gives, target))
+    message = f"{kind} '{name}' gives {head.gives.__name__}, but the task asks for {target.__name__}"
+    return [WiringFault(len(stages) - 1, message + _listed(f"heads that give {target.__name__}", giving))]
+
+
+def _way_out(stages: Sequence[Placed], index: int, given: type[Wire]) -> str:
+    """The stages that would mend it: one in between, or another in place of the one before."""
+    kind, _, stage = stages[index]
+    assert stage is not None
+    wanted = stage.takes
+    if index == 0:
+        return ""
+    before = stages[index - 1][0]
+    what = f"give {wanted.__name__}"
+    if before == "tokenizer" and kind != "representation":
+        return _listed(f"representations that {what}", _having("representation", lambda o: _fits(o.gives, wanted)))
+    between = _having("encoder", lambda o: _fits(given, o.takes) and o.gives is wanted)
+    if between:
+        return _listed(f"encoders to put between them, which {what}", between)
+
+    def replaces(owner: Any) -> bool:
+        source = stages[index - 2][2] if index > 1 else None
+        return owner.gives is wanted and (source is None or _fits(source.gives, owner.takes))
+
+    return _listed(f"{before}s that {what}", _having(before, replaces))
+
+
+def _having(kind: str, test: Callable[[Any], bool]) -> list[str]:
+    """Names in a slot whose class passes ``test``; those whose extra is missing are left out."""
+    found = []
+    known = slot(kind)
+    for name in known.names():
+        try:
+            owner = known.load(name)
+        except (NlpipeError, ImportError):
+            continue
+        if isinstance(owner.takes, type) and isinstance(owner.gives, type) and test(owner):
+            found.append(name)
+    return found
+
+
+def _listed(what: str, names: list[str]) -> str:
+    return f"; {what}: {', '.join(names)}" if names else ""
