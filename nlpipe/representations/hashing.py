@@ -35,7 +35,9 @@ class Hashing(Representation[Tokens, Vectors]):
         norm: Literal["l1", "l2"] | None = "l2",
     ) -> None:
         if ngrams[0] > ngrams[1]:
-            raise ValueError(f"ngrams: {list(ngrams)} will not do: the shortest comes first, [{ngrams[1]}, {ngrams[0]}]")
+            raise ValueError(
+                f"ngrams: {list(ngrams)} will not do: the shortest comes first, [{ngrams[1]}, {ngrams[0]}]"
+            )
         self.ngrams = ngrams
         self.unit = unit
         self.bits = bits
@@ -44,7 +46,7 @@ class Hashing(Representation[Tokens, Vectors]):
         self.norm = norm
 
     def build(self, width: int) -> int:
-        return 2**self.bits
+        return int(2**self.bits)
 
     def forward(self, source: Tokens) -> Vectors:
         from sklearn.feature_extraction.text import HashingVectorizer
