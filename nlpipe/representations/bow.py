@@ -119,7 +119,9 @@ class BagOfWords(Representation[Tokens, Vectors]):
         if self.stop_words is None:
             return source.words
         if self.stop_words == "english":
-            from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS as stopped
+            from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+            stopped = ENGLISH_STOP_WORDS
         else:
             stopped = frozenset(self.stop_words)
         return [[word for word in words if word not in stopped] for words in source.words]
@@ -152,8 +154,12 @@ class BagOfWords(Representation[Tokens, Vectors]):
         if kept.all():
             return
         self.counter.keep(kept)
+        numbers = np.cumsum(kept) - 1
         for i, batch in enumerate(batches):
-            batches[i] = batch[:, np.flatnonzero(kept)]
+            stays = kept[batch.indices]
+            indices = numbers[batch.indices[stays]].astype(np.int32)
+            bounds = np.concatenate([[0], np.cumsum(stays)])[batch.indptr]  # (B + 1,)
+            batches[i] = sp.csr_matrix((batch.data[stays], indices, bounds), shape=(batch.shape[0], self.counter.width))
 
     def _dependent(self, batches: Sequence[sp.csr_matrix], targets: Sequence[Any], select: int) -> np.ndarray:
         """(D,): whether a column is one of the ``select`` that depend most on the labels."""

@@ -46,7 +46,7 @@ class Hashing(Representation[Tokens, Vectors]):
         self.norm = norm
 
     def build(self, width: int) -> int:
-        return 2**self.bits
+        return int(2**self.bits)
 
     def forward(self, source: Tokens) -> Vectors:
         from sklearn.feature_extraction.text import HashingVectorizer

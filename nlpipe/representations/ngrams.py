@@ -151,7 +151,7 @@ def _longer(nodes: np.ndarray, symbols: np.ndarray, room: np.ndarray, n: int) ->
 
 
 def _distinct(keys: np.ndarray, minimum: int) -> tuple[np.ndarray, np.ndarray]:
-    """The keys that occur ``minimum`` times, sorted; and for each of ``keys`` its place among them, -1 if it is rare."""
+    """The keys that occur ``minimum`` times, sorted; and for each of ``keys`` its place there, -1 if it is rare."""
     order = np.argsort(keys)
     keys = keys[order]
     first = np.ones(len(keys), dtype=bool)

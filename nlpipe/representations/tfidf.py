@@ -58,7 +58,7 @@ class TfIdf(BagOfWords):
         self.weights = np.zeros(0)
 
     def learn(self, batches: Sequence[sp.csr_matrix]) -> None:
-        """idf = ln((1 + texts) / (1 + texts with it)) + 1, without the ones inside if not ``smooth``."""
+        """Learn idf = ln((1 + texts) / (1 + texts with it)) + 1, without the ones inside if not ``smooth``."""
         if self.idf:
             texts = sum(batch.shape[0] for batch in batches) + int(self.smooth)
             self.weights = np.log(texts / (document_frequency(batches) + float(self.smooth))) + 1.0  # (D,)

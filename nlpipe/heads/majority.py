@@ -1,0 +1,43 @@
+"""The most frequent label, whatever the text says: the floor that every other head must clear."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nlpipe.heads.examples import answer, gather
+from nlpipe.stage import Data, LabelHead, Predictions, State
+from nlpipe.wire import Labels, Vectors
+
+
+class Majority(LabelHead):
+    """The most frequent label of the training split for every text.
+
+    Options:
+        none
+    """
+
+    frequencies: np.ndarray = np.zeros(0)  # (C,)
+
+    def fit(self, data: Data[Vectors]) -> None:
+        """Count the labels.
+
+        Raises:
+            DataError: fewer than two labels.
+        """
+        examples = gather(data)
+        self.classes = examples.classes
+        self.frequencies = examples.frequencies
+
+    def build(self, width: int) -> int:
+        return len(self.classes)
+
+    def predict(self, source: Vectors) -> Predictions[Labels]:
+        return answer(np.tile(self.frequencies, (len(source), 1)), self.classes)
+
+    def state(self) -> State:
+        return State({"frequencies": self.frequencies}, {"classes": list(self.classes)})
+
+    def load_state(self, state: State, version: int) -> None:
+        super().load_state(state, version)
+        self.frequencies = state.arrays["frequencies"]
+        self.classes = tuple(state.data["classes"])
