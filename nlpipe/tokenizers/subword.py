@@ -29,6 +29,9 @@ UNKNOWN = "[UNK]"
 """The piece that stands for characters which training did not see."""
 _LONGEST_WORD = 100
 """Characters in a row that WordPiece looks at together; its search is quadratic in them."""
+_STARTS = ("▁", "Ġ")
+_APART = r"[^\w\s'’]|(?<!\w)['’]|['’](?!\w)"
+"""What WordPiece sets apart from words: marks and symbols, but for an apostrophe within a word."""
 
 
 class _Subword(Tokenizer):
@@ -38,6 +41,7 @@ class _Subword(Tokenizer):
     lowercase: bool
     form: Form
     _pieces: Pieces | None = None
+    _names: tuple[str, ...] = ()
 
     @abstractmethod
     def train(self, texts: list[str]) -> Pieces:
@@ -54,30 +58,34 @@ class _Subword(Tokenizer):
             raise NlpipeError(f"{type(self).__name__} learns its pieces from training texts; call fit first")
         return self._pieces
 
-    def vocabulary(self) -> list[str]:
-        """Every piece, in the order of the model's ids."""
-        ids = self.pieces.get_vocab()
-        return sorted(ids, key=ids.__getitem__)
+    def _use(self, pieces: Pieces) -> None:
+        pieces.encode_special_tokens = True  # a '[UNK]' that stands in a text is the five characters it is
+        ids = pieces.get_vocab()
+        self._pieces, self._names = pieces, tuple(sorted(ids, key=ids.__getitem__))
 
     def fit(self, data: Data[Text]) -> None:
         texts = [text for source, _ in data for text in source.strings]
         if not any(text.strip() for text in texts):
             raise DataError(f"{type(self).__name__} cannot learn pieces: the training split has no text")
-        self._pieces = _literal(self.train(texts))
+        self._use(self.train(texts))
 
     def forward(self, source: Text) -> Tokens:
         encodings = self.pieces.encode_batch_fast(source.strings, add_special_tokens=False)
-        return Tokens([encoding.tokens for encoding in encodings], source.strings, self.spans)
+        names = self._names  # fast encodings hold ids alone
+        return Tokens([[names[i] for i in encoding.ids] for encoding in encodings], source.strings, self.spans)
 
     def spans(self, text: str, words: list[str]) -> list[Span]:
+        encoding = self.pieces.encode(text, add_special_tokens=False)
         spans, reached = [], 0
-        for start, end in self.pieces.encode(text, add_special_tokens=False).offsets:
+        for piece, (start, end) in zip(encoding.tokens, encoding.offsets, strict=True):
             start = max(start, reached)
             end = max(end, start)
             while start < end and text[start].isspace():
                 start += 1
             while start < end and text[end - 1].isspace():
                 end -= 1
+            if piece in _STARTS:  # its offsets are those of the space before the word, or of the first letter
+                end = start
             spans.append((start, end))
             reached = end
         return spans
@@ -93,7 +101,7 @@ class _Subword(Tokenizer):
         if state.data["pieces"] is None:
             return
         try:
-            self._pieces = _literal(Pieces.from_str(json.dumps(state.data["pieces"])))
+            self._use(Pieces.from_str(json.dumps(state.data["pieces"])))
         except Exception as error:  # tokenizers raises bare Exception
             raise ModelError(f"the saved pieces of {type(self).__name__} cannot be read: {error}") from error
 
@@ -111,12 +119,6 @@ class _Subword(Tokenizer):
             pieces.normalizer = normalizers.Sequence(steps)
         pieces.pre_tokenizer = splitter
         return pieces
-
-
-def _literal(pieces: Pieces) -> Pieces:
-    """``pieces``, which take a '[UNK]' that stands in a text for the five characters it is."""
-    pieces.encode_special_tokens = True
-    return pieces
 
 
 def _spaced() -> Any:
@@ -181,8 +183,9 @@ class BPE(_Subword):
 class WordPiece(_Subword):
     """BERT's pieces: a word is cut from the left into the longest known pieces, later ones marked '##'.
 
-    A word with a character that training did not see is '[UNK]' as a whole. Runs of letters without a space are cut
-    every 100 characters.
+    A word with a character that training did not see is '[UNK]' as a whole. Every character of the training split is
+    a piece in both forms, so that the vocabulary may come out larger than asked for. Runs of letters without a space
+    are cut every 100 characters.
 
     Options:
         vocabulary_size: pieces to learn.
@@ -218,16 +221,13 @@ class WordPiece(_Subword):
 
     def _splitter(self) -> Any:
         cap = pre_tokenizers.Split(Pattern(rf".{{1,{_LONGEST_WORD}}}"), "isolated")
-        return pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation(), cap])
+        apart = pre_tokenizers.Split(Pattern(_APART), "isolated")
+        return pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), apart, cap])
 
     def _alphabet(self, texts: list[str], pieces: Pieces) -> Iterator[str]:
-        first, later = set[str](), set[str]()
-        for text in texts:
-            for word in pieces.normalizer.normalize_str(text).split():
-                first.update(word)
-                later.update(word[1:])
-        yield from sorted(first)
-        yield from sorted("##" + letter for letter in later)
+        letters = {letter for text in texts for letter in pieces.normalizer.normalize_str(text) if letter != " "}
+        yield from sorted(letters)
+        yield from sorted("##" + letter for letter in letters)
 
     def join(self, words: Sequence[str]) -> str:
         whole: list[str] = []

@@ -1,0 +1,254 @@
+"""The laws of representations, encoders and heads, over every registered one.
+
+A stage that is new is covered when its line stands in a table; options it needs go into ``examples.OPTIONS``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from nlpipe.errors import NlpipeError
+from nlpipe.registry import slot
+from nlpipe.stage import Head, LabelHead, State
+from nlpipe.tokenizers import Regex
+from nlpipe.wire import Labels, Sequences, Tags, Text, Tokens, Vectors, Wire
+
+from .examples import LABELS, NASTY, SKIP, TEXTS, cases, label
+
+Case = tuple[str, str, dict[str, Any]]
+LONGEST = 3000  # characters of a nasty text that neural stages are tried with
+NEW = [*TEXTS[::3], *(text[:LONGEST] for text in NASTY.values())]
+"""What a fitted stage is tried on: texts seen and nasty."""
+
+
+def tokens(texts: list[str]) -> Tokens:
+    return Regex().forward(Text(texts))
+
+
+def vectors(texts: list[str], sparse: bool) -> Vectors:
+    """(B, D) TF-IDF of character pairs: none negative, a row of zeros for an empty text."""
+    rows = TfidfVectorizer(analyzer="char", ngram_range=(1, 2)).fit(TEXTS).transform(texts)
+    return Vectors(rows.tocsr() if sparse else rows.toarray())
+
+
+def sequences(texts: list[str]) -> Sequences:
+    """One vector a word, (sum of T_b, 8), made from its letters; ragged."""
+    words = tokens(texts)
+    flat = [word for sentence in words.words for word in sentence]
+    rows = np.array([[np.cos(ord(c) * i) for i in range(8)] for c in (w[0] for w in flat)], dtype=np.float32)
+    return Sequences(rows.reshape(-1, 8), [len(sentence) for sentence in words.words], words)
+
+
+def sources(takes: type[Wire], texts: list[str]) -> dict[str, Wire]:
+    """Every form of the wire ``takes`` that a stage may meet."""
+    if takes is Text:
+        return {"text": Text(texts)}
+    if takes is Tokens:
+        return {"tokens": tokens(texts)}
+    if takes is Vectors:
+        return {"sparse": vectors(texts, sparse=True), "dense": vectors(texts, sparse=False)}
+    assert takes is Sequences, takes
+    return {"ragged": sequences(texts)}
+
+
+def targets(gives: type[Wire], texts: list[str]) -> Wire:
+    """What a head that gives ``gives`` learns from."""
+    if gives is Tags:
+        return Tags([["B" if word[0] in "aeiou" else "O" for word in words] for words in tokens(texts).words])
+    return Text(texts) if gives is Text else Labels(LABELS[: len(texts)])
+
+
+def plain(wire: Wire) -> Any:
+    """A wire as something that can be compared: numbers as an array, the rest as lists."""
+    if isinstance(wire, Vectors):
+        return wire.dense()
+    if isinstance(wire, Sequences):
+        return wire.flat().dense()
+    return wire.strings if isinstance(wire, Text) else wire.words if isinstance(wire, Tokens) else wire.values
+
+
+def assert_same(found: Wire, expected: Wire, exact: bool) -> None:
+    assert type(found) is type(expected)
+    assert len(found) == len(expected)
+    if isinstance(found, Sequences) and isinstance(expected, Sequences):
+        assert found.lengths.tolist() == expected.lengths.tolist()
+    if isinstance(found, Vectors | Sequences):
+        assert np.isfinite(plain(found)).all()
+        tolerance = {"rtol": 0, "atol": 0} if exact else {"rtol": 1e-4, "atol": 1e-5}
+        np.testing.assert_allclose(plain(found), plain(expected), **tolerance)
+    else:
+        assert plain(found) == plain(expected)
+
+
+def ready(case: Case, form: str, labels: Wire | None = None) -> Any:
+    """A stage made, fitted on the sample in two batches, built, and set to be used."""
+    found = slot(case[0]).load(case[1])
+    stage: Any = found(**case[2])
+    source = sources(found.takes, TEXTS)[form]
+    wanted = labels or targets(found.gives, TEXTS)
+    half = [range(0, len(TEXTS), 2), range(1, len(TEXTS), 2)]
+    stage.fit([(source.take(part), wanted.take(part)) for part in half])
+    if isinstance(stage, Head):
+        stage.bind([])
+    width = source.width if isinstance(source, Vectors | Sequences) else 0
+    assert stage.build(width) >= 0
+    if hasattr(stage, "eval"):
+        stage.eval()
+    return stage
+
+
+def forms(*slots: str) -> list[Any]:
+    """Each case with each form of its input."""
+    names = {Text: ["text"], Tokens: ["tokens"], Vectors: ["sparse", "dense"], Sequences: ["ragged"]}
+    return [
+        pytest.param(case, form, id=f"{label(case)}-{form}")
+        for case in cases(*slots)
+        if case[:2] not in SKIP
+        for form in names[slot(case[0]).load(case[1]).takes]  # type: ignore[index]
+    ]
+
+
+ALL = forms("representation", "encoder", "head")
+
+
+@pytest.mark.parametrize(("case", "form"), ALL)
+def test_it_gives_its_wire_of_the_same_length(case: Case, form: str) -> None:
+    stage = ready(case, form)
+    source = sources(stage.takes, NEW)[form]
+    given = stage.forward(source)
+    assert isinstance(given, stage.gives)
+    assert len(given) == len(source)
+    if isinstance(given, Sequences) and isinstance(source, Sequences):
+        assert given.lengths.tolist() == source.lengths.tolist()
+    if isinstance(given, Sequences) and isinstance(source, Tokens):  # alignment is law
+        assert given.lengths.tolist() == [len(words) for words in source.words]
+
+
+@pytest.mark.parametrize(("case", "form"), forms("representation", "encoder"))
+def test_build_tells_the_width_it_gives(case: Case, form: str) -> None:
+    stage = ready(case, form)
+    source = sources(stage.takes, NEW)[form]
+    width = source.width if isinstance(source, Vectors | Sequences) else 0
+    assert stage.build(width) == stage.forward(source).width
+
+
+@pytest.mark.parametrize(("case", "form"), ALL)
+def test_a_batch_equals_one_by_one(case: Case, form: str) -> None:
+    stage = ready(case, form)
+    source = sources(stage.takes, NEW)[form]
+    given = stage.forward(source)
+    alone = [stage.forward(source.take([i])) for i in range(len(source))]
+    assert_same(type(given).concat(alone), given, exact=False)
+    turned = list(range(len(source)))[::-1]
+    assert_same(stage.forward(source.take(turned)), given.take(turned), exact=False)
+
+
+@pytest.mark.parametrize(("case", "form"), ALL)
+def test_its_prepared_input_gives_the_same(case: Case, form: str) -> None:
+    stage = ready(case, form)
+    source = sources(stage.takes, NEW)[form]
+    prepared = stage.prepare(source)
+    assert isinstance(prepared, stage.takes)
+    assert_same(stage.forward(prepared), stage.forward(source), exact=False)
+    some = [3, 0, 2]
+    assert_same(stage.forward(prepared.take(some)), stage.forward(source.take(some)), exact=False)
+
+
+@pytest.mark.parametrize(("case", "form"), ALL)
+def test_its_state_survives_arrays_and_json(case: Case, form: str) -> None:
+    stage = ready(case, form)
+    state = stage.state()
+    assert all(isinstance(array, np.ndarray) and array.dtype != object for array in state.arrays.values())
+    again: Any = type(stage)(**case[2])
+    for name, nested in stage.nested().items():
+        held = nested.state()
+        again.nested()[name].load_state(State(dict(held.arrays), json.loads(json.dumps(held.data))), nested.version)
+    again.load_state(State(dict(state.arrays), json.loads(json.dumps(state.data))), stage.version)
+    if hasattr(again, "eval"):
+        again.eval()
+    source = sources(stage.takes, NEW)[form]
+    assert_same(again.forward(source), stage.forward(source), exact=True)
+    with pytest.raises(NlpipeError, match="format"):
+        type(stage)(**case[2]).load_state(state, 10_000)
+
+
+@pytest.mark.parametrize(("case", "form"), forms("representation", "encoder"))
+def test_fit_forward_is_fit_then_forward(case: Case, form: str) -> None:
+    stage = ready(case, form)
+    if stage.trainable:
+        pytest.skip("its parameters are drawn anew")
+    source = sources(stage.takes, TEXTS)[form]
+    other: Any = type(stage)(**case[2])
+    half = [range(0, len(TEXTS), 2), range(1, len(TEXTS), 2)]
+    data = [(source.take(part), targets(stage.gives, TEXTS).take(part)) for part in half]
+    given = list(other.fit_forward(data))
+    for part, found in zip(half, given, strict=True):
+        assert_same(found, stage.forward(source.take(part)), exact=False)
+
+
+def label_heads() -> list[Any]:
+    return [
+        parameters
+        for parameters in forms("head")
+        if issubclass(slot("head").load(parameters.values[0][1]), LabelHead)  # type: ignore[index]
+    ]
+
+
+@pytest.mark.parametrize(("case", "form"), label_heads())
+class TestLabelHead:
+    def test_its_predictions_are_probable_labels(self, case: Case, form: str) -> None:
+        head = ready(case, form)
+        assert sorted(head.classes) == ["neg", "pos"]
+        source = sources(head.takes, NEW)[form]
+        predictions = head.predict(source)
+        assert predictions.values.values == head.forward(source).values
+        assert set(predictions.values.values) <= set(head.classes)
+        if predictions.scores is not None:
+            assert predictions.scores.shape == (len(source),)
+            assert np.isfinite(predictions.scores).all()
+        if predictions.probabilities is not None:
+            assert predictions.classes == head.classes
+            assert predictions.probabilities.shape == (len(source), 2)
+            assert (predictions.probabilities >= 0).all()
+            np.testing.assert_allclose(predictions.probabilities.sum(axis=1), 1.0, rtol=1e-5)
+            best = predictions.probabilities.max(axis=1)
+            chosen = [head.classes.index(value) for value in predictions.values.values]
+            np.testing.assert_allclose(predictions.probabilities[range(len(source)), chosen], best, rtol=1e-6)
+
+    def test_it_labels_nothing(self, case: Case, form: str) -> None:
+        head = ready(case, form)
+        assert len(head.predict(sources(head.takes, TEXTS)[form].take([])).values) == 0
+
+    def test_a_label_unseen_in_training_does_not_stop_it(self, case: Case, form: str) -> None:
+        head = ready(case, form)
+        source = sources(head.takes, TEXTS)[form]
+        head.calibrate([(source, Labels([*LABELS[:-1], "never seen"]))])
+        assert len(head.predict(source).values) == len(TEXTS)
+
+    def test_one_class_only_is_predicted_or_refused(self, case: Case, form: str) -> None:
+        try:
+            head = ready(case, form, Labels(["only"] * len(TEXTS)))
+        except NlpipeError as error:
+            assert "only" in str(error)  # names the one class
+        else:
+            assert set(head.predict(sources(head.takes, TEXTS)[form]).values.values) == {"only"}
+
+    def test_many_classes(self, case: Case, form: str) -> None:
+        names = [f"class {i // 2}" for i in range(len(TEXTS))]
+        head = ready(case, form, Labels(names))
+        assert sorted(head.classes) == sorted(set(names))
+        assert set(head.predict(sources(head.takes, TEXTS)[form]).values.values) <= set(names)
+
+    def test_a_loss_is_finite_and_counts_its_units(self, case: Case, form: str) -> None:
+        head = ready(case, form)
+        if not head.by_gradient:
+            pytest.skip("it learns in fit")
+        loss, units = head.loss(sources(head.takes, TEXTS)[form], Labels(LABELS))
+        assert bool(loss.isfinite())
+        assert float(loss) > 0
+        assert int(units) == len(TEXTS)
