@@ -53,7 +53,7 @@ class Place:
 class Value:
     """A value and its place: a scalar, a tuple of values, or a mapping of values with the places of its keys."""
 
-    content: None | bool | int | float | str | tuple[Value, ...] | dict[str, Value]
+    content: bool | int | float | str | tuple[Value, ...] | dict[str, Value] | None
     place: Place
     keys: Mapping[str, Place] = field(default_factory=dict)
     size: int = 1
@@ -298,7 +298,7 @@ class _Composer:
             self.stop(key, "half of a surrogate pair is no character")
         return text
 
-    def scalar(self, text: str, place: Place, key: str) -> None | bool | int | float | str:
+    def scalar(self, text: str, place: Place, key: str) -> bool | int | float | str | None:
         if _NULL.match(text):
             return None
         if _TRUE.match(text) or _FALSE.match(text):
