@@ -1,4 +1,4 @@
-"""Dropout from 16 random bits a number: on CPUs nearly three times as fast as torch's, whose random numbers dominate it.
+"""Dropout from 16 random bits a number: on CPUs nearly three times as fast as torch's own, which mostly makes bits.
 
 Srivastava et al. 2014, "Dropout: A Simple Way to Prevent Neural Networks from Overfitting".
 """
