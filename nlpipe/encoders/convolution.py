@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nlpipe.nn.dropout import Drop
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.padding import close_batch, open_batch
 from nlpipe.options import Dropout, Positive
@@ -45,7 +46,7 @@ class Convolution(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
             raise ValueError("widths: [] leaves no filters; give at least one, [3]")
         self.widths = list(widths)
         self.filters = filters
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Drop(dropout)
         if width is not None:
             self.build(width)
 

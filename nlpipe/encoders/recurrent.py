@@ -3,7 +3,7 @@
 Nothing is packed. A text read backwards is turned around within its own length first, so that padding always comes
 after the last token, where it can change nothing; each layer and direction is then one call of the library's fused
 kernel over the padded batch. Against packed sequences (batches of 64 texts of about 20 tokens, D = 100, 128 features,
-two directions) this trains the LSTM at more than twice the speed on a CPU, and in bfloat16 at almost four times.
+two directions) this trains the LSTM at more than twice the speed on a CPU, and in bfloat16 at about four times.
 
 Elman 1990, "Finding Structure in Time"; Hochreiter and Schmidhuber 1997, "Long Short-Term Memory"; Cho et al. 2014,
 "Learning Phrase Representations using RNN Encoder-Decoder" (GRU); Schuster and Paliwal 1997, "Bidirectional Recurrent
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from nlpipe.errors import WiringError
+from nlpipe.nn.dropout import Drop
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.padding import close_batch, open_batch, reversal
 from nlpipe.options import Dropout, Positive
@@ -47,7 +48,7 @@ class Recurrent(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
         self.hidden = hidden
         self.depth = layers
         self.bidirectional = bidirectional
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Drop(dropout)
         if width is not None:
             self.build(width)
 

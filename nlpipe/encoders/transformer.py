@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from nlpipe.errors import WiringError
 from nlpipe.nn.attention import Cache
+from nlpipe.nn.dropout import Drop
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.padding import close_batch, full, open_batch
 from nlpipe.nn.positions import Learned, Rotary, Sinusoidal, Unplaced
@@ -76,7 +77,7 @@ class Transformer(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
             )
         self.project = nn.Identity() if dim == width else nn.Linear(width, dim)
         self.place = self._place(dim)
-        self.dropout = nn.Dropout(self.rate)
+        self.dropout = Drop(self.rate)
         rotary = Rotary(dim // self.heads) if self.positions == "rotary" else None
         inner = self.inner or 4 * dim
         self.layers = nn.ModuleList(

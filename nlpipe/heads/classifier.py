@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nlpipe.errors import DataError, suggest
+from nlpipe.nn.dropout import Drop
 from nlpipe.nn.neural import Neural
 from nlpipe.options import Dropout, Positive, PositiveFloat
 from nlpipe.stage import Data, LabelHead, Predictions, State
@@ -82,9 +83,9 @@ class Classifier(Neural[Vectors, Labels], LabelHead):
 
     def allocate(self, width: int) -> int:
         self.columns = {label: i for i, label in enumerate(self.classes)}
-        layers: list[nn.Module] = [nn.Dropout(self.dropout)]
+        layers: list[nn.Module] = [Drop(self.dropout)]
         if self.hidden is not None:
-            layers += [nn.Linear(width, self.hidden), nn.ReLU(), nn.Dropout(self.dropout)]
+            layers += [nn.Linear(width, self.hidden), nn.ReLU(), Drop(self.dropout)]
         self.layers = nn.Sequential(*layers, nn.Linear(self.hidden or width, len(self.classes)))
         weights = self.weights or [1.0] * len(self.classes)
         self.register_buffer("weight", torch.tensor(weights), persistent=False)

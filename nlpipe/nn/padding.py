@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nlpipe.wire import Sequences
-
-
-def parameter_of(module: nn.Module) -> Tensor:
-    """A parameter of ``module``, for its device and number type."""
-    return next(module.parameters())
 
 
 def open_batch(source: Sequences, like: Tensor) -> tuple[Tensor, Tensor]:

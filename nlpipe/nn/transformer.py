@@ -15,6 +15,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from nlpipe.nn.attention import Cache, CrossAttention, Memory, SelfAttention
+from nlpipe.nn.dropout import Drop
 from nlpipe.nn.positions import Rotary
 
 Norm = Literal["pre", "post"]
@@ -29,7 +30,7 @@ class PreNorm(nn.Module):
     def __init__(self, dim: int, dropout: float) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Drop(dropout)
 
     def enter(self, x: Tensor) -> Tensor:
         """What the sublayer is given."""
@@ -57,7 +58,7 @@ class FeedForward(nn.Sequential):
     """FFN(x) = activation(x W_1 + b_1) W_2 + b_2, each token for itself (eq. 2)."""
 
     def __init__(self, dim: int, inner: int, activation: Activation, dropout: float) -> None:
-        super().__init__(nn.Linear(dim, inner), ACTIVATIONS[activation](), nn.Dropout(dropout), nn.Linear(inner, dim))
+        super().__init__(nn.Linear(dim, inner), ACTIVATIONS[activation](), Drop(dropout), nn.Linear(inner, dim))
 
 
 class TransformerLayer(nn.Module):

@@ -39,7 +39,7 @@ def ragged(draw):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=ragged())
 def test_every_form_of_rows_equals_the_loop(name, data):
     rows, lengths = data

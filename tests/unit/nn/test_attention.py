@@ -175,3 +175,15 @@ def test_dropout_acts_in_training_only():
 def test_heads_must_divide_the_width():
     with pytest.raises(WiringError, match="3 heads do not divide a width of 8; choose a multiple of 3"):
         SelfAttention(8, 3)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("padded", [False, True])
+def test_bfloat16_takes_another_way_to_the_same_end(causal, padded):
+    attention = SelfAttention(12, 3)
+    x = torch.randn(2, 6, 12)
+    mask = torch.tensor([[True] * 4 + [False] * 2, [False] * 6]) if padded else None
+    with torch.autocast("cpu", torch.bfloat16):
+        low = attention(x, mask, causal)
+    assert low.dtype == torch.bfloat16
+    assert_close(low.float(), attention(x, mask, causal), atol=0.03, rtol=0.03)
