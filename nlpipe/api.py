@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from nlpipe.errors import NlpipeError
 from nlpipe.pipeline import Pipeline
-from nlpipe.spec import PipelineSpec, read_comparison, read_pipeline
+from nlpipe.spec import ComparisonSpec, PipelineSpec, compare_files, is_comparison, pipeline_from, read_pipeline
+from nlpipe.spec import read_comparison as read_comparison_file
+from nlpipe.wire import Wire
 
 if TYPE_CHECKING:
     from nlpipe.compare.comparison import Comparison
@@ -27,14 +29,14 @@ def load(file: str | Path, overrides: Sequence[str] = ()) -> Pipeline:
     """
     if Path(file).is_dir():
         return Pipeline.load(file)
-    return build(read_pipeline(Path(file), list(overrides)))
+    return build(read_pipeline(Path(file), list(overrides), wires_of(Path(file).parent)))
 
 
 def build(spec: PipelineSpec) -> Pipeline:
     """The pipeline that ``spec`` describes, with fresh stages."""
     from nlpipe.datasets.cards import task_of
 
-    task = "classification" if spec.data is None else task_of(spec.data, spec.base)
+    task = "classification" if spec.data is None else task_of(spec.data, base_of(spec))
     return Pipeline([stage.make() for stage in spec.stages], task, spec.trainer, spec.seed, spec.name)
 
 
@@ -54,10 +56,8 @@ def run(
     from nlpipe.datasets.cards import load_dataset
     from nlpipe.runner import run as run_spec
 
-    spec = read_pipeline(Path(file), list(overrides))
-    if spec.data is None:
-        raise NlpipeError(f"{file}: no data: say 'data: CARD' in the file, or give overrides=['data=CARD']")
-    return run_spec(spec, load_dataset(spec.data, spec.base), Path(out), seed, again=again, report=report)
+    spec = read_pipeline(Path(file), list(overrides), wires_of(Path(file).parent))
+    return run_spec(spec, load_dataset(data_of(spec), base_of(spec)), Path(out), seed, again=again, report=report)
 
 
 def compare(
@@ -74,7 +74,7 @@ def compare(
     from nlpipe.compare.comparison import compare as run_comparison
 
     paths = [files] if isinstance(files, str | Path) else list(files)
-    return run_comparison(read_comparison([Path(path) for path in paths], list(overrides)), Path(out), workers)
+    return run_comparison(read_comparison([Path(path) for path in paths], overrides), Path(out), workers)
 
 
 def spec_from(mapping: Mapping[str, Any]) -> PipelineSpec:
@@ -83,6 +83,50 @@ def spec_from(mapping: Mapping[str, Any]) -> PipelineSpec:
     Raises:
         SpecError: it has faults.
     """
-    from nlpipe.spec import pipeline_from
+    return pipeline_from(mapping, wires=wires_of(Path()))
 
-    return pipeline_from(mapping)
+
+def read_comparison(paths: Sequence[Path], overrides: Sequence[str]) -> ComparisonSpec:
+    """One comparison file, or pipeline files named one by one.
+
+    Raises:
+        SpecError: every fault of all of them.
+    """
+    base = paths[0].parent
+    if len(paths) == 1 and is_comparison(paths[0]):
+        return read_comparison_file(paths[0], overrides, wires_of(base))
+    return compare_files(paths, overrides, wires_of(base))
+
+
+def wires_of(base: Path) -> Callable[[Any], tuple[type[Wire], type[Wire]] | None]:
+    """What tells the wiring check the wires of a data set: (of inputs, of targets).
+
+    Raises:
+        DataError: by the function, where the data set has no card or its description is wrong.
+    """
+    from nlpipe.datasets.cards import task_of
+    from nlpipe.tasks import task_named
+
+    def wires(data: Any) -> tuple[type[Wire], type[Wire]] | None:
+        if data is None:
+            return None
+        task = task_named(task_of(data, base))
+        return task.source, task.target
+
+    return wires
+
+
+def base_of(spec: PipelineSpec | ComparisonSpec) -> Path:
+    """The folder that relative paths in ``spec`` start from."""
+    return Path(spec.path).parent
+
+
+def data_of(spec: PipelineSpec | ComparisonSpec) -> Any:
+    """The data of ``spec``.
+
+    Raises:
+        NlpipeError: it says none.
+    """
+    if spec.data is None:
+        raise NlpipeError(f"{spec.path}: no data: say 'data: CARD' in the file, or data=CARD on the command line")
+    return spec.data

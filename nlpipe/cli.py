@@ -44,17 +44,18 @@ def run(
     """Fit a pipeline, score it on the test split, and leave a folder with all there is to know; prints that folder."""
     from rich.console import Console
 
+    from nlpipe.api import base_of, data_of, wires_of
     from nlpipe.datasets.cards import load_dataset
     from nlpipe.runner import run as run_pipeline
     from nlpipe.spec import read_pipelines
 
     console = Console(stderr=True)
-    expansion = read_pipelines(file, overrides or [])
+    expansion = read_pipelines(file, overrides or [], wires_of(file.parent))
     for name, why in expansion.left_out:
         console.print(f"left out: {name}: {why}", highlight=False, markup=False)
     for spec in expansion.pipelines:
         with console.status(f"{spec.name}: reading the data") as status:
-            dataset = load_dataset(_data_of(spec.data, file), spec.base)
+            dataset = load_dataset(data_of(spec), base_of(spec))
 
             def report(text: str, name: str = spec.name, status: Any = status) -> None:
                 if console.is_terminal:
@@ -65,12 +66,6 @@ def run(
             result = run_pipeline(spec, dataset, out, seed, again=again, report=report)
         _show_result(console, result)
         typer.echo(result.folder)
-
-
-def _data_of(data: Any, file: Path) -> Any:
-    if data is None:
-        raise NlpipeError(f"{file}: no data: say 'data: CARD' in the file, or data=CARD on the command line")
-    return data
 
 
 def _show_result(console: Any, result: Result) -> None:
@@ -103,7 +98,7 @@ def compare(
 
     from nlpipe.compare.comparison import compare as run_comparison
     from nlpipe.report.table import failures, terminal
-    from nlpipe.spec import read_comparison
+    from nlpipe.api import read_comparison
 
     console = Console(stderr=True)
     paths = [Path(item) for item in files if "=" not in item]
@@ -215,7 +210,8 @@ def check(
 ) -> None:
     """Check files without reading any data: keys, values, stages, wiring; every fault with its place."""
     from nlpipe.errors import Fault, SpecError
-    from nlpipe.spec import check_file
+    from nlpipe.api import wires_of
+    from nlpipe.spec import is_comparison, read_comparison, read_pipelines
 
     overrides = [item for item in files if "=" in item]
     faults: list[Fault] = []
@@ -223,7 +219,17 @@ def check(
         if "=" in item:
             continue
         try:
-            typer.echo(check_file(Path(item), overrides))
+            wires = wires_of(Path(item).parent)
+            if is_comparison(item):
+                comparison = read_comparison(item, overrides, wires)
+                found, left_out = comparison.pipelines, comparison.left_out
+            else:
+                expansion = read_pipelines(item, overrides, wires)
+                found, left_out = expansion.pipelines, expansion.left_out
+            for spec in found:
+                typer.echo(f"{item}: {spec.name}: {' → '.join(stage.name for stage in spec.stages)}")
+            for name, why in left_out:
+                typer.echo(f"{item}: {name} is left out: {why}")
         except SpecError as error:
             faults.extend(error.faults)
     if faults:

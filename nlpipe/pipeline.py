@@ -92,10 +92,8 @@ class Pipeline:
         """What the trainer recorded in the last ``fit``; None where nothing was learnt by gradients."""
         self.fit_seconds: dict[str, float] = {}
         """Seconds that each stage took to learn in the last ``fit``, with the cheap stages before it."""
-        faults = check_wiring(
-            [(slot_name(stage), _written_name(stage), stage) for stage in self.stages],
-            (self.task.source, self.task.target),
-        )
+        placed = [(slot_name(stage), _written_name(stage), stage) for stage in self.stages]
+        faults = check_wiring(placed, self.task.target, self.task.source)
         if faults:
             raise WiringError("\n".join(fault.message for fault in faults))
 

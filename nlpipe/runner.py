@@ -22,14 +22,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from nlpipe import costs
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.errors import NlpipeError, NlpipeWarning
 from nlpipe.files import read_json, whole_folder, write_json
 from nlpipe.pipeline import Pipeline, source_hash
-from nlpipe.spec import PipelineSpec
+from nlpipe.spec import PipelineSpec, to_yaml
 from nlpipe.stage import Predictions
 from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Ledger, Split
@@ -173,8 +171,7 @@ def run(
                 file.write(json.dumps(record, ensure_ascii=False) + "\n")
         write_json(folder / "ledger.json", ledger(dataset, pipeline, caught))
         resolved = {**spec.resolved(), "seed": seed}
-        text = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
-        (folder / "pipeline.yaml").write_text(text, encoding="utf-8")
+        (folder / "pipeline.yaml").write_text(to_yaml(resolved), encoding="utf-8")
         write_json(folder / "environment.json", environment(spec, dataset, seed, len(train), threads, fitted))
         if pipeline.history is not None:
             write_json(folder / "history.json", asdict(pipeline.history))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from nlpipe.compare.execute import Job, Outcome, execute
 from nlpipe.datasets.cards import load_dataset
+from nlpipe.errors import NlpipeError
 from nlpipe.files import whole_folder, write_json
 from nlpipe.metrics.bootstrap import resampled_scores
 from nlpipe.runner import Result
@@ -53,7 +54,7 @@ class Comparison:
     test_size: int
     rows: tuple[Row, ...]
     folder: Path
-    budget: dict[str, float]
+    budget: dict[str, float | None]
 
     @property
     def best(self) -> Row | None:
@@ -82,9 +83,12 @@ def compare(
     """
     sizes = [None if size == "all" else int(size) for size in spec.train_sizes]
     jobs = [Job(pipeline, seed, size) for size in sizes for seed in spec.seeds for pipeline in spec.pipelines]
-    dataset = load_dataset(spec.data, spec.base)  # faults of the data are told once, before any worker starts
+    if spec.data is None:
+        raise NlpipeError(f"{spec.path}: no data: say 'data: CARD' in the file, or data=CARD on the command line")
+    base = Path(spec.path).parent
+    dataset = load_dataset(spec.data, base)  # faults of the data are told once, before any worker starts
     outcomes = []
-    for outcome in execute(jobs, spec.data, spec.base, out, workers, report):
+    for outcome in execute(jobs, spec.data, base, out, workers, report):
         outcomes.append(outcome)
         ended(outcome)
     rows = [
@@ -93,9 +97,9 @@ def compare(
         for pipeline in spec.pipelines
     ]
     rows.sort(key=lambda row: (row.score is None, -(row.score or 0.0)))
-    folder = out / f"comparison-{spec.name}"
+    folder = out / f"comparison-{Path(spec.path).stem}"
     comparison = Comparison(
-        spec.title, dataset.name, dataset.task.primary, len(dataset.test), tuple(rows), folder, dict(spec.budget)
+        spec.title, dataset.name, dataset.task.primary, len(dataset.test), tuple(rows), folder, asdict(spec.budget)
     )
     with whole_folder(folder) as partial:
         write_json(partial / "comparison.json", _record(comparison))

@@ -93,7 +93,7 @@ def label_scores(classes: Sequence[str]) -> Metric:
 def probability_scores(classes: Sequence[str]) -> Metric:
     """Log loss and calibration error; no score where the head gives no probabilities.
 
-    The statistics are: counted, loss, then for each bin how many fell into it, their confidence and how many were right.
+    The statistics are: counted, loss, then for each bin how many fell into it, their confidence, how many were right.
     """
 
     def statistics(gold: Labels, predictions: Predictions[Any]) -> np.ndarray:
@@ -128,7 +128,7 @@ def probability_scores(classes: Sequence[str]) -> Metric:
 
 
 def ordinal_scores(classes: Sequence[str]) -> Metric:
-    """Mean absolute error in steps of the order, and quadratic weighted kappa; gold labels out of the order do not count.
+    """Mean absolute error in steps of the order, and quadratic weighted kappa; labels out of the order do not count.
 
     The statistics are: counted, distance, its square, then gold (C) and predicted (C) for what chance would give.
     """

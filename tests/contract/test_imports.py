@@ -53,7 +53,9 @@ def imports(path: Path, inside_functions: bool) -> set[str]:
                 assert child.level == 0, f"{path}: relative import"
                 assert child.module
                 found.update(f"{child.module}.{alias.name}" for alias in child.names)
-            elif (isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and not inside_functions) or (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test) and not inside_functions):
+            elif (isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and not inside_functions) or (
+                isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test) and not inside_functions
+            ):
                 continue
             else:
                 visit(child)
