@@ -37,7 +37,7 @@ class SpaCy(_Surface):
 
     @functools.cached_property
     def _language(self) -> Any:
-        """spaCy's ``Language``, loaded when the first text comes.
+        """SpaCy's ``Language``, loaded when the first text comes.
 
         Raises:
             MissingExtra: the language needs packages that are not installed.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from nlpipe.registry import FOLDERS, slot
@@ -67,6 +68,11 @@ OPTIONS: dict[tuple[str, str], list[dict[str, Any]]] = {
 
 SKIP: dict[tuple[str, str], str] = {}
 """Stages that the generic laws of ``test_stages.py`` cannot try, with the reason and the test that stands in."""
+
+
+def make(case: tuple[str, str, dict[str, Any]]) -> Any:
+    """A new stage of this case, with nested stages of its own."""
+    return slot(case[0]).load(case[1])(**copy.deepcopy(case[2]))
 
 
 def registered() -> list[tuple[str, str]]:

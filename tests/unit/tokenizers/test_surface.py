@@ -20,7 +20,9 @@ from nlpipe.tokenizers.regex import WORDS
 from nlpipe.tokenizers.surface import join_words, lower_in_place
 from nlpipe.wire import Text
 
-ODD = st.text(alphabet=st.sampled_from("aAbB İıΣσς'’.-  \n\u0301\u0308\u200d\ufe0f👍🏽🇩🇪中文かなไทยहिन्दीﬁ½¨\u1100\u1161\u11a8각"))
+ODD = st.text(
+    alphabet=st.sampled_from("aAbB İıΣσς'’.-  \n\u0301\u0308\u200d\ufe0f👍🏽🇩🇪中文かなไทยहिन्दीﬁ½¨\u1100\u1161\u11a8각")
+)
 
 
 def words(tokenizer: Tokenizer, text: str) -> list[str]:
@@ -56,7 +58,7 @@ def test_lower_in_place_keeps_every_character_where_it_was() -> None:
         ("ที่นี่", ["ที่", "นี่"]),
         ("👨‍👩‍👧 👍🏽🇩🇪🇫🇷", ["👨‍👩‍👧", "👍🏽", "🇩🇪", "🇫🇷"]),
         ("العَرَبِيَّة שָׁלוֹם", ["العَرَبِيَّة", "שָׁלוֹם"]),
-        ("ΟΔΥΣΣΕΥΣ ΑΣ'Α", ["οδυσσευς", "ας'α" if "ας'α" == "ΑΣ'Α".lower() else "ασ'α"]),
+        ("ΟΔΥΣΣΕΥΣ ΑΣ'Α", ["οδυσσευς", "ασ'α"]),
         ("a\0b", ["a", "\0", "b"]),
     ],
 )
@@ -158,5 +160,5 @@ def test_spacy_says_what_it_lacks() -> None:
 def test_spacy_names_the_packages_a_language_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     for package in ("sudachipy", "sudachidict_core"):
         monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(MissingExtra, match="'ja' needs more packages: .*SudachiPy"):
+    with pytest.raises(MissingExtra, match=r"'ja' needs more packages: .*SudachiPy"):
         words(SpaCy("ja"), "a")
