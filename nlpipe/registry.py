@@ -136,7 +136,7 @@ class Slot(Generic[S]):
             point = self._entry_points.get(name)
             if target == self.table.get(name) or self._registered.get(name) is owner:
                 return name
-            if point is not None and point.value == target:
+            if point is not None and name not in self.table and point.value == target:
                 return name
         raise NlpipeError(
             f"{owner.__qualname__} is no registered {self.name}: write @nlpipe.register.{self.name}('name') above it"

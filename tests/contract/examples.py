@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from nlpipe.registry import FOLDERS, slot
@@ -62,11 +63,26 @@ OPTIONS: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("tokenizer", "bpe"): [{"vocabulary_size": 200}, {"vocabulary_size": 300, "byte_level": True, "lowercase": True}],
     ("tokenizer", "wordpiece"): [{"vocabulary_size": 200, "lowercase": True}],
     ("tokenizer", "unigram"): [{"vocabulary_size": 100}],
+    ("representation", "embedding"): [{"dim": 8, "min_count": 1}],
+    ("representation", "word2vec"): [{"dim": 8, "epochs": 1, "min_count": 1}],
+    ("encoder", "rnn"): [{"hidden": 6}],
+    ("encoder", "lstm"): [{"hidden": 6}, {"hidden": 4, "bidirectional": True, "layers": 2}],
+    ("encoder", "gru"): [{"hidden": 6}],
+    ("head", "estimator"): [{"estimator": "RidgeClassifier"}, {"estimator": "ComplementNB"}],
 }
 """Options each stage is tried with, by slot and name; a stage that is not here is tried with its defaults."""
 
-SKIP: dict[tuple[str, str], str] = {}
+SKIP: dict[tuple[str, str], str] = {
+    ("representation", "bert"): "needs weights; tests/unit/representations stands in",
+    ("representation", "static"): "needs a file of vectors; tests/unit/representations stands in",
+    ("representation", "join"): "needs other stages; tests/unit/representations stands in",
+}
 """Stages that the generic laws of ``test_stages.py`` cannot try, with the reason and the test that stands in."""
+
+
+def make(case: tuple[str, str, dict[str, Any]]) -> Any:
+    """A new stage of this case, with nested stages of its own."""
+    return slot(case[0]).load(case[1])(**copy.deepcopy(case[2]))
 
 
 def registered() -> list[tuple[str, str]]:

@@ -41,6 +41,13 @@ def room(path: Path) -> str:
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
+def later(node: ast.AST) -> bool:
+    """Whether what stands in ``node`` is not run when the module is imported."""
+    if isinstance(node, ast.If):
+        return "TYPE_CHECKING" in ast.dump(node.test)
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+
+
 def imports(path: Path, inside_functions: bool) -> set[str]:
     """Full names of the modules that a file imports: at module level (``TYPE_CHECKING`` blocks left out), or all."""
     found: set[str] = set()
@@ -53,11 +60,15 @@ def imports(path: Path, inside_functions: bool) -> set[str]:
                 assert child.level == 0, f"{path}: relative import"
                 assert child.module
                 found.update(f"{child.module}.{alias.name}" for alias in child.names)
+<<<<<<< HEAD
             elif (isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and not inside_functions) or (
                 isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test) and not inside_functions
             ):
                 continue
             else:
+=======
+            elif inside_functions or not later(child):
+>>>>>>> tok
                 visit(child)
 
     visit(ast.parse(path.read_text(encoding="utf-8")))

@@ -58,7 +58,7 @@ def test_lower_in_place_keeps_every_character_where_it_was() -> None:
         ("ที่นี่", ["ที่", "นี่"]),
         ("👨‍👩‍👧 👍🏽🇩🇪🇫🇷", ["👨‍👩‍👧", "👍🏽", "🇩🇪", "🇫🇷"]),
         ("العَرَبِيَّة שָׁלוֹם", ["العَرَبِيَّة", "שָׁלוֹם"]),
-        ("ΟΔΥΣΣΕΥΣ ΑΣ'Α", ["οδυσσευς", "ας'α" if "ΑΣ'Α".lower() == "ας'α" else "ασ'α"]),
+        ("ΟΔΥΣΣΕΥΣ ΑΣ'Α", ["οδυσσευς", "ασ'α"]),
         ("a\0b", ["a", "\0", "b"]),
     ],
 )
@@ -160,5 +160,5 @@ def test_spacy_says_what_it_lacks() -> None:
 def test_spacy_names_the_packages_a_language_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     for package in ("sudachipy", "sudachidict_core"):
         monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(MissingExtra, match="'ja' needs more packages: .*SudachiPy"):
+    with pytest.raises(MissingExtra, match=r"'ja' needs more packages: .*SudachiPy"):
         words(SpaCy("ja"), "a")
