@@ -53,7 +53,7 @@ class Place:
 class Value:
     """A value and its place: a scalar, a tuple of values, or a mapping of values with the places of its keys."""
 
-    content: None | bool | int | float | str | tuple[Value, ...] | dict[str, Value]
+    content: bool | int | float | str | tuple[Value, ...] | dict[str, Value] | None
     place: Place
     keys: Mapping[str, Place] = field(default_factory=dict)
     size: int = 1
@@ -235,7 +235,7 @@ class _Composer:
         if depth > MAX_DEPTH:
             self.stop(key, f"nested more than {MAX_DEPTH} deep")
         if isinstance(event, yaml.AliasEvent):
-            return self.alias(event.anchor, key)
+            return self.alias(str(event.anchor), key)
         if event.anchor:
             self.anchors[event.anchor] = None  # until it is complete: it cannot contain itself
         if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
@@ -249,7 +249,7 @@ class _Composer:
         else:
             value = self.mapping(place, key, depth)
         if value.size > MAX_NODES:
-            self.stop(key, f"more than {MAX_NODES} values")
+            raise SpecError([*self.faults, place.fault(key, f"more than {MAX_NODES} values")])
         if event.anchor:
             self.anchors[event.anchor] = value
         return value
@@ -298,7 +298,7 @@ class _Composer:
             self.stop(key, "half of a surrogate pair is no character")
         return text
 
-    def scalar(self, text: str, place: Place, key: str) -> None | bool | int | float | str:
+    def scalar(self, text: str, place: Place, key: str) -> bool | int | float | str | None:
         if _NULL.match(text):
             return None
         if _TRUE.match(text) or _FALSE.match(text):
