@@ -64,7 +64,7 @@ def _untrained(stages: Sequence[Placed], target: type[Wire] | None) -> list[Wiri
         return []
 
     def trains(owner: Any) -> bool:
-        return bool(owner.by_gradient) and (target is None or _fits(owner.gives, target))
+        return bool(owner.by_gradient) and _fits(owner.gives, target or head.gives)
 
     faults = []
     for index, (_, other, stage) in enumerate(stages[:-1]):

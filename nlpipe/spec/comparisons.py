@@ -93,7 +93,7 @@ def build(root: Value, path: Path, overrides: Sequence[Override], wires: WiresOf
         message = "the pipelines name different data; say here which all of them are compared on"
         faults.append(root.place.fault("data", message))
     if faults:
-        raise SpecError(ordered(faults))
+        raise SpecError(ordered(faults, str(path)))
     sizes, seeds = tuple(values["train_sizes"]), tuple(values["seeds"])
     pipelines, left_out = expansion.pipelines, expansion.left_out
     return ComparisonSpec(title, str(path), data, pipelines, seeds, sizes, budget, values["tolerance"], left_out)

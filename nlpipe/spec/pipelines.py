@@ -35,7 +35,7 @@ KEYS = ("name", "description", "extend", "data", *SLOTS, "trainer", "seed", "var
 """The keys of a pipeline file."""
 
 SEED = Option("seed", Seed, 13)
-NAME = re.compile(r"\w[\w.+=-]{0,99}\Z")
+NAME = r"\w[\w.+=-]{0,99}"
 
 
 @dataclass(frozen=True)
@@ -109,10 +109,10 @@ def as_value(content: Mapping[str, Any], source: str) -> Value:
     return from_plain(content, Place(source))
 
 
-def ordered(faults: Sequence[Fault]) -> list[Fault]:
-    """Faults without repetition, file by file in the order of lines."""
+def ordered(faults: Sequence[Fault], path: str) -> list[Fault]:
+    """Faults without repetition, file by file in the order of lines; those of the file ``path`` first."""
     unique = list(dict.fromkeys(faults))
-    files = list(dict.fromkeys(fault.path for fault in unique))
+    files = list(dict.fromkeys([path, *(fault.path for fault in unique)]))
     return sorted(unique, key=lambda fault: (files.index(fault.path), fault.line, fault.column))
 
 
@@ -167,7 +167,7 @@ def _read_name(root: Value, name: str, faults: list[Fault]) -> str:
     given = root.entries.get("name")
     if given is None or given.content is None:
         return name
-    if isinstance(given.content, str) and NAME.match(given.content):
+    if isinstance(given.content, str) and re.fullmatch(NAME, given.content):
         return given.content
     message = f"{given.plain()!r} will not do as part of a directory's name: use letters, digits and - _ . + ="
     faults.append(given.place.fault("name", message))
@@ -215,8 +215,8 @@ def _read_stages(root: Value, faults: list[Fault]) -> list[Read]:
     return reads
 
 
-def trainer_options() -> Mapping[str, Option] | None:
-    """The options of the trainer that a file may set; None where this nlpipe has no trainer.
+def load_trainer() -> Callable[..., Any] | None:
+    """The class of the gradient loop; None where this nlpipe has none.
 
     Raises:
         MissingExtra: it needs a package that is not installed.
@@ -224,12 +224,22 @@ def trainer_options() -> Mapping[str, Option] | None:
     if importlib.util.find_spec("nlpipe.trainer") is None:
         return None
     try:
-        trainer = importlib.import_module("nlpipe.trainer").Trainer
+        found: Callable[..., Any] = importlib.import_module("nlpipe.trainer").Trainer
     except ModuleNotFoundError as error:
         if (error.name or "nlpipe").partition(".")[0] == "nlpipe":
             raise
         raise missing_extra("trainer", error) from error
-    return {name: option for name, option in options_of(trainer).items() if option.plain}
+    return found
+
+
+def trainer_options() -> Mapping[str, Option]:
+    """The options of the trainer that a file may set; none where this nlpipe has no trainer.
+
+    Raises:
+        MissingExtra: it needs a package that is not installed.
+    """
+    trainer = load_trainer()
+    return {name: option for name, option in options_of(trainer).items() if option.plain} if trainer else {}
 
 
 def _read_trainer(root: Value, wanted: bool, faults: list[Fault]) -> dict[str, Any]:
@@ -247,8 +257,6 @@ def _read_trainer(root: Value, wanted: bool, faults: list[Fault]) -> dict[str, A
     except NlpipeError as error:
         faults.append(given.place.fault("trainer", str(error)))
         return {}
-    if known is None:
-        known = {}
     values = {}
     for key, value in given.entries.items():
         if key not in known:

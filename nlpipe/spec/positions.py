@@ -235,7 +235,7 @@ class _Composer:
         if depth > MAX_DEPTH:
             self.stop(key, f"nested more than {MAX_DEPTH} deep")
         if isinstance(event, yaml.AliasEvent):
-            return self.alias(event.anchor, key)
+            return self.alias(str(event.anchor), key)
         if event.anchor:
             self.anchors[event.anchor] = None  # until it is complete: it cannot contain itself
         if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
@@ -249,7 +249,7 @@ class _Composer:
         else:
             value = self.mapping(place, key, depth)
         if value.size > MAX_NODES:
-            self.stop(key, f"more than {MAX_NODES} values")
+            raise SpecError([*self.faults, place.fault(key, f"more than {MAX_NODES} values")])
         if event.anchor:
             self.anchors[event.anchor] = value
         return value

@@ -12,7 +12,7 @@ from nlpipe.errors import NlpipeError
 from nlpipe.options import Option, options_of
 from nlpipe.registry import FOLDERS, slot, slot_of
 from nlpipe.spec.comparisons import BUDGET, OPTIONS
-from nlpipe.spec.pipelines import NAME, SEED, SLOTS, trainer_options
+from nlpipe.spec.pipelines import NAME, SEED, SLOTS, load_trainer, trainer_options
 from nlpipe.spec.stages import nested_shape
 
 Schema = dict[str, Any]
@@ -126,14 +126,10 @@ def _inline(schema: Any, definitions: Schema | None = None, depth: int = 0) -> A
 
 def _trainer() -> Schema:
     try:
-        known = trainer_options() or {}
+        known, trainer = trainer_options(), load_trainer()
     except NlpipeError:
         return {"type": ["object", "null"], "description": "the gradient loop; its extra is not installed"}
-    texts: dict[str, str] = {}
-    if known:
-        from nlpipe import trainer
-
-        texts = option_texts(trainer.Trainer)
+    texts = option_texts(trainer) if trainer else {}
     properties = {name: _option(option, texts.get(name, "")) for name, option in known.items()}
     description = "Options of the gradient loop."
     return {
@@ -180,7 +176,7 @@ def _pipeline() -> Schema:
         "description": "Key paths to lists of values: the file stands for every combination that fits together.",
     }
     properties: Schema = {
-        "name": {"type": "string", "pattern": f"^{NAME.pattern.removesuffix('Z')[:-1]}$", "description": "Its name."},
+        "name": {"type": "string", "pattern": f"^{NAME}$", "description": "Its name."},
         "description": {"type": ["string", "null"], "description": "What the pipeline is, for its readers."},
         "extend": {
             "type": ["string", "null"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -101,7 +102,7 @@ def read_stage(value: Value, kind: str, key: str, faults: list[Fault]) -> Read:
     if name is None:
         return read
     try:
-        owner = slot(kind).load(name)
+        owner: Callable[..., Any] = slot(kind).load(name)
     except NlpipeError as error:
         at = value.entries.get("name", value)
         faults.append(at.place.fault(key if at is value else join(key, "name"), str(error)))
@@ -110,6 +111,8 @@ def read_stage(value: Value, kind: str, key: str, faults: list[Fault]) -> Read:
     options = _options(value.without("name"), owner, name, key, faults)
     sound = len(faults) == before
     spec = StageSpec(kind, name, options)
+    if any(option.required and typed not in options for typed, option in options_of(owner).items()):
+        return read  # said already
     try:
         stage = spec.make()
     except (ValueError, NlpipeError) as error:
@@ -141,7 +144,7 @@ def _name(value: Value, kind: str, key: str, faults: list[Fault]) -> str | None:
     return given.content
 
 
-def _options(value: Value, owner: type[Stage[Any, Any]], name: str, key: str, faults: list[Fault]) -> dict[str, Any]:
+def _options(value: Value, owner: Callable[..., Any], name: str, key: str, faults: list[Fault]) -> dict[str, Any]:
     """Checked values of all options of ``owner``, defaults filled in; without those that are faulty."""
     known = options_of(owner)
     checked: dict[str, Any] = {}

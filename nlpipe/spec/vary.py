@@ -47,7 +47,7 @@ def expand(root: Value, path: str, name: str, wires: WiresOf | None = None) -> E
     if not axes:
         built = build(root, path, name, wires)
         if built.spec is None:
-            raise SpecError(ordered([*built.faults, *built.wiring]))
+            raise SpecError(ordered([*built.faults, *built.wiring], path))
         return Expansion((built.spec,))
     base = root.entries.get("name")
     if base is not None and isinstance(base.content, str):
@@ -71,11 +71,11 @@ def expand(root: Value, path: str, name: str, wires: WiresOf | None = None) -> E
         if built.spec is not None:
             pipelines.append(built.spec)
         elif not built.faults:
-            left_out.append((label, "; ".join(fault.message for fault in built.wiring)))
+            left_out.append((label, built.wiring[0].message))
     if base is not None:
         faults.extend(fault for fault in build(root, path, name).faults if fault.key == "name")
     if faults or not pipelines:
-        raise SpecError(ordered(faults or wiring))
+        raise SpecError(ordered(faults or wiring, path))
     return Expansion(tuple(pipelines), tuple(left_out))
 
 
@@ -100,7 +100,7 @@ def _axes(root: Value) -> list[_Axis]:
     if count > MAX_COMBINATIONS:
         faults.append(given.place.fault("vary", f"{count} combinations are more than {MAX_COMBINATIONS}"))
     if faults:
-        raise SpecError(ordered(faults))
+        raise SpecError(faults)
     return axes
 
 
