@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from scipy.special import expit, logsumexp
 
 Fit = Callable[[Any, np.ndarray, "np.ndarray | None"], tuple[np.ndarray, np.ndarray]]
@@ -55,6 +54,8 @@ def platt(margins: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> tup
 
 def temperature(margins: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> float:
     """The slope with which softmax(slope * margins) is most likely; margins (N, C) are -inf for classes not known."""
+    from scipy.optimize import minimize_scalar  # slow to import, and only fitting needs it
+
     known = np.isfinite(margins[np.arange(len(codes)), codes])
     margins, codes, weights = margins[known], codes[known], weights[known]
     if not len(codes):
