@@ -1,44 +1,28 @@
-"""Margins to probabilities: one sigmoid a class, fitted to margins of examples that the classifier had not seen.
+"""Margins to probabilities, by how right the classifier is on folds it had not seen.
 
-Platt 1999, "Probabilistic outputs for support vector machines", with the Newton steps of Lin, Lin and Weng 2007.
+Two classes: a sigmoid (Platt 1999, with the Newton steps of Lin, Lin and Weng 2007). More: a softmax at a temperature
+(Guo et al. 2017), which no rare class can disturb. Both keep the order of the classes that the margins have, up to
+the sigmoid's shift, and both amount to scaled weights.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, logsumexp
 
 Fit = Callable[[Any, np.ndarray, "np.ndarray | None"], tuple[np.ndarray, np.ndarray]]
 """(matrix (N, D), codes (N,), example weights (N,) or None) to weights (D, K) and offsets (K,)."""
-
-
-@dataclass(frozen=True)
-class Sigmoids:
-    """P(class k | margin m) = 1 / (1 + exp(-(slopes[k] * m + shifts[k]))), K of them; K = 1 for two classes."""
-
-    slopes: np.ndarray
-    shifts: np.ndarray
-
-    def probabilities(self, margins: np.ndarray) -> np.ndarray:
-        """(B, K) to (B, C), each row with a sum of 1."""
-        curves = np.asarray(expit(margins * self.slopes + self.shifts))  # (B, K)
-        if curves.shape[1] == 1:
-            return np.hstack([1.0 - curves, curves])  # (B, 2)
-        totals = curves.sum(axis=1, keepdims=True)
-        even = np.full_like(curves, 1.0 / curves.shape[1])  # where no class is likely at all
-        np.divide(curves, totals, out=even, where=totals > 0)
-        return even
 
 
 def platt(margins: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
     """Slope and shift of the sigmoid through N margins; ``positive`` (N,) is true for the class, ``weights`` (N,).
 
     Targets are a little inside of 0 and 1, so that margins that separate the class do not give an infinite slope.
-    Without an example of both kinds it is the plain logistic function.
+    Where the margins say nothing (one kind of example only, or a slope that is not above 0) it is the plain logistic
+    function: a sigmoid that falls would turn the classifier round.
     """
     ahead, behind = float(weights[positive].sum()), float(weights[~positive].sum())
     if ahead == 0 or behind == 0:
@@ -65,7 +49,24 @@ def platt(margins: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> tup
         if size <= 1e-10:
             break
         parameters, value = parameters - size * step, tried
-    return float(parameters[0]), float(parameters[1])
+    return (float(parameters[0]), float(parameters[1])) if parameters[0] > 0 else (1.0, 0.0)
+
+
+def temperature(margins: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> float:
+    """The slope with which softmax(slope * margins) is most likely; margins (N, C) are -inf for classes not known."""
+    from scipy.optimize import minimize_scalar  # slow to import, and only fitting needs it
+
+    known = np.isfinite(margins[np.arange(len(codes)), codes])
+    margins, codes, weights = margins[known], codes[known], weights[known]
+    if not len(codes):
+        return 1.0
+    gold = margins[np.arange(len(codes)), codes]  # (N,)
+
+    def loss(log_slope: float) -> float:
+        slope = np.exp(log_slope)
+        return float(weights @ (logsumexp(slope * margins, axis=1) - slope * gold))
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-5.0, 5.0), method="bounded").x))
 
 
 def folds_of(codes: np.ndarray, folds: int, seed: int) -> np.ndarray:
@@ -77,24 +78,25 @@ def folds_of(codes: np.ndarray, folds: int, seed: int) -> np.ndarray:
     return assigned
 
 
-def calibrated(
-    fit: Fit, matrix: Any, codes: np.ndarray, count: int, weights: np.ndarray | None, folds: int, seed: int
-) -> Sigmoids:
-    """Sigmoids through the margins that each example gets from a classifier fitted without its fold.
+def calibrate(
+    fit: Fit, matrix: Any, codes: np.ndarray, weights: np.ndarray | None, folds: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (D, K) and offsets (K,) fitted to all examples, scaled so that their margins are logits.
 
-    A class with no example left in a fold's training part has no margin there; those rows do not count for it.
+    The scale comes from the margins that each example gets from a classifier fitted without its fold. A class with no
+    example left in a fold's training part has no margin there.
 
     Args:
-        fit: fits the classifier; codes it is given run from 0 without gaps.
+        fit: fits the classifier; the codes it is given run from 0 without gaps.
         matrix: (N, D).
-        codes: (N,).
-        count: C.
+        codes: (N,), of C classes.
         weights: (N,) of the examples, or None.
         folds: how many parts; not more than there are examples.
         seed: draws the folds.
     """
+    count = int(codes.max()) + 1
     assigned = folds_of(codes, min(folds, len(codes)), seed)
-    margins = np.full((len(codes), count), np.nan)  # (N, C)
+    margins = np.full((len(codes), count), -np.inf)  # (N, C)
     for fold in range(assigned.max() + 1):
         inside, outside = np.flatnonzero(assigned != fold), np.flatnonzero(assigned == fold)
         present, part = np.unique(codes[inside], return_inverse=True)
@@ -103,13 +105,12 @@ def calibrated(
         coefficients, offsets = fit(matrix[inside], part, None if weights is None else weights[inside])
         found = np.asarray(matrix[outside] @ coefficients + offsets)  # (n, K)
         margins[np.ix_(outside, present)] = np.hstack([-found, found]) if found.shape[1] == 1 else found
-    if count == 2:
-        margins = margins[:, 1:]  # (N, 1)
     counts = np.ones(len(codes)) if weights is None else weights
-    curves = []
-    for k in range(margins.shape[1]):
-        known = ~np.isnan(margins[:, k])
-        positive = codes[known] == (1 if count == 2 else k)
-        curves.append(platt(margins[known, k], positive, counts[known]))
-    slopes, shifts = np.array(curves).T
-    return Sigmoids(slopes, shifts)
+    slope, shift = 1.0, 0.0
+    if count == 2:
+        known = np.isfinite(margins[:, 1])
+        slope, shift = platt(margins[known, 1], codes[known] == 1, counts[known])
+    else:
+        slope = temperature(margins, codes, counts)
+    coefficients, offsets = fit(matrix, codes, weights)
+    return coefficients * slope, offsets * slope + shift

@@ -150,9 +150,9 @@ def _tags(model: Any) -> Any:
 
 
 def _is_part_of_sklearn(name: str) -> bool:
-    """Whether ``name`` is a class that scikit-learn itself defines; functions are not."""
+    """Whether ``name`` is a class that scikit-learn itself defines, or a sparse matrix; functions are not."""
     module, _, attribute = name.rpartition(".")
-    if module.partition(".")[0] != "sklearn":
+    if not f"{module}.".startswith(("sklearn.", "scipy.sparse.")):
         return False
     found = getattr(importlib.import_module(module), attribute, None)
-    return isinstance(found, type) and found.__module__.partition(".")[0] == "sklearn"
+    return isinstance(found, type) and f"{found.__module__}.".startswith(("sklearn.", "scipy.sparse."))

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit, softmax
 
-from nlpipe.heads.calibration import Sigmoids
 from nlpipe.heads.examples import answer
 from nlpipe.stage import LabelHead, Predictions, State
 from nlpipe.wire import Labels, Vectors
-
-Link = Literal["softmax", "sigmoid"]
 
 
 class Linear(LabelHead):
     """A fitted linear classifier: margins ``x @ weights + offsets``, (B, K), where K is C, or 1 for two classes.
 
-    With K = 1 the margin is that of the second class. ``softmax`` over C margins (with K = 1 the logistic function);
-    ``sigmoid`` where each class has its own curve, after which the C probabilities are scaled to a sum of 1.
+    Probabilities are the softmax of C margins; with K = 1 the margin is the second class's logit.
     """
 
-    link: Link = "softmax"
     binary: bool = False
     """Whether any value above 0 counts as 1."""
     weights: np.ndarray = np.zeros((0, 0))  # (D, K)
     offsets: np.ndarray = np.zeros(0)  # (K,)
-    sigmoids: Sigmoids = Sigmoids(np.zeros(0), np.zeros(0))
 
     def margins(self, source: Vectors) -> np.ndarray:
         """(B, K)."""
@@ -39,8 +31,6 @@ class Linear(LabelHead):
 
     def predict(self, source: Vectors) -> Predictions[Labels]:
         margins = self.margins(source)  # (B, K)
-        if self.link == "sigmoid":
-            return answer(self.sigmoids.probabilities(margins), self.classes)
         if margins.shape[1] == 1:
             second = expit(margins)  # (B, 1)
             return answer(np.hstack([1.0 - second, second]), self.classes)  # (B, 2)
@@ -50,17 +40,12 @@ class Linear(LabelHead):
         return len(self.classes)
 
     def state(self) -> State:
-        arrays = {"weights": self.weights, "offsets": self.offsets}
-        if self.link == "sigmoid":
-            arrays |= {"slopes": self.sigmoids.slopes, "shifts": self.sigmoids.shifts}
-        return State(arrays, {"classes": list(self.classes)})
+        return State({"weights": self.weights, "offsets": self.offsets}, {"classes": list(self.classes)})
 
     def load_state(self, state: State, version: int) -> None:
         super().load_state(state, version)
         self.weights, self.offsets = state.arrays["weights"], state.arrays["offsets"]
         self.classes = tuple(state.data["classes"])
-        if self.link == "sigmoid":
-            self.sigmoids = Sigmoids(state.arrays["slopes"], state.arrays["shifts"])
 
 
 def binarised(matrix: sp.csr_matrix | np.ndarray) -> sp.csr_matrix | np.ndarray:

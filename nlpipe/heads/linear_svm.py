@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nlpipe.heads.calibration import calibrated
+from nlpipe.heads.calibration import calibrate
 from nlpipe.heads.examples import ClassWeight, converging, gather
 from nlpipe.heads.linear import Linear
 from nlpipe.options import Positive, PositiveFloat
@@ -15,7 +15,7 @@ from nlpipe.wire import Vectors
 
 
 class LinearSVM(Linear):
-    """The widest margin between classes; probabilities by sigmoids fitted to margins of held-out folds.
+    """The widest margin between classes; probabilities by the margins of held-out folds.
 
     Options:
         C: inverse of the regularisation: the larger, the closer to the training data
@@ -24,8 +24,6 @@ class LinearSVM(Linear):
         folds: parts of the training split, each of which gets its margins from the others to fit the probabilities
         max_iter: most passes of the solver
     """
-
-    link = "sigmoid"
 
     def __init__(
         self,
@@ -53,9 +51,8 @@ class LinearSVM(Linear):
         self.classes = examples.classes
         counts = examples.weights(self.class_weight)
         with converging("linear_svm", f"raise max_iter={self.max_iter} or lower C={self.C}"):
-            self.weights, self.offsets = self._learn(examples.matrix, examples.codes, counts)
-            self.sigmoids = calibrated(
-                self._learn, examples.matrix, examples.codes, len(self.classes), counts, self.folds, self.seed
+            self.weights, self.offsets = calibrate(
+                self._learn, examples.matrix, examples.codes, counts, self.folds, self.seed
             )
 
     def _learn(self, matrix: Any, codes: np.ndarray, counts: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import scipy.sparse as sp
 
-from nlpipe.heads.calibration import calibrated
+from nlpipe.heads.calibration import calibrate
 from nlpipe.heads.examples import ClassWeight, converging, gather, need_counts
 from nlpipe.heads.linear import Linear, binarised
 from nlpipe.options import Fraction, Positive, PositiveFloat
@@ -33,12 +33,10 @@ class NBSVM(Linear):
         max_iter: most passes of the solver
     """
 
-    link = "sigmoid"
-
     def __init__(
         self,
         alpha: PositiveFloat = 1.0,
-        C: PositiveFloat = 1.0,  # noqa: N803 - the field's name for it
+        C: PositiveFloat = 0.1,  # noqa: N803 - the field's name for it
         beta: Fraction = 0.25,
         learner: Literal["svm", "logistic"] = "svm",
         binary: bool = True,
@@ -70,10 +68,7 @@ class NBSVM(Linear):
         counts = examples.weights(self.class_weight)
         matrix = binarised(examples.matrix) if self.binary else examples.matrix
         with converging("nbsvm", f"raise max_iter={self.max_iter} or lower C={self.C}"):
-            self.weights, self.offsets = self._learn(matrix, examples.codes, counts)
-            self.sigmoids = calibrated(
-                self._learn, matrix, examples.codes, len(self.classes), counts, self.folds, self.seed
-            )
+            self.weights, self.offsets = calibrate(self._learn, matrix, examples.codes, counts, self.folds, self.seed)
 
     def _learn(self, matrix: Any, codes: np.ndarray, counts: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         count = int(codes.max()) + 1

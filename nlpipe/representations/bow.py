@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
-from annotated_types import Ge, Lt
+from annotated_types import Gt, Lt
 
 from nlpipe.errors import DataError, WiringError
 from nlpipe.options import Fraction, Positive
@@ -20,7 +20,7 @@ from nlpipe.representations.counting import Unit, counter
 from nlpipe.stage import Data, Representation, State
 from nlpipe.wire import Labels, Tokens, Vectors
 
-MinCount = Positive | Annotated[float, Ge(0.0), Lt(1.0)]
+MinCount = Positive | Annotated[float, Gt(0.0), Lt(1.0)]
 """A number of texts, or the share of them."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
+import scipy.sparse as sp
 from annotated_types import Ge, Le
 
 from nlpipe.options import Positive
@@ -51,12 +52,14 @@ class Hashing(Representation[Tokens, Vectors]):
     def forward(self, source: Tokens) -> Vectors:
         from sklearn.feature_extraction.text import HashingVectorizer
 
+        if len(source) == 0:
+            return Vectors(sp.csr_matrix((0, 2**self.bits)))
         vectorizer = HashingVectorizer(
             analyzer=self._ngrams,
             n_features=2**self.bits,
             alternate_sign=self.signed,
             binary=self.binary,
-            norm=self.norm if len(source) else None,
+            norm=self.norm,
         )
         return Vectors(vectorizer.transform(source.words))
 
