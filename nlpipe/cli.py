@@ -96,9 +96,9 @@ def compare(
     """Run several pipelines on the same data with the same seeds, and set their scores and costs side by side."""
     from rich.console import Console
 
+    from nlpipe.api import read_comparison
     from nlpipe.compare.comparison import compare as run_comparison
     from nlpipe.report.table import failures, terminal
-    from nlpipe.api import read_comparison
 
     console = Console(stderr=True)
     paths = [Path(item) for item in files if "=" not in item]
@@ -209,8 +209,8 @@ def check(
     files: Annotated[list[str], typer.Argument(metavar="FILE... [KEY=VALUE]...", help="Pipelines or comparisons.")],
 ) -> None:
     """Check files without reading any data: keys, values, stages, wiring; every fault with its place."""
-    from nlpipe.errors import Fault, SpecError
     from nlpipe.api import wires_of
+    from nlpipe.errors import Fault, SpecError
     from nlpipe.spec import is_comparison, read_comparison, read_pipelines
 
     overrides = [item for item in files if "=" in item]

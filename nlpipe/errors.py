@@ -56,6 +56,9 @@ class SpecError(NlpipeError):
         self.faults = tuple(faults)
         super().__init__("\n".join(str(fault) for fault in self.faults))
 
+    def __reduce__(self) -> tuple[type[SpecError], tuple[tuple[Fault, ...]]]:
+        return type(self), (self.faults,)  # worker processes send it to their parent
+
 
 def suggest(typed: str, known: Iterable[str]) -> str:
     """A way out for a name that is not known: ``; did you mean 'hidden'?``, else the list of what is."""

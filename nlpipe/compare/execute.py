@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,7 @@ def _drain(
         for future in set(done) - set(broken):
             job = running.pop(future)
             error = future.exception()
-            yield future.result() if error is None else Outcome(job, error=f"{type(error).__name__}: {error}")
+            yield replace(future.result(), job=job) if error is None else Outcome(job, error=f"{type(error).__name__}: {error}")
         if broken:
             lost = list(running.values())
             if len(lost) == 1:
@@ -113,7 +113,7 @@ def _drain(
                         1, mp_context=multiprocessing.get_context("spawn"), initializer=_begin, initargs=(messages,)
                     ) as alone:
                         try:
-                            yield alone.submit(work, job, number_of[id(job)]).result()
+                            yield replace(alone.submit(work, job, number_of[id(job)]).result(), job=job)
                         except BrokenProcessPool:
                             yield Outcome(job, error="the process died (killed, or out of memory)")
             return

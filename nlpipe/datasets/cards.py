@@ -157,6 +157,18 @@ def _mapping(content: Mapping[str, Any], key: str, where: str) -> Mapping[str, A
     return value
 
 
+def absolute(data: str | Mapping[str, Any], base: Path) -> str | dict[str, Any]:
+    """The same data, its files named so that they are found from any folder."""
+    if isinstance(data, str):
+        return str(_find(data, base).resolve()) if data.endswith((".yaml", ".yml")) else data
+    found = dict(data)
+    for split in SPLITS if "source" not in data else ():
+        if found.get(split):
+            paths = [str(_find(path, base).resolve()) for path in _names(found[split])]
+            found[split] = paths[0] if isinstance(found[split], str) else paths
+    return found
+
+
 def _find(path: str, base: Path) -> Path:
     """A path that may be relative to the file it is written in, or to the working folder."""
     beside = base / path
@@ -185,8 +197,10 @@ def load_dataset(data: str | Mapping[str, Any], base: Path = Path()) -> Dataset:
         if sources:
             given[split] = _checked(task, card, list(_rows(card, _names(sources), where, task)), _names(sources)[0])
     sizes = {key: value for key, value in card.splits.items() if key != "seed"}
-    splits, ledger = complete(given, task, sizes, int(card.splits.get("seed", SEED)), name)
-    labels = _labels(card, splits["train"], name)
+    first = _names(card.train)[0]
+    _labels(card, given["train"], first)  # one label alone is told before anything is split
+    splits, ledger = complete(given, task, sizes, int(card.splits.get("seed", SEED)), first)
+    labels = _labels(card, splits["train"], first)
     found = Dataset(
         name, task, splits["train"], splits["dev"], splits["test"], labels, card.ordinal, digest(splits), ledger,
         card.licence, card.notes,

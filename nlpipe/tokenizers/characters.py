@@ -31,12 +31,8 @@ class Characters(_Surface):
         self.form = form
 
     def cut(self, text: str) -> list[Span]:
-<<<<<<< HEAD
-        starts = list(range(len(text))) if text.isascii() and "\r\n" not in text else _starts(text)
-=======
         simple = text.isascii() and "\r\n" not in text
         starts = list(range(len(text))) if simple else _starts(text)
->>>>>>> tok
         spans = zip(starts, [*starts[1:], len(text)], strict=True) if starts else ()
         return [(start, end) for start, end in spans if self.spaces or not text[start:end].isspace()]
 

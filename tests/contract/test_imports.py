@@ -60,15 +60,7 @@ def imports(path: Path, inside_functions: bool) -> set[str]:
                 assert child.level == 0, f"{path}: relative import"
                 assert child.module
                 found.update(f"{child.module}.{alias.name}" for alias in child.names)
-<<<<<<< HEAD
-            elif (isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and not inside_functions) or (
-                isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test) and not inside_functions
-            ):
-                continue
-            else:
-=======
             elif inside_functions or not later(child):
->>>>>>> tok
                 visit(child)
 
     visit(ast.parse(path.read_text(encoding="utf-8")))

@@ -100,7 +100,10 @@ def test_a_failing_fit_leaves_nothing(file: Path, tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text("text,label\n" + "a b,x\nc d,y\n" * 30)
     data = f"data={{task: classification, format: csv, train: {tmp_path}/one.csv}}"
     out = tmp_path / "runs"
-    with pytest.raises(NlpipeError):
+    with pytest.raises(DataError, match="2 different examples are too few"):
+        nlpipe.run(file, [data], out=out)
+    (tmp_path / "one.csv").write_text("text,label\n" + "".join(f"a{i},x\nb{i},y\n" for i in range(30)))
+    with pytest.raises(DataError, match="no features"):
         nlpipe.run(file, [data, "representation.min_count=1000"], out=out)
     assert list(out.iterdir()) == []
 
