@@ -69,7 +69,9 @@ def word_weights(words: Sequence[str], counts: Counts, scheme: Literal["idf", "s
 class Lookup(Representation[Tokens, Sequences]):
     """A table of word vectors; a subclass fills it in ``fit`` by calling ``fill``."""
 
-    def __init__(self, trainable: bool, unknown: Literal["mean", "zero"], weights: Literal["idf", "sif"] | None) -> None:
+    def __init__(
+        self, trainable: bool, unknown: Literal["mean", "zero"], weights: Literal["idf", "sif"] | None
+    ) -> None:
         self._trainable = trainable
         self.unknown = unknown
         self.weights = weights

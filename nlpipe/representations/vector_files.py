@@ -105,7 +105,7 @@ def _choose(name: str, words: list[str], array: np.ndarray, wanted: Wanted) -> t
 def _collect(name: str, rows: Iterator[tuple[str, np.ndarray]], wanted: Wanted) -> tuple[list[str], np.ndarray]:
     kept: dict[str, np.ndarray] = {}
     width, place = 0, -1
-    for place, (word, vector) in enumerate(rows):  # noqa: B007 - used after the loop
+    for place, (word, vector) in enumerate(rows):
         width = width or len(vector)
         if len(vector) != width or not width:
             raise DataError(f"{name}: word {place + 1} ('{word}') has {len(vector)} numbers, the first one had {width}")

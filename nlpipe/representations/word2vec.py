@@ -85,7 +85,7 @@ class Word2Vec(Lookup):
         if not any(count >= self.min_count for count in counts.words.values()):
             self.fill([], np.zeros((0, self.dim), dtype=np.float32), 0, counts)
             return
-        seed = int(np.random.randint(2**31 - 1)) if self.seed is None else self.seed  # noqa: NPY002
+        seed = int(np.random.randint(2**31 - 1)) if self.seed is None else self.seed
         model = gensim.models.Word2Vec(
             sentences=[words[i : i + LONGEST] for words in sentences for i in range(0, len(words), LONGEST)],
             vector_size=self.dim,
