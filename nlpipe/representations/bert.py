@@ -46,7 +46,7 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
         window: most pieces read at once, special ones included; null for as many as the model takes.
         overlap: share of a window that its neighbour reads too.
         dropout: share of a word's numbers set to zero while training.
-        precision: auto computes in bf16 where processor or GPU have it (a fine-tuned model while predicting), else fp32.
+        precision: auto computes in bf16 where the processor has it (a fine-tuned model while predicting), else fp32.
         max_pieces_per_batch: pieces computed at once, which bounds memory.
         gradient_pieces: pieces of a batch that gradients flow through; beyond, vectors are computed without them.
     """
@@ -192,7 +192,7 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
 
     @contextlib.contextmanager
     def _computing(self) -> Any:
-        """The precision to compute in: that of the frozen weights, autocast for the others, the trainer's in training."""
+        """The precision: frozen weights are in it, a fine-tuned model has autocast, the trainer decides in training."""
         kind, half = self.device.type, self._half()
         if not self.fine_tuned:
             wanted = torch.bfloat16 if half else torch.float32
