@@ -158,6 +158,10 @@ def load_splitter(directory: Path) -> Splitter:
     Raises:
         ModelError: there is none, it is broken, or it has no fast version and so does not say where pieces stand.
     """
+    if not any(
+        path.name.startswith(("tokenizer.", "vocab", "spiece", "sentencepiece")) for path in directory.iterdir()
+    ):
+        raise ModelError(f"{directory}: has no tokenizer (tokenizer.json)")  # an empty one would be made up for it
     try:
         with quiet():
             loaded = transformers.AutoTokenizer.from_pretrained(
@@ -246,7 +250,7 @@ def check_together(model: Any, splitter: Splitter, name: str) -> None:
     """Raise ModelError where the tokenizer knows pieces that the model has no vector for: it belongs to another."""
     rows = model.get_input_embeddings().weight.shape[0]
     pieces = splitter.backend.get_vocab_size()
-    if pieces > rows:
+    if pieces > rows or rows - pieces > max(1000, rows // 10):  # tables are padded by a little, not by a tenth
         raise ModelError(
             f"{name}: the tokenizer has {pieces} pieces and the model {rows} vectors for them: it does not belong to "
             "this model; use the tokenizer files that came with the weights"
