@@ -130,7 +130,7 @@ class Tokens(Wire):
         return Tokens([self.words[i] for i in indices], [self.texts[i] for i in indices], self.locate)
 
     @classmethod
-    def concat(cls, parts: Sequence[Tokens]) -> Tokens:
+    def concat(cls, parts: Sequence[Self]) -> Self:
         words = [sentence for part in parts for sentence in part.words]
         return cls(words, [text for part in parts for text in part.texts], parts[0].locate)
 

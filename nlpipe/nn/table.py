@@ -15,7 +15,7 @@ class Table(nn.Module):
 
     def __init__(self, vectors: Tensor, learned: int) -> None:
         super().__init__()
-        self.learned = nn.Embedding.from_pretrained(vectors[:learned], freeze=False, padding_idx=0)
+        self.learned = nn.Embedding(learned, vectors.shape[1], padding_idx=0, _weight=vectors[:learned].clone())
         self.fixed: Tensor
         self.register_buffer("fixed", vectors[learned:], persistent=False)
 

@@ -26,13 +26,11 @@ class Prepared(Tokens):
         return Prepared(chosen.words, chosen.texts, chosen.locate, [part.take(indices) for part in self.parts])
 
     @classmethod
-    def concat(cls, parts: Sequence[Tokens]) -> Tokens:
+    def concat(cls, parts: Sequence[Prepared]) -> Prepared:
         joined = Tokens.concat(parts)
-        prepared = [part.parts for part in parts if isinstance(part, Prepared)]
-        if len(prepared) < len(parts):
-            return joined
-        columns = [type(column[0]).concat(column) for column in zip(*prepared, strict=True)]
-        return cls(joined.words, joined.texts, joined.locate, columns)
+        columns = zip(*(part.parts for part in parts), strict=True)
+        sources = [type(column[0]).concat(column) for column in columns]
+        return cls(joined.words, joined.texts, joined.locate, sources)
 
 
 class Join(Representation[Tokens, Sequences]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -47,13 +48,12 @@ class Numbered(Tokens):
         return Numbered(chosen.words, chosen.texts, chosen.locate, [self.ids[i] for i in indices], self.vocabulary)
 
     @classmethod
-    def concat(cls, parts: Sequence[Tokens]) -> Tokens:
+    def concat(cls, parts: Sequence[Numbered]) -> Numbered:
         joined = Tokens.concat(parts)
-        numbered = [part for part in parts if isinstance(part, Numbered)]
-        if len(numbered) < len(parts) or any(part.vocabulary is not numbered[0].vocabulary for part in numbered):
-            return joined
-        ids = [array for part in numbered for array in part.ids]
-        return cls(joined.words, joined.texts, joined.locate, ids, numbered[0].vocabulary)
+        ids = [array for part in parts for array in part.ids]
+        one = all(part.vocabulary is parts[0].vocabulary for part in parts)
+        vocabulary = parts[0].vocabulary if one else Vocabulary.from_counts(Counter(), 1, None)  # to be numbered again
+        return cls(joined.words, joined.texts, joined.locate, ids, vocabulary)
 
 
 def number(tokens: Tokens, vocabulary: Vocabulary, look_up: Callable[[list[str]], np.ndarray]) -> Numbered:
