@@ -102,7 +102,11 @@ def _drain(
         for future in set(done) - set(broken):
             job = running.pop(future)
             error = future.exception()
-            yield replace(future.result(), job=job) if error is None else Outcome(job, error=f"{type(error).__name__}: {error}")
+            yield (
+                replace(future.result(), job=job)
+                if error is None
+                else Outcome(job, error=f"{type(error).__name__}: {error}")
+            )
         if broken:
             lost = list(running.values())
             if len(lost) == 1:

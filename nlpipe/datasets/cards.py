@@ -162,7 +162,7 @@ def absolute(data: str | Mapping[str, Any], base: Path) -> str | dict[str, Any]:
     if isinstance(data, str):
         return str(_find(data, base).resolve()) if data.endswith((".yaml", ".yml")) else data
     found = dict(data)
-    for split in SPLITS if "source" not in data else ():
+    for split in () if "source" in data else SPLITS:
         if found.get(split):
             paths = [str(_find(path, base).resolve()) for path in _names(found[split])]
             found[split] = paths[0] if isinstance(found[split], str) else paths

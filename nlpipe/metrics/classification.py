@@ -31,7 +31,8 @@ def _ids(labels: Labels, classes: Sequence[str]) -> np.ndarray:
 
 def divide(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """``above / below``, 0 where ``below`` is 0."""
-    return np.divide(above, below, out=np.zeros(np.broadcast(above, below).shape), where=below != 0)
+    out = np.zeros(np.broadcast(above, below).shape)
+    return np.asarray(np.divide(above, below, out=out, where=below != 0))
 
 
 def label_scores(classes: Sequence[str]) -> Metric:

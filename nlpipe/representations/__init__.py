@@ -12,6 +12,7 @@ SLOT = Slot("representation", Representation, __name__, {
     "word2vec": "word2vec:Word2Vec",
     "static": "static:Static",
     "embedding": "embedding:Embedding",
+    "bert": "bert:Bert",
     "join": "join:Join",
 })  # fmt: skip
 __getattr__ = SLOT.attribute

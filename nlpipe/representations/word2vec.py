@@ -14,7 +14,7 @@ import gensim.models
 import numpy as np
 from gensim.models.callbacks import CallbackAny2Vec
 
-from nlpipe.options import Count, NonNegativeFloat, Positive, PositiveFloat
+from nlpipe.options import NonNegativeFloat, Positive, PositiveFloat
 from nlpipe.representations.lookup import Counts, Lookup
 from nlpipe.stage import Data
 from nlpipe.wire import Tokens
@@ -44,7 +44,6 @@ class Word2Vec(Lookup):
         trainable: whether the pipeline trains the vectors further.
         unknown: vector of a word without one, the mean of all or zeros.
         weights: what a word's vector is multiplied by, for averages; null for nothing, idf, or sif.
-        seed: null takes it from numpy's global generator, which a run seeds.
         workers: threads; with more than one the vectors differ a little from run to run.
     """
 
@@ -62,7 +61,6 @@ class Word2Vec(Lookup):
         trainable: bool = False,
         unknown: Literal["mean", "zero"] = "mean",
         weights: Literal["idf", "sif"] | None = None,
-        seed: Count | None = None,
         workers: Positive = 1,
     ) -> None:
         super().__init__(trainable, unknown, weights)
@@ -75,7 +73,6 @@ class Word2Vec(Lookup):
         self.algorithm = algorithm
         self.lr = lr
         self.subsample = subsample
-        self.seed = seed
         self.workers = workers
 
     def fit(self, data: Data[Tokens]) -> None:
@@ -85,7 +82,6 @@ class Word2Vec(Lookup):
         if not any(count >= self.min_count for count in counts.words.values()):
             self.fill([], np.zeros((0, self.dim), dtype=np.float32), 0, counts)
             return
-        seed = int(np.random.randint(2**31 - 1)) if self.seed is None else self.seed
         model = gensim.models.Word2Vec(
             sentences=[words[i : i + LONGEST] for words in sentences for i in range(0, len(words), LONGEST)],
             vector_size=self.dim,
@@ -98,7 +94,7 @@ class Word2Vec(Lookup):
             alpha=self.lr,
             min_alpha=self.lr / 250,
             sample=self.subsample,
-            seed=seed % 2**32,
+            seed=self.seed % 2**32,
             workers=self.workers,
             hashfxn=_stable_hash,
             callbacks=[_Progress(self.epochs)],

@@ -11,7 +11,6 @@ import types
 from pathlib import Path
 
 import pytest
-import spec_stages
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from nlpipe.errors import DataError
 from nlpipe.options import Positive, PositiveFloat
 from nlpipe.spec import PipelineSpec, SpecError, StageSpec, pipeline_from, read_pipeline, spec_of, to_yaml
 from nlpipe.wire import Labels, Tags, Text, Tokens
+from tests.unit import spec_stages
 
 GOOD = """\
 description: an example

@@ -6,7 +6,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import spec_stages
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from nlpipe.spec import (
     read_pipeline,
     read_pipelines,
 )
+from tests.unit import spec_stages
 
 BILSTM = "data: d\nrepresentation: embedding\nencoder: [{name: lstm, hidden: 8}, mean]\nhead: classifier\n"
 BOW = "data: d\nrepresentation: bow\nhead: {name: logistic_regression, C: 0.5}\n"

@@ -7,11 +7,11 @@ import json
 
 import jsonschema
 import pytest
-import spec_stages
 import yaml
 
 from nlpipe.spec import json_schema
 from nlpipe.spec.schema import option_texts
+from tests.unit import spec_stages
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import pytest
-import spec_stages as s
 
 from nlpipe.wire import Labels, Tags, Text, Tokens
 from nlpipe.wiring import WiringFault, check_wiring
+from tests.unit import spec_stages as s
 
 
 @pytest.fixture(autouse=True)

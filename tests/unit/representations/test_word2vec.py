@@ -48,7 +48,7 @@ def round_trip(stage: Word2Vec) -> Word2Vec:
 
 @pytest.mark.parametrize("algorithm", ["skip_gram", "cbow"])
 def test_words_of_a_topic_come_together(algorithm: str) -> None:
-    stage = Word2Vec(dim=12, epochs=20, algorithm=algorithm, seed=1, subsample=0, lr=0.05)
+    stage = Word2Vec(dim=12, epochs=20, algorithm=algorithm, subsample=0, lr=0.05)
     stage.fit(data(sentences()))
     rows = {w: row(stage, w) / np.linalg.norm(row(stage, w)) for w in FRUIT + TOOLS}
     within = np.mean([rows[a] @ rows[b] for a in FRUIT for b in FRUIT if a != b])
@@ -62,7 +62,7 @@ import numpy as np
 from nlpipe.representations import Word2Vec
 from nlpipe.wire import Tokens
 words = [[f"w{random.Random(i * 31 + j).randrange(40)}" for j in range(9)] for i in range(200)]
-stage = Word2Vec(dim=16, epochs=3, seed=5)
+stage = Word2Vec(dim=16, epochs=3)
 stage.fit([(Tokens.from_words(words), None)])
 assert stage.build(0) == 16 and not stage.trainable and stage.module is None
 rows = stage.forward(Tokens.from_words([["w1", "w2", "never"]])).rows
@@ -85,14 +85,15 @@ def test_every_process_learns_the_same_and_without_torch() -> None:
 def test_seeds_matter() -> None:
     rows = []
     for seed in (1, 2):
-        stage = Word2Vec(dim=8, epochs=1, seed=seed)
+        stage = Word2Vec(dim=8, epochs=1)
+        stage.seed = seed
         stage.fit(data(sentences(40)))
         rows.append(row(stage, "apple"))
     assert not np.allclose(rows[0], rows[1])
 
 
 def test_one_vector_a_word_and_the_unknown_counted() -> None:
-    stage = Word2Vec(dim=8, epochs=1, seed=1)
+    stage = Word2Vec(dim=8, epochs=1)
     stage.fit(data(sentences(40)))
     tokens = Tokens.from_words([["apple", "nowhere", "saw"], [], ["nothing"]])
     for source in (tokens, stage.prepare(tokens)):
@@ -101,27 +102,27 @@ def test_one_vector_a_word_and_the_unknown_counted() -> None:
         assert stage.ledger(source) == {"tokens": 4, "out_of_vocabulary": 2, "truncated_tokens": 0}
     known = np.mean([row(stage, w) for w in FRUIT + TOOLS], axis=0)
     np.testing.assert_allclose(given.rows[1], known, rtol=1e-5)  # the mean of all words
-    zero = Word2Vec(dim=8, epochs=1, seed=1, unknown="zero")
+    zero = Word2Vec(dim=8, epochs=1, unknown="zero")
     zero.fit(data(sentences(40)))
     assert not row(zero, "nowhere").any() and row(zero, "apple").any()
 
 
 def test_take_and_concat_of_prepared_tokens() -> None:
-    stage = Word2Vec(dim=8, epochs=1, seed=1)
+    stage = Word2Vec(dim=8, epochs=1)
     stage.fit(data(sentences(40)))
     tokens = Tokens.from_words([["apple", "saw"], [], ["pear", "what"]])
     prepared = stage.prepare(tokens)
     again = type(prepared).concat([prepared.take([2]), prepared.take([0, 1])])
     expected = stage.forward(Tokens.from_words([["pear", "what"], ["apple", "saw"], []]))
     np.testing.assert_array_equal(stage.forward(again).rows, expected.rows)
-    other = Word2Vec(dim=8, epochs=1, seed=1)
+    other = Word2Vec(dim=8, epochs=1)
     other.fit(data([["saw", "what"] * 4] * 4))
     np.testing.assert_array_equal(other.forward(prepared).rows, other.forward(tokens).rows)  # its own ids, not ours
 
 
 @pytest.mark.parametrize("words", [[[], []], [["once"], ["never", "again"]]])
 def test_nothing_to_learn_from(words: list[list[str]]) -> None:
-    stage = Word2Vec(dim=8, seed=1)
+    stage = Word2Vec(dim=8)
     stage.fit([(Tokens.from_words(words), None)])
     assert stage.build(0) == 8
     assert not stage.forward(Tokens.from_words([["once", "more"]])).rows.any()
@@ -129,8 +130,8 @@ def test_nothing_to_learn_from(words: list[list[str]]) -> None:
 
 
 def test_words_beyond_the_ten_thousandth_are_read() -> None:
-    stage = Word2Vec(dim=4, epochs=1, seed=1, subsample=0)
-    initial = Word2Vec(dim=4, epochs=1, seed=1, subsample=0)
+    stage = Word2Vec(dim=4, epochs=1, subsample=0)
+    initial = Word2Vec(dim=4, epochs=1, subsample=0)
     text = ["a", "b"] * 5000
     stage.fit([(Tokens.from_words([text + ["late", "later"] * 50]), None)])
     initial.fit([(Tokens.from_words([text, *[["late"]] * 50, *[["later"]] * 50]), None)])  # alone: nothing to learn
@@ -139,7 +140,7 @@ def test_words_beyond_the_ten_thousandth_are_read() -> None:
 
 def test_averages_weighted_by_idf_are_those_of_scikit_learn() -> None:
     words = [*sentences(20), ["apple", "saw", "rare", "rare"]]
-    plain, weighted = (Word2Vec(dim=6, epochs=1, seed=1, min_count=1, weights=w) for w in (None, "idf"))
+    plain, weighted = (Word2Vec(dim=6, epochs=1, min_count=1, weights=w) for w in (None, "idf"))
     for stage in (plain, weighted):
         stage.fit(data(words))
     model = TfidfVectorizer(analyzer=lambda text: text.split(), norm=None).fit([" ".join(s) for s in words])
@@ -151,7 +152,7 @@ def test_averages_weighted_by_idf_are_those_of_scikit_learn() -> None:
 
 def test_sif_weights_are_those_of_the_paper() -> None:
     words = [*sentences(20), ["apple", "saw", "rare", "rare"]]
-    plain, weighted = (Word2Vec(dim=6, epochs=1, seed=1, min_count=1, weights=w) for w in (None, "sif"))
+    plain, weighted = (Word2Vec(dim=6, epochs=1, min_count=1, weights=w) for w in (None, "sif"))
     for stage in (plain, weighted):
         stage.fit(data(words))
     counts = Counter(w for s in words for w in s)
@@ -163,7 +164,7 @@ def test_sif_weights_are_those_of_the_paper() -> None:
 
 
 def test_saved_and_loaded_frozen() -> None:
-    stage = Word2Vec(dim=8, epochs=1, seed=1)
+    stage = Word2Vec(dim=8, epochs=1)
     stage.fit(data(sentences(40)))
     tokens = Tokens.from_words([["apple", "nowhere", "saw"], []])
     np.testing.assert_array_equal(round_trip(stage).forward(tokens).rows, stage.forward(tokens).rows)
@@ -171,7 +172,7 @@ def test_saved_and_loaded_frozen() -> None:
 
 def test_trainable_learns_and_is_saved_as_learned() -> None:
     torch = pytest.importorskip("torch")
-    stage = Word2Vec(dim=8, epochs=1, seed=1, trainable=True)
+    stage = Word2Vec(dim=8, epochs=1, trainable=True)
     stage.fit(data(sentences(40)))
     tokens = Tokens.from_words([["apple", "nowhere"]])
     before = stage.forward(tokens).rows
