@@ -98,7 +98,7 @@ def compare(
 
     from nlpipe.api import read_comparison
     from nlpipe.compare.comparison import compare as run_comparison
-    from nlpipe.report.table import failures, terminal
+    from nlpipe.compare.table import failures, terminal
 
     console = Console(stderr=True)
     paths = [Path(item) for item in files if "=" not in item]

@@ -63,7 +63,7 @@ class Comparison:
 
     def table(self) -> str:
         """The table in Markdown."""
-        from nlpipe.report.table import markdown
+        from nlpipe.compare.table import markdown
 
         return markdown(self)
 

@@ -101,6 +101,9 @@ class BagOfWords(Representation[Tokens, Vectors]):
         """Counts (B, D) to what the stage gives; may change ``counts``."""
         return counts
 
+    def build(self, width: int) -> int:
+        return self.counter.width
+
     def forward(self, source: Tokens) -> Vectors:
         counts = self.counter.count(self._words(source))
         if self.binary:

@@ -45,7 +45,7 @@ def joined(parts: Sequence[Representation]) -> Join:
 
 
 def test_vectors_stand_beside_each_other() -> None:
-    parts = [Word2Vec(dim=3, epochs=1, seed=1), Letters(), Word2Vec(dim=2, epochs=1, seed=2)]
+    parts = [Word2Vec(dim=3, epochs=1), Letters(), Word2Vec(dim=2, epochs=1)]
     stage = joined(parts)
     assert stage.build(0) == 6 and not stage.trainable and stage.module is None
     for source in (TOKENS, stage.prepare(TOKENS)):
@@ -62,7 +62,7 @@ def test_sparse_parts_stay_sparse() -> None:
 
 def test_trainable_where_a_part_is() -> None:
     embedding = Embedding(dim=3)
-    stage = joined([Word2Vec(dim=2, epochs=1, seed=1), embedding])
+    stage = joined([Word2Vec(dim=2, epochs=1), embedding])
     assert stage.build(0) == 5 and stage.trainable
     rows = stage.forward(stage.prepare(TOKENS)).rows
     assert torch.equal(rows[:, 2:], embedding.forward(TOKENS).ragged()[0])
@@ -71,7 +71,7 @@ def test_trainable_where_a_part_is() -> None:
 
 
 def test_prepared_tokens_are_selected_and_joined() -> None:
-    stage = joined([Word2Vec(dim=2, epochs=1, seed=1), Letters()])
+    stage = joined([Word2Vec(dim=2, epochs=1), Letters()])
     prepared = stage.prepare(TOKENS)
     again = type(prepared).concat([prepared.take([2]), prepared.take([0])])
     np.testing.assert_array_equal(stage.forward(again).rows, stage.forward(TOKENS.take([2, 0])).rows)
@@ -87,7 +87,7 @@ def test_a_part_that_gives_no_sequence_is_refused() -> None:
 def test_no_torch_where_no_part_needs_it() -> None:
     script = (
         "import sys\nfrom nlpipe.representations import Join, Word2Vec\nfrom nlpipe.wire import Tokens\n"
-        "stage = Join([Word2Vec(dim=2, seed=1), Word2Vec(dim=3, seed=2)])\ntokens = Tokens.from_words([['a', 'a']])\n"
+        "stage = Join([Word2Vec(dim=2), Word2Vec(dim=3)])\ntokens = Tokens.from_words([['a', 'a']])\n"
         "stage.fit([(tokens, None)])\nassert stage.build(0) == 5\nstage.forward(stage.prepare(tokens))\n"
         "assert stage.module is None and 'torch' not in sys.modules"
     )
