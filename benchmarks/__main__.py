@@ -12,7 +12,7 @@ from pathlib import Path
 from nlpipe.runner import processor
 
 HERE = Path(__file__).parent
-NAMES = ["startup", "classical_accuracy", "tfidf_beside_script", "stream"]
+NAMES = ["startup", "choose_classical", "classical_accuracy", "tfidf_beside_script", "stream"]
 
 
 def main() -> None:

@@ -14,6 +14,15 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def sst2() -> dict[str, Any]:
+    """SST-2 as inline data; the public data beside the project is needed."""
+    folder = ROOT.parent / "shared" / "data" / "sst2"
+    if not folder.exists():
+        sys.exit(f"{folder} is not there; this benchmark needs the public data sets beside the project")
+    files = {split: str(folder / f"{split}.tsv") for split in ("train", "dev", "test")}
+    return {"task": "classification", "format": "tsv", **files, "columns": {"text": 0, "label": 1}}
+
+
 def run(command: list[str], stdin: Path | None = None) -> dict[str, Any]:
     """Run ``command``; its wall seconds, its peak memory in MB, and the JSON of its last line, if it prints one."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
