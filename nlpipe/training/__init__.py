@@ -1,0 +1,1 @@
+"""What the training loop of ``nlpipe.trainer`` is made of: batches, optimizer, device, checkpoint, records."""
