@@ -54,16 +54,12 @@ def run(
     for name, why in expansion.left_out:
         console.print(f"left out: {name}: {why}", highlight=False, markup=False)
     for spec in expansion.pipelines:
-        with console.status(f"{spec.name}: reading the data") as status:
-            dataset = load_dataset(data_of(spec), base_of(spec))
 
-            def report(text: str, name: str = spec.name, status: Any = status) -> None:
-                if console.is_terminal:
-                    status.update(f"{name}: {text}")
-                else:
-                    console.print(f"{name}: {text}", highlight=False, markup=False)
+        def report(text: str, name: str = spec.name) -> None:
+            console.print(f"{name}: {text}", highlight=False, markup=False)
 
-            result = run_pipeline(spec, dataset, out, seed, again=again, report=report)
+        dataset = load_dataset(data_of(spec), base_of(spec))
+        result = run_pipeline(spec, dataset, out, seed, again=again, report=report)
         _show_result(console, result)
         typer.echo(result.folder)
 

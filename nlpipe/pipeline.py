@@ -137,12 +137,14 @@ class Pipeline:
         dev: Split | None = None,
         checkpoint: Path | None = None,
         report: Callable[[str], None] = lambda message: None,
+        progress: bool | None = None,
     ) -> Pipeline:
         """``fit`` on wires.
 
         Args:
             checkpoint: where training by gradients leaves its checkpoints; one that is there is gone on from.
             report: told of progress, in a line.
+            progress: whether training by gradients draws a bar; None: where there is a terminal.
         """
         seed_everything(self.seed)
         for stage in self.stages:
@@ -175,7 +177,7 @@ class Pipeline:
                 self.fit_seconds[_written_name(self.stages[costly - 1])] = seconds
         started = time.perf_counter()
         if self.head.by_gradient:
-            self._train(data, on_dev, done, width, checkpoint, report)
+            self._train(data, on_dev, done, width, checkpoint, report, progress)
         else:
             self.head.fit(data)
         self.head.calibrate(on_dev if on_dev is not None else [])
@@ -221,6 +223,7 @@ class Pipeline:
         width: int,
         checkpoint: Path | None,
         report: Callable[[str], None],
+        progress: bool | None,
     ) -> None:
         """Train the head and the stages from ``done`` on by gradients; work without parameters is done once, before."""
         from nlpipe.objective import Objective, SplitExamples, apply
@@ -250,6 +253,7 @@ class Pipeline:
             evaluate if held is not None else None,
             seed=self.seed,
             checkpoint=checkpoint,
+            progress=progress,
             report=report,
         )
 
@@ -468,11 +472,9 @@ def inference() -> Iterator[None]:
 def source_hash() -> str:
     """Hash of nlpipe's own code, as far as it decides what a pipeline gives."""
     root = Path(__file__).parent
-    names = [folder for folder, _ in FOLDERS.values()] + ["nn", "search", "metrics", "tasks"]
+    names = [folder for folder, _ in FOLDERS.values()] + ["nn", "search", "training", "metrics", "tasks"]
     files = [path for name in names for path in sorted((root / name).rglob("*.py"))]
-    files += [
-        root / f"{name}.py" for name in ("stage", "wire", "vocabulary", "objective", "pipeline", "trainer", "batching")
-    ]
+    files += [root / f"{name}.py" for name in ("stage", "wire", "vocabulary", "objective", "pipeline", "trainer")]
     found = hashlib.sha256()
     for path in files:
         found.update(path.read_bytes() if path.exists() else b"")

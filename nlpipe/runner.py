@@ -118,6 +118,7 @@ def run(
     train_size: int | None = None,
     again: bool = False,
     report: Callable[[str], None] = lambda message: None,
+    progress: bool | None = None,
 ) -> Result:
     """Fit ``spec`` on the training split, answer the test split, and leave the run's folder in ``out``.
 
@@ -126,6 +127,7 @@ def run(
         train_size: so many training examples, chosen by the seed; all of them by default.
         again: run it even if its folder is there.
         report: told what is being done, in a few words.
+        progress: whether training by gradients draws a bar; None: where there is a terminal.
 
     Raises:
         NlpipeError: the data, the wiring or the disk does not allow it; no folder is left then.
@@ -147,7 +149,7 @@ def run(
         warnings.simplefilter("always", NlpipeWarning)
         report(f"fitting on {len(train):,} examples")
         checkpoint = out / ".checkpoints" / target.name
-        pipeline.fit_split(train, dataset.dev, checkpoint, report)
+        pipeline.fit_split(train, dataset.dev, checkpoint, report, progress)
         fitted = time.perf_counter() - started
         report("saving")
         model = folder / "model"

@@ -163,7 +163,7 @@ def _work(data: Any, base: Path, out: Path, job: Job, number: int) -> Outcome:
     try:
         report("reading the data")
         dataset = _dataset(json.dumps(data), base)
-        return Outcome(job, run(job.spec, dataset, out, job.seed, job.train_size, report=report))
+        return Outcome(job, run(job.spec, dataset, out, job.seed, job.train_size, report=report, progress=False))
     except NlpipeError as error:
         return Outcome(job, error=str(error))
     except KeyboardInterrupt:
