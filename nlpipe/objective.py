@@ -64,18 +64,20 @@ class SplitExamples:
 
     Args:
         split: inputs, prepared once, and targets.
-        corrupt: makes (inputs, targets) of a batch afresh each time, for language models; None: they are as they are.
+        corrupt: makes (inputs, targets) of a batch's inputs afresh each time, for language models; None: as they are.
     """
 
-    def __init__(self, split: Split, corrupt: Callable[[Any, Any], tuple[Any, Any]] | None = None) -> None:
+    def __init__(self, split: Split, corrupt: Callable[[Any, np.random.Generator], tuple[Any, Any]] | None = None) -> None:
         self.split = split
         self.corrupt = corrupt
         self.lengths = lengths_of(split.inputs)
 
-    def batch(self, indices: Sequence[int]) -> tuple[Any, Any]:
+    def batch(self, indices: Sequence[int], random: np.random.Generator) -> tuple[Any, Any]:
         """The examples at ``indices``: (inputs, targets)."""
         chosen = self.split.take(list(indices))
-        return (chosen.inputs, chosen.targets) if self.corrupt is None else self.corrupt(chosen.inputs, chosen.targets)
+        if self.corrupt is None:
+            return chosen.inputs, chosen.targets
+        return self.corrupt(chosen.inputs, random)
 
 
 def lengths_of(wire: Wire) -> np.ndarray:

@@ -293,6 +293,10 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
         frozen = {f"model.{name}": tensor.float().numpy() for name, tensor in self.model.state_dict().items()}
         super().load_state(State({**frozen, **state.arrays}, state.data), version)
 
+    def pretrained_parameters(self) -> list[nn.Parameter]:
+        """What the trainer's ``pretrained_lr`` is for."""
+        return list(self.model.parameters())
+
     def export(self, directory: Path) -> None:
         """Write model and tokenizer as a new directory that ``transformers`` loads.
 
