@@ -12,7 +12,7 @@ from pathlib import Path
 from nlpipe.runner import processor
 
 HERE = Path(__file__).parent
-NAMES = ["startup", "choose_classical", "classical_accuracy", "tfidf_beside_script", "stream"]
+NAMES = ["startup", "choose_classical", "classical_accuracy", "choose_neural", "tfidf_beside_script", "stream"]
 
 
 def main() -> None:
@@ -20,11 +20,12 @@ def main() -> None:
     for name in sys.argv[1:] or NAMES:
         module = importlib.import_module(f"benchmarks.{name}")
         print(f"== {name}: {module.__doc__.strip().partition(chr(10))[0]}", flush=True)
+        load = os.getloadavg()[0]
         found = module.measure()
         record = {
             "measured": datetime.now(UTC).isoformat(timespec="minutes"),
             "machine": processor(),
-            "load_before": os.getloadavg()[0],
+            "load_before": load,
             **found,
         }
         (HERE / "results").mkdir(exist_ok=True)

@@ -14,6 +14,7 @@ from typing import Any
 import nlpipe
 from benchmarks.processes import ROOT, middle, paired, python, ratio
 from nlpipe.datasets.cards import load_dataset
+from nlpipe.tokenizers.regex import WORDS
 
 
 def measure() -> dict[str, Any]:
@@ -25,7 +26,7 @@ def measure() -> dict[str, Any]:
     tokenizer, tfidf, head = (stage.options for stage in pipeline.stages)
     prepared = {
         "file": str(file), "overrides": overrides,
-        "pattern": tokenizer["pattern"],
+        "pattern": tokenizer["pattern"] or WORDS,
         "tfidf": {
             "ngram_range": list(tfidf["ngrams"]), "sublinear_tf": tfidf["sublinear"], "min_df": tfidf["min_count"],
             "lowercase": tokenizer["lowercase"],

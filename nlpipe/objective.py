@@ -67,7 +67,9 @@ class SplitExamples:
         corrupt: makes (inputs, targets) of a batch's inputs afresh each time, for language models; None: as they are.
     """
 
-    def __init__(self, split: Split, corrupt: Callable[[Any, np.random.Generator], tuple[Any, Any]] | None = None) -> None:
+    def __init__(
+        self, split: Split, corrupt: Callable[[Any, np.random.Generator], tuple[Any, Any]] | None = None
+    ) -> None:
         self.split = split
         self.corrupt = corrupt
         self.lengths = lengths_of(split.inputs)

@@ -15,7 +15,8 @@ def main() -> None:
     """Read, fit, predict; print seconds, memory and predictions."""
     data, answers = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), Path(sys.argv[2])
     started = time.perf_counter()
-    vectorizer = TfidfVectorizer(token_pattern=data["pattern"], **data["tfidf"])
+    options = {**data["tfidf"], "ngram_range": tuple(data["tfidf"]["ngram_range"])}
+    vectorizer = TfidfVectorizer(token_pattern=data["pattern"], **options)
     classifier = LogisticRegression(**data["logistic_regression"])
     classifier.fit(vectorizer.fit_transform(data["train_texts"]), data["train_labels"])
     fitted = time.perf_counter()
