@@ -174,12 +174,13 @@ def set_random_states(states: Mapping[str, Tensor], device: torch.device) -> Non
     """Put back what ``random_states`` gave."""
     import torch
 
-    gauss, has_gauss, cached = states["gauss"].contiguous().view(torch.float64).tolist()
+    states = {name: state.clone() for name, state in states.items()}  # torch misreads the state in a view
+    gauss, has_gauss, cached = states["gauss"].view(torch.float64).tolist()
     random.setstate((3, tuple(states["python"].tolist()), None if gauss != gauss else gauss))
     *keys, place = states["numpy"].tolist()
     np.random.set_state(("MT19937", np.array(keys, dtype=np.uint32), place, int(has_gauss), cached))
-    torch.set_rng_state(states["torch"].contiguous())
+    torch.set_rng_state(states["torch"])
     if device.type == "cuda":
-        torch.cuda.set_rng_state(states["cuda"].contiguous(), device)
+        torch.cuda.set_rng_state(states["cuda"], device)
     elif device.type == "mps":
-        torch.mps.set_rng_state(states["mps"].contiguous())
+        torch.mps.set_rng_state(states["mps"])

@@ -127,7 +127,7 @@ class Loop:
             return "epochs"
         if self.trainer.patience is not None and self.stale > self.trainer.patience:
             return "patience"
-        return "minutes" if self._due()[0] else None
+        return "minutes" if self.records and self._due()[0] else None
 
     def _due(self) -> tuple[bool, bool]:
         """Whether the time is over, and whether a checkpoint is due, by the clock of the first process."""
