@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from trainer_toys import Toy, ToyExamples, copies
+from tests.unit.trainer_toys import Toy, ToyExamples, copies
 
 from nlpipe.errors import ModelError, NlpipeError
 from nlpipe.trainer import Trainer

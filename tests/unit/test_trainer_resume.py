@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from trainer_children import MOMENTS
+from tests.unit.trainer_children import MOMENTS
 
 from nlpipe.training.checkpoint import Checkpoint, random_states, set_random_states
 

@@ -18,7 +18,7 @@ import accelerate  # noqa: F401 - before the forks
 import torch
 import torch._dynamo  # optimizers do
 from safetensors.torch import save_file
-from trainer_toys import Toy, ToyExamples
+from tests.unit.trainer_toys import Toy, ToyExamples
 
 from nlpipe.trainer import Trainer
 from nlpipe.training import checkpoint as checkpoints
