@@ -1,1 +1,27 @@
-"""Tasks: their wires, metrics and how their examples read."""
+"""Tasks: their wires, metrics and how their examples read. One file a task, one line a name."""
+
+from __future__ import annotations
+
+import importlib
+
+from nlpipe.errors import NlpipeError, suggest
+from nlpipe.tasks.task import Task
+
+TASKS = {
+    "classification": "classification:Classification",
+}
+"""Name, as cards and pipeline files spell it, to ``module:Class``."""
+
+
+def task(name: str) -> Task:
+    """The task called ``name``.
+
+    Raises:
+        NlpipeError: there is none; the message has the nearest name.
+    """
+    if name not in TASKS:
+        raise NlpipeError(f"there is no task '{name}'{suggest(name, TASKS)}")
+    module, _, attribute = TASKS[name].partition(":")
+    found = getattr(importlib.import_module(f"{__name__}.{module}"), attribute)()
+    assert isinstance(found, Task)
+    return found

@@ -1,0 +1,63 @@
+"""Percentile bootstrap intervals of any metric, from its statistics and nothing else.
+
+A resample of N examples is how often each was drawn: R resamples are one product (R, N) @ (N, S), done in chunks.
+With the same N and seed every pipeline gets the same resamples, so that differences are paired.
+
+Efron 1979, "Bootstrap methods: another look at the jackknife".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from nlpipe.metrics.metric import Metric
+from nlpipe.stage import Predictions
+from nlpipe.wire import Wire
+
+CHUNK = 4_000_000
+"""Draws held at a time: bounds the memory at about 100 MB, whatever N and R are."""
+
+
+def interval(
+    metric: Metric,
+    gold: Wire,
+    predictions: Predictions[Any],
+    level: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, tuple[float, float]]:
+    """The middle ``level`` of each score over resamples of the examples; empty where the metric does not apply."""
+    if not metric.applies(predictions) or len(gold) == 0:
+        return {}
+    sums = resampled_sums(metric.statistics(gold, predictions), resamples, seed)  # (R, S)
+    ends = [(1 - level) / 2, (1 + level) / 2]
+    found = {}
+    for name, values in metric.scores(sums).items():
+        low, high = np.quantile(values, ends)
+        found[name] = (float(low), float(high))
+    return found
+
+
+def resampled_sums(statistics: np.ndarray | sp.csr_matrix, resamples: int = 1000, seed: int = 0) -> np.ndarray:
+    """Sums (R, S) of the statistics (N, S) over each of R resamples of the N examples."""
+    columns = statistics.tocsr().T if sp.issparse(statistics) else None  # (S, N)
+    parts = []
+    for weights in draws(statistics.shape[0], resamples, seed):  # (r, N)
+        product = columns @ weights.T if columns is not None else (weights @ statistics).T  # (S, r)
+        parts.append(np.asarray(product).T)
+    return np.concatenate(parts)  # (R, S)
+
+
+def draws(count: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """How often each of N examples is drawn in each resample: chunks (r, N) whose rows sum to N."""
+    random = np.random.default_rng(seed)
+    size = max(1, CHUNK // max(count, 1))
+    for start in range(0, resamples, size):
+        rows = min(size, resamples - start)
+        drawn = random.integers(0, count, size=(rows, count))  # (r, N)
+        drawn += count * np.arange(rows)[:, None]
+        yield np.bincount(drawn.reshape(-1), minlength=rows * count).reshape(rows, count).astype(np.float64)
