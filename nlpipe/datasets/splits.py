@@ -1,0 +1,196 @@
+"""Splits that a source lacks, made so that anyone makes the same; duplicates, leakage, and the digest of it all.
+
+An example's place is decided by the hash of the seed and its text: no library's random numbers, no order of the
+file. Labels keep their shares, and every label keeps at least one training example.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from nlpipe.datasets.cards import SPLITS, Sizes
+from nlpipe.errors import DataError
+from nlpipe.tasks.task import Ledger, Split, Task
+from nlpipe.wire import Labels, Tags, Text, Tokens, Wire
+
+EXAMPLES = 5
+
+
+def complete(
+    task: Task, given: dict[str, Split], sizes: Sizes, place: str
+) -> tuple[dict[str, Split], dict[str, Ledger]]:
+    """All three splits, and ledgers by split name and ``all``.
+
+    Splits that are given stay as they are. If dev or test is missing, train is de-duplicated (the first of equal
+    inputs stays) and the missing ones are taken from it.
+
+    Raises:
+        DataError: train is too small for that; the message starts with ``place``.
+    """
+    splits = dict(given)
+    keys = {name: _keys(task, split) for name, split in splits.items()}
+    counted = _Ledgers()
+    _count_conflicts(counted, splits, keys)
+    missing = [name for name in ("test", "dev") if name not in splits]
+    if missing:
+        first = {}
+        for i, key in enumerate(keys["train"]):
+            if first.setdefault(key, i) != i:
+                counted.add("all", "duplicates_dropped", key)
+        counted.ensure("all", "duplicates_dropped")
+        kept = list(first.values())
+        train = splits["train"].take(kept)
+        chosen = [keys["train"][i] for i in kept]
+        wanted = {name: _number(getattr(sizes, name), len(kept)) for name in missing}
+        parts = _cut(_strata(train), chosen, wanted, sizes.seed, place)
+        for name, indices in parts.items():
+            splits[name] = train.take(indices)
+            keys[name] = [chosen[i] for i in indices]
+    for name in SPLITS:
+        _count_overlaps(counted, name, keys, made=name in missing)
+    _count_unseen(counted, splits)
+    return {name: splits[name] for name in SPLITS}, counted.ledgers()
+
+
+def digest_of(splits: dict[str, Split]) -> str:
+    """sha256 over inputs and targets of train, dev and test as JSON."""
+    total = hashlib.sha256()
+    for name in SPLITS:
+        content = [name, plain(splits[name].inputs), plain(splits[name].targets)]
+        written = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        total.update(written.encode("utf-8", "surrogatepass"))
+    return total.hexdigest()
+
+
+def plain(wire: Wire) -> Any:
+    """What a wire of data holds, as JSON has it."""
+    if isinstance(wire, Text):
+        return wire.strings
+    if isinstance(wire, Tokens):
+        return wire.words
+    assert isinstance(wire, Labels | Tags), type(wire)
+    return wire.values
+
+
+class _Ledgers:
+    """Counts and examples, by split."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, dict[str, float]] = {"all": {}, **{name: {} for name in SPLITS}}
+        self.examples: dict[str, dict[str, list[str]]] = {name: {} for name in self.counts}
+
+    def ensure(self, split: str, what: str) -> None:
+        self.counts[split].setdefault(what, 0)
+
+    def add(self, split: str, what: str, example: str) -> None:
+        counts, examples = self.counts[split], self.examples[split].setdefault(what, [])
+        counts[what] = counts.get(what, 0) + 1
+        if len(examples) < EXAMPLES:
+            examples.append(example if len(example) <= 100 else example[:97] + "...")
+
+    def ledgers(self) -> dict[str, Ledger]:
+        return {name: Ledger(counts, self.examples[name]) for name, counts in self.counts.items()}
+
+
+def _keys(task: Task, split: Split) -> list[str]:
+    return [task.key(split.inputs, i) for i in range(len(split))]
+
+
+def _count_conflicts(counted: _Ledgers, splits: dict[str, Split], keys: dict[str, list[str]]) -> None:
+    """Equal inputs with different labels, anywhere."""
+    counted.ensure("all", "label_conflicts")
+    labels: dict[str, str] = {}
+    told = set()
+    for name, split in splits.items():
+        if isinstance(split.targets, Labels):
+            for key, label in zip(keys[name], split.targets.values, strict=True):
+                if labels.setdefault(key, label) != label and key not in told:
+                    told.add(key)
+                    counted.add("all", "label_conflicts", f"{labels[key]} | {label}: {key}")
+
+
+def _count_overlaps(counted: _Ledgers, name: str, keys: dict[str, list[str]], made: bool) -> None:
+    """Empty inputs, repeats within a split that was given, and inputs that stand in the splits before it."""
+    for key in keys[name]:
+        if not key:
+            counted.add(name, "empty", key)
+    if not made:
+        seen: set[str] = set()
+        for key in keys[name]:
+            if key in seen:
+                counted.add(name, "duplicates", key)
+            seen.add(key)
+    for other in SPLITS[: SPLITS.index(name)]:
+        counted.ensure(name, f"in_{other}")
+        known = set(keys[other])
+        for key in keys[name]:
+            if key in known:
+                counted.add(name, f"in_{other}", key)
+
+
+def _count_unseen(counted: _Ledgers, splits: dict[str, Split]) -> None:
+    targets = splits["train"].targets
+    if not isinstance(targets, Labels):
+        return
+    known = set(targets.values)
+    for name in SPLITS[1:]:
+        counted.ensure(name, "labels_unseen")
+        other = splits[name].targets
+        assert isinstance(other, Labels)
+        for label in other.values:
+            if label not in known:
+                counted.add(name, "labels_unseen", label)
+
+
+def _strata(split: Split) -> Sequence[str]:
+    return split.targets.values if isinstance(split.targets, Labels) else [""] * len(split)
+
+
+def _number(size: float, count: int) -> int:
+    return size if isinstance(size, int) else max(1, round(size * count))
+
+
+def _cut(strata: Sequence[str], keys: list[str], wanted: dict[str, int], seed: int, place: str) -> dict[str, list[int]]:
+    """Indices of each part wanted and of ``train``, in the data's order, the strata in proportion."""
+    groups: dict[str, list[int]] = {}
+    for i, stratum in enumerate(strata):
+        groups.setdefault(stratum, []).append(i)
+    for members in groups.values():
+        members.sort(key=lambda i: (_rank(seed, keys[i]), i))
+    parts: dict[str, list[int]] = {}
+    for name, number in wanted.items():
+        shares = _shares({label: len(members) for label, members in groups.items()}, number)
+        if shares is None:
+            raise DataError(
+                f"{place}: {len(keys)} different examples of {len(groups)} labels are too few to take {number} for "
+                f"{name} and leave one of each label to train on; give {name} as a file, or a smaller splits: {name}"
+            )
+        taken = [i for label, share in shares.items() for i in groups[label][:share]]
+        for label, share in shares.items():
+            groups[label] = groups[label][share:]
+        parts[name] = sorted(taken)
+    parts["train"] = sorted(i for members in groups.values() for i in members)
+    return parts
+
+
+def _rank(seed: int, key: str) -> bytes:
+    return hashlib.blake2b(f"{seed}:{key}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _shares(sizes: dict[str, int], number: int) -> dict[str, int] | None:
+    """``number`` shared out in proportion by largest remainders, one of each left over; None where there is no room."""
+    total = sum(sizes.values())
+    room = {label: size - 1 for label, size in sizes.items()}
+    if number > sum(room.values()):
+        return None
+    exact = {label: number * size / total for label, size in sizes.items()}
+    shares = {label: min(int(exact[label]), room[label]) for label in sizes}
+    while (left := number - sum(shares.values())) > 0:
+        open_labels = [label for label in sizes if shares[label] < room[label]]
+        open_labels.sort(key=lambda label: (shares[label] - exact[label], label))
+        for label in open_labels[:left]:
+            shares[label] += 1
+    return shares
