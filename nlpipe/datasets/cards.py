@@ -225,7 +225,13 @@ class Found:
         if self.card.name:
             return self.card.name
         source = self.card.origin()
-        return source.path if isinstance(source, HubSource) else Path(source.train[0]).name.partition(".")[0]
+        if isinstance(source, HubSource):
+            return source.path
+        path = Path(source.train[0])
+        name = path.name.partition(".")[0]
+        if name.lower() not in (*SPLITS, "training", "data"):
+            return name
+        return (self.folder / path).resolve().parent.name if isinstance(source, FileSource) else path.parent.name
 
 
 def data_folder() -> Path:

@@ -36,7 +36,7 @@ def complete(
     _count_conflicts(counted, splits, keys)
     missing = [name for name in ("test", "dev") if name not in splits]
     if missing:
-        first = {}
+        first: dict[str, int] = {}
         for i, key in enumerate(keys["train"]):
             if first.setdefault(key, i) != i:
                 counted.add("all", "duplicates_dropped", key)

@@ -44,11 +44,10 @@ def interval(
 
 def resampled_sums(statistics: np.ndarray | sp.csr_matrix, resamples: int = 1000, seed: int = 0) -> np.ndarray:
     """Sums (R, S) of the statistics (N, S) over each of R resamples of the N examples."""
-    columns = statistics.tocsr().T if sp.issparse(statistics) else None  # (S, N)
+    columns = None if isinstance(statistics, np.ndarray) else statistics.T.tocsr()  # (S, N)
     parts = []
     for weights in draws(statistics.shape[0], resamples, seed):  # (r, N)
-        product = columns @ weights.T if columns is not None else (weights @ statistics).T  # (S, r)
-        parts.append(np.asarray(product).T)
+        parts.append(weights @ statistics if columns is None else (columns @ weights.T).T)  # (r, S)
     return np.concatenate(parts)  # (R, S)
 
 

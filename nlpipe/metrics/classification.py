@@ -169,8 +169,9 @@ def ordinal_agreement(labels: Sequence[str]) -> Metric:
 def _ratio(above: Any, below: Any) -> np.ndarray:
     """Elementwise ratio, 0 where ``below`` is 0."""
     above, below = np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
-    shape = np.broadcast_shapes(above.shape, below.shape)
-    return np.divide(above, below, out=np.zeros(shape), where=below != 0)
+    found = np.zeros(np.broadcast_shapes(above.shape, below.shape))
+    np.divide(above, below, out=found, where=below != 0)
+    return found
 
 
 def _right(gold: Labels, predictions: Predictions[Labels]) -> np.ndarray:

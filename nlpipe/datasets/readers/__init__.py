@@ -15,6 +15,8 @@ from nlpipe.tasks.task import Row
 
 Reader = Callable[[Sequence[Origin], Layout], Iterator[Row]]
 
+__all__ = ["FORMATS", "Layout", "Origin", "Reader", "format_of", "reader"]
+
 FORMATS = {
     "csv": "separated:read_csv",
     "tsv": "separated:read_tsv",

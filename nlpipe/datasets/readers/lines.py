@@ -1,6 +1,6 @@
-"""Bytes to lines: gzip, byte order marks and encodings, with the line number of every fault.
+r"""Bytes to lines: gzip, byte order marks and encodings, with the line number of every fault.
 
-Only ``\\n`` ends a line. U+2028, U+0085 and their kin are text, so ``str.splitlines`` is not used anywhere here.
+Only ``\n`` ends a line. U+2028, U+0085 and their kin are text, so ``str.splitlines`` is not used anywhere here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, Any
 
 from nlpipe.errors import DataError
 
@@ -58,9 +58,9 @@ def read_lines(origin: Origin, encoding: str = "utf-8") -> Iterator[str]:
         DataError: the file cannot be opened or unpacked, or a line is not in this encoding.
     """
     try:
-        with origin.open() as stream, io.BufferedReader(stream, BUFFER) as whole:  # type: ignore[type-var]
+        with origin.open() as stream, _buffered(stream) as whole:
             if whole.peek(2)[:2] == b"\x1f\x8b":
-                with gzip.open(whole) as unpacked, io.BufferedReader(unpacked, BUFFER) as plain:  # type: ignore[type-var]
+                with gzip.open(whole) as unpacked, _buffered(unpacked) as plain:
                     yield from _decoded(plain, origin.name, encoding)
             else:
                 yield from _decoded(whole, origin.name, encoding)
@@ -70,7 +70,11 @@ def read_lines(origin: Origin, encoding: str = "utf-8") -> Iterator[str]:
         raise DataError(f"{origin.name}: cannot be read: {error.strerror or error}") from error
 
 
-def _decoded(stream: io.BufferedReader, name: str, encoding: str) -> Iterator[str]:
+def _buffered(stream: Any) -> io.BufferedReader[Any]:
+    return io.BufferedReader(stream, BUFFER)
+
+
+def _decoded(stream: io.BufferedReader[Any], name: str, encoding: str) -> Iterator[str]:
     codec = codecs.lookup(encoding).name
     codec = "utf-8" if codec == "utf-8-sig" else codec
     if "\n".encode(codec) != b"\n":
@@ -92,11 +96,11 @@ def _decoded(stream: io.BufferedReader, name: str, encoding: str) -> Iterator[st
         yield line
 
 
-def _decoded_wide(stream: io.BufferedReader, name: str, codec: str) -> Iterator[str]:
+def _decoded_wide(stream: io.BufferedReader[Any], name: str, codec: str) -> Iterator[str]:
     """Encodings in which a line feed is more than one byte."""
     number = 0
     try:
-        for number, line in enumerate(io.TextIOWrapper(stream, codec, newline="\n"), 1):  # noqa: B007
+        for number, line in enumerate(io.TextIOWrapper(stream, codec, newline="\n"), 1):
             yield line.removeprefix("\ufeff") if number == 1 else line
     except UnicodeError as error:
         raise DataError(f"{name}:{number + 1}: here or soon after is text that is not {codec}: {error}") from error

@@ -83,9 +83,7 @@ def _quoted(origin: Origin, layout: Layout, delimiter: str) -> Iterator[Record]:
             yield first, values
 
 
-def _bad_quote(
-    origin: Origin, layout: Layout, delimiter: str, first: int, last: int, error: csv.Error
-) -> DataError:
+def _bad_quote(origin: Origin, layout: Layout, delimiter: str, first: int, last: int, error: csv.Error) -> DataError:
     way = 'write quotes inside a quoted field twice (""), or quoting: false if they never enclose fields'
     if "unexpected end" in str(error):
         line = _opened_on(origin, layout, delimiter, first)
