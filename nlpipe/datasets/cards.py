@@ -365,7 +365,9 @@ def _message(fault: Any, key: tuple[str, ...]) -> str:
         return "is missing"
     text = str(fault["msg"]).removeprefix("Value error, ")
     shown = repr(fault["input"]) if isinstance(fault["input"], str | int | float | bool) else ""
-    if fault["type"] == "value_error" or not shown:
+    if fault["type"] == "value_error":
+        return text
+    if not shown:
         return text[:1].lower() + text[1:]
     return f"{shown}: {text[:1].lower() + text[1:]}"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import yaml
 from nlpipe.datasets.load import sorted_labels
 from nlpipe.datasets.readers import Layout, Origin, format_of
 from nlpipe.datasets.readers.json_lines import objects
+from nlpipe.datasets.readers.lines import file_origin
 from nlpipe.datasets.readers.separated import records
 from nlpipe.errors import DataError
 
@@ -58,7 +58,7 @@ def init_spec(path: str | Path) -> str:
         DataError: the file cannot be read, or no column looks like a text or a label.
     """
     shown = str(path)
-    origin = Origin(shown, partial(open, path, "rb"))  # noqa: PTH123 - a partial that opens
+    origin = file_origin(path)
     kind = format_of(shown)
     if kind is None:
         raise DataError(f"{shown}: the ending tells no format; name it .csv, .tsv or .jsonl")

@@ -36,7 +36,7 @@ def objects(origin: Origin, encoding: str) -> Iterator[tuple[int, dict[str, Any]
         if not line.strip():
             continue
         try:
-            found = json.loads(line)
+            found = json.loads(line.rstrip("\r\n"))
             if "\\ud" in line or "\\uD" in line:
                 json.dumps(found, ensure_ascii=False).encode()
         except json.JSONDecodeError as error:

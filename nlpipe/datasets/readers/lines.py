@@ -12,6 +12,8 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import IO, Any
 
 from nlpipe.errors import DataError
@@ -30,6 +32,15 @@ class Origin:
 
     name: str
     open: Callable[[], IO[bytes]]
+
+
+def file_origin(path: str | Path) -> Origin:
+    """A file on disk; whether it is there shows when it is read."""
+    return Origin(str(path), partial(_open, Path(path)))
+
+
+def _open(path: Path) -> IO[bytes]:
+    return path.open("rb", buffering=0)
 
 
 @dataclass(frozen=True)

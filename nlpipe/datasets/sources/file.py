@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
-from pathlib import Path
-from typing import IO
-
 from nlpipe.datasets.cards import FileSource, Found, resolve
-from nlpipe.datasets.readers.lines import Origin
+from nlpipe.datasets.readers.lines import Origin, file_origin
 from nlpipe.errors import DataError
 from nlpipe.wheel import sha256_of
 
@@ -24,9 +20,5 @@ def file_origins(found: Found, source: FileSource, split: str) -> list[Origin]:
         expected = source.sha256.get(written)
         if path.is_file() and expected is not None and (actual := sha256_of(path)) != expected.lower():
             raise DataError(f"{path}: the file has sha256 {actual}, but the card expects {expected}")
-        origins.append(Origin(str(path), partial(_open, path)))
+        origins.append(file_origin(path))
     return origins
-
-
-def _open(path: Path) -> IO[bytes]:
-    return path.open("rb", buffering=0)
