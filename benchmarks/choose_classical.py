@@ -12,7 +12,7 @@ import numpy as np
 
 import nlpipe
 from benchmarks.processes import ROOT, sst2
-from nlpipe.datasets.cards import load_dataset
+from nlpipe.datasets.load import load_dataset
 
 GRIDS: dict[str, list[list[str]]] = {
     "bow_nb": [[f"representation.ngrams=[1, {n}]", f"head.alpha={a}"] for n in (1, 2) for a in (0.5, 1, 2)],

@@ -16,7 +16,7 @@ import numpy as np
 
 import nlpipe
 from benchmarks.processes import ROOT, sst2
-from nlpipe.datasets.cards import load_dataset
+from nlpipe.datasets.load import load_dataset
 
 GRIDS: dict[str, list[list[str]]] = {
     "word2vec_logreg": [[], ["representation.dim=200", "representation.epochs=20"], ["representation.weights=sif"]],

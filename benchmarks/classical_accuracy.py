@@ -17,7 +17,7 @@ from sklearn.model_selection import StratifiedKFold
 
 import nlpipe
 from benchmarks.processes import ROOT, sst2
-from nlpipe.datasets.cards import load_dataset
+from nlpipe.datasets.load import load_dataset
 from nlpipe.metrics.bootstrap import resampled_scores
 from nlpipe.tasks import task_named
 from nlpipe.wire import Labels, Text
@@ -52,7 +52,7 @@ def interval(result: Any) -> tuple[float, float]:
     """The 95 % bootstrap interval of accuracy."""
     gold, predictions = result.predictions()
     metric = task_named("classification").metrics(result.environment["labels"])[0]
-    low, high = np.percentile(resampled_scores(metric, metric.statistics(gold, predictions))["accuracy"], [2.5, 97.5])
+    low, high = np.percentile(resampled_scores(metric, gold, predictions)["accuracy"], [2.5, 97.5])
     return float(low), float(high)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import nlpipe
 from benchmarks.processes import ROOT, python, run
-from nlpipe.datasets.cards import load_dataset
+from nlpipe.datasets.load import load_dataset
 
 
 def measure() -> dict[str, Any]:

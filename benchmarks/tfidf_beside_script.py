@@ -13,7 +13,7 @@ from typing import Any
 
 import nlpipe
 from benchmarks.processes import ROOT, middle, paired, python, ratio
-from nlpipe.datasets.cards import load_dataset
+from nlpipe.datasets.load import load_dataset
 from nlpipe.tokenizers.regex import WORDS
 
 

@@ -53,7 +53,7 @@ def run(
     Raises:
         NlpipeError: the file, the data or the disk does not allow it.
     """
-    from nlpipe.datasets.cards import load_dataset
+    from nlpipe.datasets.load import load_dataset
     from nlpipe.runner import run as run_spec
 
     spec = read_pipeline(Path(file), list(overrides), wires_of(Path(file).parent))

@@ -45,7 +45,7 @@ def run(
     from rich.console import Console
 
     from nlpipe.api import base_of, data_of, wires_of
-    from nlpipe.datasets.cards import load_dataset
+    from nlpipe.datasets.load import load_dataset
     from nlpipe.runner import run as run_pipeline
     from nlpipe.spec import read_pipelines
 
@@ -324,13 +324,13 @@ def data_list() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from nlpipe.datasets.cards import card_names, read_card
+    from nlpipe.datasets.cards import card_names, find_card
 
     table = Table(box=None, header_style="italic", padding=(0, 2))
     for heading in ("card", "task", "what", "licence"):
         table.add_column(heading)
     for name in card_names():
-        card = read_card(name)
+        card = find_card(name).card
         table.add_row(name, card.task, card.title, card.licence)
     Console().print(table)
 
@@ -338,15 +338,15 @@ def data_list() -> None:
 @data_app.command(name="show")
 def data_show(name: Annotated[str, typer.Argument(metavar="CARD")]) -> None:
     """Show a card as it is written."""
-    from nlpipe.datasets.cards import card_path
+    from nlpipe.datasets.cards import find_card
 
-    typer.echo(card_path(name).read_text(encoding="utf-8"), nl=False)
+    typer.echo(Path(find_card(name).place).read_text(encoding="utf-8"), nl=False)
 
 
 @data_app.command(name="fetch")
 def data_fetch(names: Annotated[list[str], typer.Argument(metavar="CARD...")]) -> None:
     """Fetch data sets into the cache and check them, so that later runs need no network."""
-    from nlpipe.datasets.cards import load_dataset
+    from nlpipe.datasets.load import load_dataset
 
     for name in names:
         found = load_dataset(name, Path())

@@ -197,8 +197,9 @@ def evaluate(dataset: Dataset, predictions: Predictions[Any]) -> dict[str, Any]:
     scores: dict[str, float] = {}
     signatures: dict[str, str] = {}
     for metric in dataset.task.metrics(dataset.labels, dataset.ordinal):
-        scores |= metric(dataset.test.targets, predictions)
-        signatures |= {name: text for name, text in metric.signatures.items() if name in scores}
+        found = metric(dataset.test.targets, predictions)
+        scores |= found
+        signatures |= {name: metric.signatures[name] for name in found}
     return {"split": "test", "primary": dataset.task.primary, "scores": scores, "signatures": signatures}
 
 

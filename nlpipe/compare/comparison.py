@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nlpipe.compare.execute import Job, Outcome, execute
-from nlpipe.datasets.cards import load_dataset
+from nlpipe.datasets.load import load_dataset
 from nlpipe.errors import NlpipeError
 from nlpipe.files import whole_folder, write_json
 from nlpipe.metrics.bootstrap import resampled_scores
@@ -129,7 +129,7 @@ def _resampled(result: Result) -> np.ndarray:
     task = task_named(result.environment["task"])
     gold, predictions = result.predictions()
     metric = task.metrics(result.environment["labels"], result.environment["ordinal"])[0]
-    return resampled_scores(metric, metric.statistics(gold, predictions))[task.primary]
+    return resampled_scores(metric, gold, predictions)[task.primary]
 
 
 def _mean(records: Sequence[dict[str, Any]]) -> dict[str, float]:

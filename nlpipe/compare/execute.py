@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from nlpipe.costs import THREAD_VARIABLES
-from nlpipe.datasets.cards import load_dataset
 from nlpipe.datasets.dataset import Dataset
+from nlpipe.datasets.load import load_dataset
 from nlpipe.errors import NlpipeError
 from nlpipe.runner import Result, run, thread_count
 from nlpipe.spec import PipelineSpec

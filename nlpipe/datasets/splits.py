@@ -1,160 +1,196 @@
-"""Splits: what a source does not have is cut off the training split by a fixed seed, after de-duplication."""
+"""Splits that a source lacks, made so that anyone makes the same; duplicates, leakage, and the digest of it all.
+
+An example's place is decided by the hash of the seed and its text: no library's random numbers, no order of the
+file. Labels keep their shares, and every label keeps at least one training example.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
-
+from nlpipe.datasets.cards import SPLITS, Sizes
 from nlpipe.errors import DataError
 from nlpipe.tasks.task import Ledger, Split, Task
 from nlpipe.wire import Labels, Tags, Text, Tokens, Wire
 
-SEED = 13
-SHARE = 0.1
-"""Of all examples, for dev and for test, unless the card says otherwise."""
 EXAMPLES = 5
-"""Examples of each count in a ledger."""
 
 
 def complete(
-    given: Mapping[str, Split], task: Task, sizes: Mapping[str, int | float], seed: int, name: str
+    task: Task, given: dict[str, Split], sizes: Sizes, place: str
 ) -> tuple[dict[str, Split], dict[str, Ledger]]:
-    """Train, dev and test: those given as they are, the others cut off train; with the ledger of each.
+    """All three splits, and ledgers by split name and ``all``.
 
-    Args:
-        sizes: examples (int) or share of all (float) for ``dev`` and ``test`` where they are cut.
+    Splits that are given stay as they are. If dev or test is missing, train is de-duplicated (the first of equal
+    inputs stays) and the missing ones are taken from it.
 
     Raises:
-        DataError: there are too few examples to cut from.
+        DataError: train is too small for that; the message starts with ``place``.
     """
-    ledger = {split: Ledger() for split in ("train", "dev", "test")}
-    keys = {split: [task.key(each.inputs, i) for i in range(len(each))] for split, each in given.items()}
-    train = given["train"]
-    missing = [split for split in ("test", "dev") if split not in given]
-    done = dict(given)
+    splits = dict(given)
+    keys = {name: _keys(task, split) for name, split in splits.items()}
+    counted = _Ledgers()
+    _count_conflicts(counted, splits, keys)
+    missing = [name for name in ("test", "dev") if name not in splits]
     if missing:
-        others = {key for split in given if split != "train" for key in keys[split]}
-        kept = _distinct(keys["train"], others, train, ledger["train"])
-        train = train.take(kept)
-        counts = {split: _count(sizes.get(split, SHARE), len(train), split, name) for split in missing}
-        if sum(counts.values()) >= len(train) or min(counts.values()) < 1:
-            raise DataError(
-                f"{name}: {len(train)} different examples are too few to cut {' and '.join(missing)} off; give more, "
-                f"or files for {' and '.join(missing)}"
-            )
-        chosen = _cut(train, counts, seed)
-        for split in missing:
-            done[split] = train.take(chosen[split])
-        done["train"] = train.take(chosen["train"])
-    _note_overlap(done, task, ledger)
-    return done, ledger
+        first: dict[str, int] = {}
+        for i, key in enumerate(keys["train"]):
+            if first.setdefault(key, i) != i:
+                counted.add("all", "duplicates_dropped", key)
+        counted.ensure("all", "duplicates_dropped")
+        kept = list(first.values())
+        train = splits["train"].take(kept)
+        chosen = [keys["train"][i] for i in kept]
+        wanted = {name: _number(getattr(sizes, name), len(kept)) for name in missing}
+        parts = _cut(_strata(train), chosen, wanted, sizes.seed, place)
+        for name, indices in parts.items():
+            splits[name] = train.take(indices)
+            keys[name] = [chosen[i] for i in indices]
+    for name in SPLITS:
+        _count_overlaps(counted, name, keys, made=name in missing)
+    _count_unseen(counted, splits)
+    return {name: splits[name] for name in SPLITS}, counted.ledgers()
 
 
-def _distinct(keys: Sequence[str], others: set[str], split: Split, ledger: Ledger) -> list[int]:
-    """Indices of the first example of each key that is in no other split; what is dropped is noted."""
-    seen: dict[str, int] = {}
-    kept = []
-    for i, key in enumerate(keys):
-        if key in seen:
-            _note(ledger, "duplicates_dropped", key)
-            if _target(split, i) != _target(split, seen[key]):
-                _note(ledger, "duplicates_with_another_label", key)
-        elif key in others:
-            _note(ledger, "in_another_split_dropped", key)
-        else:
-            seen[key] = i
-            kept.append(i)
-    return kept
+def digest_of(splits: dict[str, Split]) -> str:
+    """sha256 over inputs and targets of train, dev and test as JSON."""
+    total = hashlib.sha256()
+    for name in SPLITS:
+        content = [name, plain(splits[name].inputs), plain(splits[name].targets)]
+        written = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        total.update(written.encode("utf-8", "surrogatepass"))
+    return total.hexdigest()
 
 
-def _note(ledger: Ledger, what: str, example: str) -> None:
-    ledger.counts[what] = ledger.counts.get(what, 0) + 1
-    shown = ledger.examples.setdefault(what, [])
-    if len(shown) < EXAMPLES:
-        shown.append(example[:200])
-
-
-def _target(split: Split, i: int) -> object:
-    targets = split.targets
-    if isinstance(targets, Labels | Tags):
-        return targets.values[i]
-    return targets.strings[i] if isinstance(targets, Text) else None
-
-
-def _count(size: int | float, total: int, split: str, name: str) -> int:
-    if isinstance(size, float):
-        if not 0 < size < 1:
-            raise DataError(f"{name}: splits.{split}: {size} is no share; give one between 0 and 1, or a whole number")
-        return max(1, round(size * total))
-    return size
-
-
-def _cut(split: Split, counts: Mapping[str, int], seed: int) -> dict[str, list[int]]:
-    """Indices of each split, drawn by ``seed``; labels are spread over the splits as evenly as counts allow."""
-    order = np.random.default_rng(seed).permutation(len(split))
-    if isinstance(split.targets, Labels):
-        # Within each label the order is random; an example's place within its label, as a share, then decides.
-        places = Counter[str]()
-        totals = Counter(split.targets.values)
-        shares = np.empty(len(split))
-        for i in order.tolist():
-            label = split.targets.values[i]
-            shares[i] = (places[label] + 0.5) / totals[label]
-            places[label] += 1
-        order = order[np.argsort(shares[order], kind="stable")]
-    found, start = {}, 0
-    for name, count in counts.items():
-        found[name] = sorted(order[start : start + count].tolist())
-        start += count
-    return {**found, "train": sorted(order[start:].tolist())}
-
-
-def _note_overlap(splits: Mapping[str, Split], task: Task, ledger: Mapping[str, Ledger]) -> None:
-    """Note what stands in two splits, and labels that training has not seen."""
-    keys = {name: [task.key(split.inputs, i) for i in range(len(split))] for name, split in splits.items()}
-    in_train = set(keys["train"])
-    for name in ("dev", "test"):
-        for key in keys[name]:
-            if key in in_train:
-                _note(ledger[name], "in_train", key)
-        targets, known = splits[name].targets, splits["train"].targets
-        if isinstance(targets, Labels) and isinstance(known, Labels):
-            labels = set(known.values)
-            for label in targets.values:
-                if label not in labels:
-                    _note(ledger[name], "label_unseen_in_training", label)
-    for name, split in splits.items():
-        empty = sum(not key for key in keys[name])
-        if empty:
-            ledger[name].counts["empty_texts"] = empty
-        if isinstance(split.targets, Labels):
-            _note_conflicts(keys[name], split.targets, ledger[name])
-
-
-def _note_conflicts(keys: Sequence[str], targets: Labels, ledger: Ledger) -> None:
-    seen: dict[str, str] = {}
-    for key, label in zip(keys, targets.values, strict=True):
-        if seen.setdefault(key, label) != label:
-            _note(ledger, "same_text_another_label", key)
-
-
-def digest(splits: Mapping[str, Split]) -> str:
-    """Hash of all inputs and targets, 16 hexadecimal digits."""
-    found = hashlib.sha256()
-    for name in ("train", "dev", "test"):
-        for wire in (splits[name].inputs, splits[name].targets):
-            found.update(json.dumps(_content(wire), ensure_ascii=False).encode("utf-8", "surrogatepass"))
-    return found.hexdigest()[:16]
-
-
-def _content(wire: Wire) -> object:
+def plain(wire: Wire) -> Any:
+    """What a wire of data holds, as JSON has it."""
     if isinstance(wire, Text):
         return wire.strings
     if isinstance(wire, Tokens):
         return wire.words
     assert isinstance(wire, Labels | Tags), type(wire)
     return wire.values
+
+
+class _Ledgers:
+    """Counts and examples, by split."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, dict[str, float]] = {"all": {}, **{name: {} for name in SPLITS}}
+        self.examples: dict[str, dict[str, list[str]]] = {name: {} for name in self.counts}
+
+    def ensure(self, split: str, what: str) -> None:
+        self.counts[split].setdefault(what, 0)
+
+    def add(self, split: str, what: str, example: str) -> None:
+        counts, examples = self.counts[split], self.examples[split].setdefault(what, [])
+        counts[what] = counts.get(what, 0) + 1
+        if len(examples) < EXAMPLES:
+            examples.append(example if len(example) <= 100 else example[:97] + "...")
+
+    def ledgers(self) -> dict[str, Ledger]:
+        return {name: Ledger(counts, self.examples[name]) for name, counts in self.counts.items()}
+
+
+def _keys(task: Task, split: Split) -> list[str]:
+    return [task.key(split.inputs, i) for i in range(len(split))]
+
+
+def _count_conflicts(counted: _Ledgers, splits: dict[str, Split], keys: dict[str, list[str]]) -> None:
+    """Equal inputs with different labels, anywhere."""
+    counted.ensure("all", "label_conflicts")
+    labels: dict[str, str] = {}
+    told = set()
+    for name, split in splits.items():
+        if isinstance(split.targets, Labels):
+            for key, label in zip(keys[name], split.targets.values, strict=True):
+                if labels.setdefault(key, label) != label and key not in told:
+                    told.add(key)
+                    counted.add("all", "label_conflicts", f"{labels[key]} | {label}: {key}")
+
+
+def _count_overlaps(counted: _Ledgers, name: str, keys: dict[str, list[str]], made: bool) -> None:
+    """Empty inputs, repeats within a split that was given, and inputs that stand in the splits before it."""
+    for key in keys[name]:
+        if not key:
+            counted.add(name, "empty", key)
+    if not made:
+        seen: set[str] = set()
+        for key in keys[name]:
+            if key in seen:
+                counted.add(name, "duplicates", key)
+            seen.add(key)
+    for other in SPLITS[: SPLITS.index(name)]:
+        counted.ensure(name, f"in_{other}")
+        known = set(keys[other])
+        for key in keys[name]:
+            if key in known:
+                counted.add(name, f"in_{other}", key)
+
+
+def _count_unseen(counted: _Ledgers, splits: dict[str, Split]) -> None:
+    targets = splits["train"].targets
+    if not isinstance(targets, Labels):
+        return
+    known = set(targets.values)
+    for name in SPLITS[1:]:
+        counted.ensure(name, "labels_unseen")
+        other = splits[name].targets
+        assert isinstance(other, Labels)
+        for label in other.values:
+            if label not in known:
+                counted.add(name, "labels_unseen", label)
+
+
+def _strata(split: Split) -> Sequence[str]:
+    return split.targets.values if isinstance(split.targets, Labels) else [""] * len(split)
+
+
+def _number(size: float, count: int) -> int:
+    return size if isinstance(size, int) else max(1, round(size * count))
+
+
+def _cut(strata: Sequence[str], keys: list[str], wanted: dict[str, int], seed: int, place: str) -> dict[str, list[int]]:
+    """Indices of each part wanted and of ``train``, in the data's order, the strata in proportion."""
+    groups: dict[str, list[int]] = {}
+    for i, stratum in enumerate(strata):
+        groups.setdefault(stratum, []).append(i)
+    for members in groups.values():
+        members.sort(key=lambda i: (_rank(seed, keys[i]), i))
+    parts: dict[str, list[int]] = {}
+    for name, number in wanted.items():
+        shares = _shares({label: len(members) for label, members in groups.items()}, number)
+        if shares is None:
+            raise DataError(
+                f"{place}: {len(keys)} different examples of {len(groups)} labels are too few to take {number} for "
+                f"{name} and leave one of each label to train on; give {name} as a file, or a smaller splits: {name}"
+            )
+        taken = [i for label, share in shares.items() for i in groups[label][:share]]
+        for label, share in shares.items():
+            groups[label] = groups[label][share:]
+        parts[name] = sorted(taken)
+    parts["train"] = sorted(i for members in groups.values() for i in members)
+    return parts
+
+
+def _rank(seed: int, key: str) -> bytes:
+    return hashlib.blake2b(f"{seed}:{key}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _shares(sizes: dict[str, int], number: int) -> dict[str, int] | None:
+    """``number`` shared out in proportion by largest remainders, one of each left over; None where there is no room."""
+    total = sum(sizes.values())
+    room = {label: size - 1 for label, size in sizes.items()}
+    if number > sum(room.values()):
+        return None
+    exact = {label: number * size / total for label, size in sizes.items()}
+    shares = {label: min(int(exact[label]), room[label]) for label in sizes}
+    while (left := number - sum(shares.values())) > 0:
+        open_labels = [label for label in sizes if shares[label] < room[label]]
+        open_labels.sort(key=lambda label: (shares[label] - exact[label], label))
+        for label in open_labels[:left]:
+            shares[label] += 1
+    return shares

@@ -1,1 +1,1 @@
-"""Metrics, each a function of per-example statistics that add up."""
+"""Metrics, each a function of summed per-example statistics."""

@@ -1,7 +1,11 @@
-"""Scores of labels and of their probabilities, from statistics that add up over examples.
+"""Scores of single-label classification, as sums over examples.
 
-Every score equals scikit-learn's of the same name over the labels of the training split and those that occur in the
-test split; a label that is never predicted has precision 0, and one that never occurs has recall 0.
+Classes are the labels given plus one for all others: a gold label that training never saw counts as one more class,
+"other", which nothing can predict. Counts by class are CSR matrices with three numbers an example, so that a
+thousand labels cost no more memory than two. Where a ratio is 0/0 it counts as 0.
+
+References: Gorodkin 2004 (multi-class Matthews correlation); Guo et al. 2017 (expected calibration error);
+Cohen 1968 (weighted kappa).
 """
 
 from __future__ import annotations
@@ -10,152 +14,182 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from nlpipe.metrics.metric import Metric
 from nlpipe.stage import Predictions
 from nlpipe.wire import Labels
 
-SHOWN = 100
-"""Labels up to which each has scores of its own."""
+MOST_LABELS = 100
+"""Scores of single labels are given up to this many labels; the summaries always."""
 BINS = 15
-"""Bins of equal width for the calibration error (Guo et al. 2017)."""
-LEAST = 1e-15
-"""The least probability that the log loss reckons with."""
+SMALLEST = float(np.finfo(np.float64).eps)
+"""Probabilities below count as this in the log loss; also what a label has that training never saw."""
 
 
-def _ids(labels: Labels, classes: Sequence[str]) -> np.ndarray:
-    """(N,) place of each label in ``classes``; one past the end for a label that is not among them."""
-    places = {label: i for i, label in enumerate(classes)}
-    return np.array([places.get(label, len(classes)) for label in labels.values], dtype=np.int64)
+def classification_metrics(labels: Sequence[str], ordinal: bool = False) -> list[Metric]:
+    """All of them, accuracy first; ``labels`` are those known from training, in order where ``ordinal``."""
+    found = [accuracy(), counts_by_class(labels), log_loss(), calibration_error()]
+    return [*found, ordinal_agreement(labels)] if ordinal else found
 
 
-def divide(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """``above / below``, 0 where ``below`` is 0."""
-    out = np.zeros(np.broadcast(above, below).shape)
-    return np.asarray(np.divide(above, below, out=out, where=below != 0))
+def accuracy() -> Metric:
+    """The share of examples whose label is right."""
 
-
-def label_scores(classes: Sequence[str]) -> Metric:
-    """Accuracy, F1 in its kinds, balanced accuracy, Matthews' correlation, and each label's precision, recall, F1.
-
-    The statistics are, for C classes and one more for labels that training did not have: right or not, then gold,
-    predicted and both, C + 1 numbers each: (N, 1 + 3 (C + 1)).
-    """
-    count = len(classes)
-
-    def statistics(gold: Labels, predictions: Predictions[Any]) -> np.ndarray:
-        truth, found = _ids(gold, classes), _ids(predictions.values, classes)
-        right = np.array([a == b for a, b in zip(gold.values, predictions.values.values, strict=True)], dtype=bool)
-        table = np.zeros((len(truth), 3, count + 1))
-        rows = np.arange(len(truth))
-        table[rows, 0, truth] = 1
-        table[rows, 1, found] = 1
-        table[rows[right], 2, truth[right]] = 1
-        return np.concatenate([right[:, None], table.reshape(len(truth), -1)], axis=1)  # (N, 1 + 3 (C + 1))
+    def statistics(gold: Labels, predictions: Predictions[Labels]) -> np.ndarray:
+        right = _right(gold, predictions)
+        return np.stack([right, np.ones_like(right)], axis=1)  # (N, 2)
 
     def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
-        table = sums[..., 1:].reshape(*sums.shape[:-1], 3, count + 1)
-        gold, predicted, both = table[..., 0, :], table[..., 1, :], table[..., 2, :]  # (..., C + 1)
-        total = gold.sum(-1)
-        precision, recall = divide(both, predicted), divide(both, gold)
-        f1 = divide(2 * both, gold + predicted)
-        occurs = (gold + predicted > 0) | (np.arange(count + 1) < count)  # the label beyond C counts if it is there
-        chance = (gold * predicted).sum(-1)
-        above = both.sum(-1) * total - chance
-        below = np.sqrt((total**2 - (predicted**2).sum(-1)) * (total**2 - (gold**2).sum(-1)))
+        return {"accuracy": _ratio(sums[..., 0], sums[..., 1])}
+
+    return Metric(statistics, scores, {"accuracy": "accuracy: share of examples whose predicted label is the gold one"})
+
+
+def counts_by_class(labels: Sequence[str]) -> Metric:
+    """F1 and its kin, from how often each class is right, predicted and gold."""
+    size = len(labels) + 1  # C and "other"
+    codes = {label: c for c, label in enumerate(labels)}
+
+    def statistics(gold: Labels, predictions: Predictions[Labels]) -> sp.csr_matrix:
+        true, said = _codes(gold, codes), _codes(predictions.values, codes)  # (N,)
+        columns = np.stack([true, size + said, 2 * size + true], axis=1).reshape(-1)  # (3N,)
+        ones = np.ones(len(gold))
+        values = np.stack([_right(gold, predictions), ones, ones], axis=1).reshape(-1)  # (3N,)
+        starts = np.arange(0, 3 * len(gold) + 1, 3)
+        return sp.csr_matrix((values, columns, starts), shape=(len(gold), 3 * size))
+
+    def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
+        right, said, true = sums[..., :size], sums[..., size : 2 * size], sums[..., 2 * size :]  # (..., C + 1)
+        precision, recall, f1 = _ratio(right, said), _ratio(right, true), _ratio(2 * right, said + true)
+        occurs, total = (said + true) > 0, true.sum(-1)
         found = {
-            "accuracy": divide(sums[..., 0], total),
-            "f1_macro": divide((f1 * occurs).sum(-1), occurs.sum(-1)),
-            "f1_weighted": divide((f1 * gold).sum(-1), total),
-            "balanced_accuracy": divide((recall * (gold > 0)).sum(-1), (gold > 0).sum(-1)),
-            "matthews": divide(above, below),
+            "f1_macro": _ratio(f1.sum(-1), occurs.sum(-1)),
+            "f1_weighted": _ratio((f1 * true).sum(-1), total),
+            "precision_macro": _ratio(precision.sum(-1), occurs.sum(-1)),
+            "recall_macro": _ratio(recall.sum(-1), occurs.sum(-1)),
+            "balanced_accuracy": _ratio(recall.sum(-1), (true > 0).sum(-1)),
         }
-        for i, label in enumerate(classes if count <= SHOWN else ()):
-            found[f"precision[{label}]"] = precision[..., i]
-            found[f"recall[{label}]"] = recall[..., i]
-            found[f"f1[{label}]"] = f1[..., i]
+        above = right.sum(-1) * total - (said * true).sum(-1)
+        spread = (total**2 - (said**2).sum(-1)) * (total**2 - (true**2).sum(-1))
+        found["matthews_correlation"] = _ratio(above, np.sqrt(np.maximum(spread, 0)))
+        if len(labels) <= MOST_LABELS:
+            for name, values in (("f1", f1), ("precision", precision), ("recall", recall)):
+                found |= {f"{name}[{label}]": values[..., c] for c, label in enumerate(labels)}
         return found
 
-    of = f"the {count} labels of the training split and any other that occurs"
+    over = "mean over the labels that are gold or predicted, 0 where 0/0, labels unseen in training as one more"
     signatures = {
-        "accuracy": "share of examples with the right label",
-        "f1_macro": f"F1, mean over {of}; 0 where a label is never predicted",
-        "f1_weighted": "F1, mean over labels weighted by how often they are gold",
-        "balanced_accuracy": "recall, mean over the gold labels",
-        "matthews": "Matthews' correlation coefficient, over all labels; from -1 to 1",
+        "f1_macro": f"f1_macro: F1, {over}",
+        "f1_weighted": "f1_weighted: F1 of each label weighted by how often it is gold, 0 where 0/0",
+        "precision_macro": f"precision_macro: precision, {over}",
+        "recall_macro": f"recall_macro: recall, {over}",
+        "balanced_accuracy": "balanced_accuracy: recall, mean over the labels that are gold, "
+        "labels unseen in training as one more",
+        "matthews_correlation": "matthews_correlation: multi-class Matthews correlation (Gorodkin 2004), in [-1, 1], "
+        "0 where it is undefined, labels unseen in training as one more",
     }
-    for label in classes if count <= SHOWN else ():
-        signatures[f"precision[{label}]"] = f"precision of '{label}'"
-        signatures[f"recall[{label}]"] = f"recall of '{label}'"
-        signatures[f"f1[{label}]"] = f"F1 of '{label}'"
+    if len(labels) <= MOST_LABELS:
+        for name, what in (
+            ("f1", "F1"),
+            ("precision", "share of right ones among those predicted"),
+            ("recall", "share of right ones among those gold"),
+        ):
+            signatures |= {f"{name}[{label}]": f"{name}[{label}]: {what}, '{label}', 0 where 0/0" for label in labels}
     return Metric(statistics, scores, signatures)
 
 
-def probability_scores(classes: Sequence[str]) -> Metric:
-    """Log loss and calibration error; no score where the head gives no probabilities.
+def log_loss() -> Metric:
+    """Mean negative log-likelihood of the gold label, in nats."""
 
-    The statistics are: counted, loss, then for each bin how many fell into it, their confidence, how many were right.
-    """
-
-    def statistics(gold: Labels, predictions: Predictions[Any]) -> np.ndarray:
-        table = np.zeros((len(gold), 2 + 3 * BINS))
-        if predictions.probabilities is None:
-            return table
-        truth, rows = _ids(gold, predictions.classes), np.arange(len(gold))
-        padded = np.concatenate([predictions.probabilities, np.zeros((len(gold), 1))], axis=1)  # (N, C + 1)
-        table[:, 0] = 1
-        table[:, 1] = -np.log(np.clip(padded[rows, truth], LEAST, 1))
-        best = predictions.probabilities.argmax(axis=1)
-        confidence = predictions.probabilities[rows, best]
-        bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
-        table[rows, 2 + bins] = 1
-        table[rows, 2 + BINS + bins] = confidence
-        table[rows, 2 + 2 * BINS + bins] = best == truth
-        return table
+    def statistics(gold: Labels, predictions: Predictions[Labels]) -> np.ndarray:
+        given = np.maximum(_probability_of(gold, predictions), SMALLEST)
+        return np.stack([-np.log(np.minimum(given, 1.0)), np.ones(len(gold))], axis=1)  # (N, 2)
 
     def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
-        total = sums[..., 0]
-        if not np.any(total):
-            return {}
-        confidence, right = sums[..., 2 + BINS : 2 + 2 * BINS], sums[..., 2 + 2 * BINS :]
-        gaps = np.abs(confidence - right).sum(-1)
-        return {"log_loss": divide(sums[..., 1], total), "calibration_error": divide(gaps, total)}
+        return {"log_loss": _ratio(sums[..., 0], sums[..., 1])}
 
-    signatures = {
-        "log_loss": f"mean negative log-likelihood of the gold label in nats, probabilities no less than {LEAST:g}",
-        "calibration_error": f"expected calibration error of the predicted label, {BINS} bins of equal width",
-    }
-    return Metric(statistics, scores, signatures, frozenset(signatures))
+    signature = f"log_loss: mean negative log-likelihood of the gold label, in nats, at most {-np.log(SMALLEST):.1f}"
+    return Metric(statistics, scores, {"log_loss": signature}, frozenset({"log_loss"}), needs_probabilities=True)
 
 
-def ordinal_scores(classes: Sequence[str]) -> Metric:
-    """Mean absolute error in steps of the order, and quadratic weighted kappa; labels out of the order do not count.
+def calibration_error() -> Metric:
+    """Expected calibration error of the predicted label's probability."""
 
-    The statistics are: counted, distance, its square, then gold (C) and predicted (C) for what chance would give.
-    """
-    count = len(classes)
-    steps = (np.arange(count)[:, None] - np.arange(count)[None, :]) ** 2  # (C, C)
-
-    def statistics(gold: Labels, predictions: Predictions[Any]) -> np.ndarray:
-        truth, found = _ids(gold, classes), _ids(predictions.values, classes)
-        known = (truth < count) & (found < count)
-        table = np.zeros((len(truth), 3 + 2 * count))
-        rows = np.arange(len(truth))[known]
-        distance = np.abs(truth - found)[known]
-        table[rows, 0], table[rows, 1], table[rows, 2] = 1, distance, distance**2
-        table[rows, 3 + truth[known]] = 1
-        table[rows, 3 + count + found[known]] = 1
-        return table
+    def statistics(gold: Labels, predictions: Predictions[Labels]) -> sp.csr_matrix:
+        sure = _probability_of(predictions.values, predictions)  # (N,)
+        # bin k is (k/BINS, (k+1)/BINS]; the difference is what the score needs, the last column counts
+        bins = np.clip(np.ceil(sure * BINS).astype(np.int64) - 1, 0, BINS - 1)
+        columns = np.stack([bins, np.full_like(bins, BINS)], axis=1).reshape(-1)  # (2N,)
+        ones = np.ones(len(gold))
+        values = np.stack([_right(gold, predictions) - sure, ones], axis=1).reshape(-1)  # (2N,)
+        starts = np.arange(0, 2 * len(gold) + 1, 2)
+        return sp.csr_matrix((values, columns, starts), shape=(len(gold), BINS + 1))
 
     def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
-        total = sums[..., 0]
-        gold, found = sums[..., 3 : 3 + count], sums[..., 3 + count :]
-        expected = divide(np.einsum("...i,ij,...j->...", gold, steps, found), total)
-        kappa = np.where(expected > 0, 1 - divide(sums[..., 2], expected), 0.0)
-        return {"mean_absolute_error": divide(sums[..., 1], total), "quadratic_kappa": kappa}
+        return {"calibration_error": _ratio(np.abs(sums[..., :BINS]).sum(-1), sums[..., BINS])}
 
+    signature = (
+        f"calibration_error: expected calibration error (Guo et al. 2017), {BINS} bins of equal width, "
+        "of the predicted label's probability"
+    )
+    lower = frozenset({"calibration_error"})
+    return Metric(statistics, scores, {"calibration_error": signature}, lower, needs_probabilities=True)
+
+
+def ordinal_agreement(labels: Sequence[str]) -> Metric:
+    """How far apart ranks are, for labels whose order means something; examples of unknown labels do not count."""
+    codes = {label: c for c, label in enumerate(labels)}
+
+    def statistics(gold: Labels, predictions: Predictions[Labels]) -> np.ndarray:
+        true, said = _codes(gold, codes), _codes(predictions.values, codes)  # (N,)
+        i, j = true.astype(np.float64), said.astype(np.float64)
+        columns = [np.abs(i - j), (i - j) ** 2, i, j, i**2, j**2, np.ones_like(i)]
+        known = (true < len(labels)) & (said < len(labels))
+        return np.stack(columns, axis=1) * known[:, None]  # (N, 7)
+
+    def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
+        away, squared, i, j, ii, jj, count = np.moveaxis(sums, -1, 0)
+        chance = ii + jj - 2 * _ratio(i * j, count)  # the squared distance expected of independent ranks
+        chance = np.where(chance > 1e-9 * (1 + ii + jj), chance, 0.0)
+        return {
+            "mean_absolute_error": _ratio(away, count),
+            "quadratic_kappa": np.where(chance > 0, 1 - _ratio(squared, chance), 0.0),
+        }
+
+    order = " < ".join(labels)
     signatures = {
-        "mean_absolute_error": f"steps between gold and predicted among {', '.join(classes)}; from 0 to {count - 1}",
-        "quadratic_kappa": "Cohen's kappa with quadratic weights; from -1 to 1, 0 where chance cannot err",
+        "mean_absolute_error": f"mean_absolute_error: in ranks of {order}",
+        "quadratic_kappa": f"quadratic_kappa: Cohen's kappa with quadratic weights over {order}, in [-1, 1], "
+        "0 where it is undefined",
     }
     return Metric(statistics, scores, signatures, frozenset({"mean_absolute_error"}))
+
+
+def _ratio(above: Any, below: Any) -> np.ndarray:
+    """Elementwise ratio, 0 where ``below`` is 0."""
+    above, below = np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
+    found = np.zeros(np.broadcast_shapes(above.shape, below.shape))
+    np.divide(above, below, out=found, where=below != 0)
+    return found
+
+
+def _right(gold: Labels, predictions: Predictions[Labels]) -> np.ndarray:
+    """(N,) 1 where the label is right."""
+    pairs = zip(gold.values, predictions.values.values, strict=True)
+    return np.fromiter((true == said for true, said in pairs), dtype=np.float64, count=len(gold))
+
+
+def _codes(labels: Labels, codes: dict[str, int]) -> np.ndarray:
+    """(N,) class of each label, C for all that are not known."""
+    other = len(codes)
+    return np.fromiter((codes.get(label, other) for label in labels.values), dtype=np.int64, count=len(labels))
+
+
+def _probability_of(labels: Labels, predictions: Predictions[Labels]) -> np.ndarray:
+    """(N,) probability that the predictions give to ``labels``; 0 for a label they do not know."""
+    assert predictions.probabilities is not None
+    rows = np.asarray(predictions.probabilities, dtype=np.float64)  # (N, C)
+    columns = _codes(labels, {label: c for c, label in enumerate(predictions.classes)})
+    padded = np.concatenate([rows, np.zeros((len(rows), 1))], axis=1)  # (N, C + 1)
+    return np.asarray(padded[np.arange(len(rows)), columns])

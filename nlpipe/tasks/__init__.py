@@ -1,29 +1,27 @@
-"""Tasks: their wires, how their examples read and are written, and how answers are scored."""
+"""Tasks: their wires, metrics and how their examples read. One file a task, one line a name."""
 
 from __future__ import annotations
 
-import functools
 import importlib
-from typing import TYPE_CHECKING
 
 from nlpipe.errors import NlpipeError, suggest
+from nlpipe.tasks.task import Task
 
-if TYPE_CHECKING:
-    from nlpipe.tasks.task import Task
+TASKS = {
+    "classification": "classification:Classification",
+}
+"""Name, as cards and pipeline files spell it, to ``module:Class``."""
 
-TASKS = {"classification": "classification:Classification"}
-"""Name, as data sets give it, to module and class."""
 
-
-@functools.cache
 def task_named(name: str) -> Task:
-    """The task that cards and pipelines call ``name``.
+    """The task called ``name``.
 
     Raises:
-        NlpipeError: there is none.
+        NlpipeError: there is none; the message has the nearest name.
     """
     if name not in TASKS:
         raise NlpipeError(f"there is no task '{name}'{suggest(name, TASKS)}")
-    module, _, owner = TASKS[name].partition(":")
-    task: Task = getattr(importlib.import_module(f"nlpipe.tasks.{module}"), owner)()
-    return task
+    module, _, attribute = TASKS[name].partition(":")
+    found = getattr(importlib.import_module(f"{__name__}.{module}"), attribute)()
+    assert isinstance(found, Task)
+    return found

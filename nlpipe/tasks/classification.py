@@ -1,81 +1,128 @@
-"""Classification: one label for each text."""
+"""Classification: a text gets one label out of a closed set (sentiment, topic, intent, stars)."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from nlpipe.errors import DataError
-from nlpipe.metrics.classification import label_scores, ordinal_scores, probability_scores
+from nlpipe.errors import DataError, suggest
+from nlpipe.metrics.classification import classification_metrics
 from nlpipe.metrics.metric import Metric
 from nlpipe.stage import Predictions
 from nlpipe.tasks.task import Row, Split, Task
-from nlpipe.wire import Labels, Text, Tokens, Wire
+from nlpipe.wire import Labels, Text, Wire
+
+SHOWN_LABELS = 12
+"""A message lists the allowed labels up to this many."""
 
 
 class Classification(Task):
-    """Texts to labels: sentiment, topics, intents, stars."""
+    """One label a text."""
 
     name: ClassVar[str] = "classification"
     source: ClassVar[type[Wire]] = Text
     target: ClassVar[type[Wire]] = Labels
     columns: ClassVar[Mapping[str, str | int]] = {"text": "text", "label": "label"}
     primary: ClassVar[str] = "accuracy"
+    label_role: ClassVar[str | None] = "label"
 
-    def split(self, rows: Sequence[Row]) -> Split:
-        labels = []
+    def split(self, rows: Iterable[Row], labels: Mapping[str, str] | None = None) -> Split:
+        texts, values = [], []
         for row in rows:
-            label = row.fields["label"]
-            if label is None or str(label).strip() == "":
-                raise DataError(
-                    f"{row.path}:{row.line}: column 'label' is empty; give the text a label or drop the row"
-                )
-            labels.append(str(label))
-        return Split(Text([row.fields["text"] for row in rows]), Labels(labels))
+            text = row.fields["text"]
+            texts.append(text if isinstance(text, str) else _text(row))
+            values.append(_label(row, labels))
+        return Split(Text(texts), Labels(values))
 
     def key(self, inputs: Wire, i: int) -> str:
-        """The text without regard to case, spaces or Unicode form."""
-        text = inputs.strings[i] if isinstance(inputs, Text) else " ".join(_words(inputs, i))
-        if text.isascii():
-            return " ".join(text.lower().split())
-        return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+        """The text in NFC, case folded, runs of whitespace as one space."""
+        assert isinstance(inputs, Text)
+        text = inputs.strings[i]
+        return " ".join((text if text.isascii() else unicodedata.normalize("NFC", text)).casefold().split())
 
     def metrics(self, labels: Sequence[str], ordinal: bool = False) -> list[Metric]:
-        found = [label_scores(labels), probability_scores(labels)]
-        return [*found, ordinal_scores(labels)] if ordinal else found
+        return classification_metrics(labels, ordinal)
 
     def record(self, gold: Wire | None, predictions: Predictions[Any], i: int) -> dict[str, Any]:
+        """``gold``, ``predicted``, ``score`` and ``probabilities`` (label to probability), to six digits."""
         found: dict[str, Any] = {}
         if gold is not None:
             assert isinstance(gold, Labels)
             found["gold"] = gold.values[i]
         found["predicted"] = predictions.values.values[i]
         if predictions.scores is not None:
-            found["score"] = round(float(predictions.scores[i]), 6)
+            found["score"] = _six(predictions.scores[i])
         if predictions.probabilities is not None:
-            row = predictions.probabilities[i].tolist()
-            found["probabilities"] = {
-                label: round(value, 6) for label, value in zip(predictions.classes, row, strict=True)
-            }
+            row = predictions.probabilities[i]
+            found["probabilities"] = dict(zip(predictions.classes, map(_six, row), strict=True))
         return found
 
     def line(self, record: Mapping[str, Any]) -> str:
         return f"{record['predicted']}\t{record['score']:.4f}" if "score" in record else str(record["predicted"])
 
     def restore(self, records: Sequence[Mapping[str, Any]]) -> tuple[Wire, Predictions[Any]]:
+        """Gold and predictions back; scores and probabilities where every record has them.
+
+        Raises:
+            DataError: a record has no gold or no predicted label.
+        """
+        for line, record in enumerate(records, 1):
+            for name in ("gold", "predicted"):
+                if not isinstance(record.get(name), str):
+                    raise DataError(f"predictions, record {line}: there is no '{name}' label")
         gold = Labels([record["gold"] for record in records])
-        predicted = Labels([record["predicted"] for record in records])
-        scores = np.array([record["score"] for record in records]) if records and "score" in records[0] else None
-        if not records or "probabilities" not in records[0]:
-            return gold, Predictions(predicted, scores)
-        classes = tuple(records[0]["probabilities"])
-        rows = np.array([[record["probabilities"][label] for label in classes] for record in records])
-        return gold, Predictions(predicted, scores, rows, classes)
+        scores = probabilities = None
+        classes: tuple[str, ...] = ()
+        if records and all("score" in record for record in records):
+            scores = np.array([record["score"] for record in records], dtype=np.float64)  # (B,)
+        if records and all("probabilities" in record for record in records):
+            classes = tuple(records[0]["probabilities"])
+            rows = [[record["probabilities"][label] for label in classes] for record in records]
+            probabilities = np.array(rows, dtype=np.float64).reshape(len(rows), len(classes))  # (B, C)
+        values = Labels([record["predicted"] for record in records])
+        return gold, Predictions(values, scores, probabilities, classes)
 
 
-def _words(inputs: Wire, i: int) -> list[str]:
-    assert isinstance(inputs, Tokens), type(inputs)
-    return inputs.words[i]
+def _text(row: Row) -> str:
+    """A field that is no string: numbers are taken as they are written."""
+    value = row.fields["text"]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    raise DataError(f"{row.place('text')}: {_shown(value)} is not a text")
+
+
+def _label(row: Row, labels: Mapping[str, str] | None) -> str:
+    value = row.fields["label"]
+    if not isinstance(value, str):
+        if isinstance(value, bool):
+            value = str(value).lower()
+        elif isinstance(value, int | float):
+            value = str(value)
+        elif value is not None:
+            raise DataError(f"{row.place('label')}: {_shown(value)} is not a label")
+    label = (value or "").strip()
+    if not label:
+        raise DataError(f"{row.place('label')}: the label is missing")
+    if labels is None:
+        return label
+    if label not in labels:
+        known = list(labels)
+        listed = ", ".join(f"'{name}'" for name in known[:SHOWN_LABELS])
+        more = f" and {len(known) - SHOWN_LABELS} more" if len(known) > SHOWN_LABELS else ""
+        near = suggest(label, known)
+        way = near if near.startswith("; did you mean") else ""
+        raise DataError(f"{row.place('label')}: '{label}' is not one of {listed}{more}{way}")
+    return labels[label]
+
+
+def _shown(value: Any) -> str:
+    text = "null" if value is None else repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _six(value: float) -> float:
+    """Six significant digits, so that small probabilities stay what they are."""
+    return float(f"{float(value):.6g}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -12,13 +12,26 @@ from nlpipe.stage import Predictions
 from nlpipe.wire import Wire
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
-    """One record of a data file: its fields by role (``text``, ``label``), and where it stands."""
+    """One record of a data file: its fields by role (``text``, ``label``), and where it stands.
+
+    Args:
+        fields: role to what the file has there: a string, or any JSON value where the format has types.
+        path: the file, as messages name it.
+        line: the record's first line, counted from 1.
+        columns: role to the column's name or index in the file.
+    """
 
     fields: Mapping[str, Any]
     path: str
     line: int
+    columns: Mapping[str, str | int] = field(default_factory=dict)
+
+    def place(self, role: str) -> str:
+        """Where a field stands, for messages: ``reviews.csv:812: column 'label'``."""
+        column = self.columns.get(role, role)
+        return f"{self.path}:{self.line}: column {column!r}"
 
 
 @dataclass(frozen=True)
@@ -56,10 +69,16 @@ class Task(ABC):
     """Roles of a row's fields, with the column each is read from unless a card or user says otherwise."""
     primary: ClassVar[str]
     """The score that comparisons decide on."""
+    label_role: ClassVar[str | None] = None
+    """The role that holds a label from a closed set, if the task has one."""
 
     @abstractmethod
-    def split(self, rows: Sequence[Row]) -> Split:
+    def split(self, rows: Iterable[Row], labels: Mapping[str, str] | None = None) -> Split:
         """Rows as examples.
+
+        Args:
+            rows: gone through once, so that a file can be read as it streams.
+            labels: what the data writes to the label meant, nothing else being allowed; None: labels as they come.
 
         Raises:
             DataError: a row that cannot be one; names file and line.
@@ -71,7 +90,7 @@ class Task(ABC):
 
     @abstractmethod
     def metrics(self, labels: Sequence[str], ordinal: bool = False) -> list[Metric]:
-        """Its metrics; the first gives the primary score. ``labels``: of the training split, in the card's order."""
+        """Its metrics; the first gives the primary score. ``labels``: those of ``Dataset.labels``, in that order."""
 
     @abstractmethod
     def record(self, gold: Wire | None, predictions: Predictions[Any], i: int) -> dict[str, Any]:

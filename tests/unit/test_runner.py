@@ -15,7 +15,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 import nlpipe
 from nlpipe import costs, runner
-from nlpipe.datasets.cards import load_dataset
+from nlpipe.datasets.load import load_dataset
 from nlpipe.errors import DataError, NlpipeError
 from nlpipe.runner import FILES, sample
 

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from tests.unit.trainer_toys import Toy, ToyExamples, copies
 
 from nlpipe.errors import ModelError, NlpipeError
 from nlpipe.trainer import Trainer
 from nlpipe.training.batching import plan
 from nlpipe.training.device import choose_precision, cpu_has_bf16
 from nlpipe.training.optimizer import multiplier
+from tests.unit.trainer_toys import Toy, ToyExamples, copies
 
 torch.set_num_threads(1)
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.unit.trainer_children import MOMENTS
 
 from nlpipe.training.checkpoint import Checkpoint, random_states, set_random_states
+from tests.unit.trainer_children import MOMENTS
 
 HERE = Path(__file__).parent
 

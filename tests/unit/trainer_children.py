@@ -18,11 +18,11 @@ import accelerate  # noqa: F401 - before the forks
 import torch
 import torch._dynamo  # optimizers do
 from safetensors.torch import save_file
-from tests.unit.trainer_toys import Toy, ToyExamples
 
 from nlpipe.trainer import Trainer
 from nlpipe.training import checkpoint as checkpoints
 from nlpipe.training.loop import Loop
+from tests.unit.trainer_toys import Toy, ToyExamples
 
 MOMENTS = {
     # name: kill at the n-th call of what; an epoch has 5 steps, 5 states and one file of parameters

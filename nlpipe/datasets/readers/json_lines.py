@@ -1,0 +1,59 @@
+"""jsonl: one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from nlpipe.datasets.readers.lines import Layout, Origin, read_lines
+from nlpipe.errors import DataError, suggest
+from nlpipe.tasks.task import Row
+
+
+def read_json_lines(origins: Sequence[Origin], layout: Layout) -> Iterator[Row]:
+    """Rows of files with one object a line, one file after another; blank lines are left out."""
+    for role, column in layout.columns.items():
+        if isinstance(column, int):
+            raise DataError(f"jsonl has no column {column} for '{role}': give the key's name")
+    for origin in origins:
+        empty = True
+        for line, record in objects(origin, layout.encoding):
+            empty = False
+            yield Row({role: _value(origin, line, record, column) for role, column in layout.columns.items()},
+                      origin.name, line, layout.columns)  # fmt: skip
+        if empty:
+            raise DataError(f"{origin.name}: the file is empty")
+
+
+def objects(origin: Origin, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Line number and object of each line.
+
+    Raises:
+        DataError: a line that is not a JSON object.
+    """
+    for number, line in enumerate(read_lines(origin, encoding), 1):
+        if not line.strip():
+            continue
+        try:
+            found = json.loads(line.rstrip("\r\n"))
+            if "\\ud" in line or "\\uD" in line:
+                json.dumps(found, ensure_ascii=False).encode()
+        except json.JSONDecodeError as error:
+            raise DataError(f"{origin.name}:{number}:{error.colno}: not JSON: {error.msg}") from error
+        except UnicodeEncodeError as error:
+            raise DataError(f"{origin.name}:{number}: holds half of a surrogate pair, which is no text") from error
+        except RecursionError as error:
+            raise DataError(f"{origin.name}:{number}: nested too deep") from error
+        if not isinstance(found, dict):
+            raise DataError(f"{origin.name}:{number}: a {type(found).__name__}, not an object of named fields")
+        yield number, found
+
+
+def _value(origin: Origin, line: int, record: dict[str, Any], column: str | int) -> Any:
+    name = str(column)
+    if name in record:
+        return record[name]
+    near = suggest(name, record)
+    way = f"{near} There are: " if near.startswith("; did") else "; there are: "
+    raise DataError(f"{origin.name}:{line}: there is no '{name}'{way}{', '.join(record) or 'no fields'}")

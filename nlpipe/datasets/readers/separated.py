@@ -1,0 +1,168 @@
+"""csv and tsv: one record a line, or several lines where quotes enclose them.
+
+In csv ``"`` encloses fields as RFC 4180 says; quotes elsewhere in a field are text. A line that breaks the rule (a
+field that opens with a quoted word) is taken as it stands where it has as many fields as the others. In tsv a quote
+is text, unless ``quoting: true``.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+
+from nlpipe.datasets.readers.lines import Layout, Origin, read_lines
+from nlpipe.errors import DataError, suggest
+from nlpipe.tasks.task import Row
+
+LONGEST_FIELD = 1 << 30
+
+Record = tuple[int, list[str]]
+"""The line a record starts on, and its fields."""
+
+
+def read_csv(origins: Sequence[Origin], layout: Layout) -> Iterator[Row]:
+    """Rows of comma-separated files, one file after another."""
+    for origin in origins:
+        yield from _rows(origin, records(origin, layout, ",", quoting=True), layout)
+
+
+def read_tsv(origins: Sequence[Origin], layout: Layout) -> Iterator[Row]:
+    """Rows of tab-separated files, one file after another."""
+    for origin in origins:
+        yield from _rows(origin, records(origin, layout, "\t", quoting=False), layout)
+
+
+def records(origin: Origin, layout: Layout, delimiter: str, quoting: bool) -> Iterator[Record]:
+    """All records, the header too, blank lines left out; ``delimiter`` and ``quoting`` are the format's own.
+
+    Raises:
+        DataError: a quote that never closes, or closes inside a field.
+    """
+    delimiter = layout.delimiter or delimiter
+    if quoting if layout.quoting is None else layout.quoting:
+        yield from _quoted(origin, layout, delimiter)
+        return
+    for number, line in enumerate(read_lines(origin, layout.encoding), 1):
+        plain = _without_end(line)
+        if plain:
+            yield number, plain.split(delimiter)
+
+
+class _Remembering:
+    """Lines, of which the last one can be asked for."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self.lines = lines
+        self.last = ""
+
+    def __iter__(self) -> _Remembering:
+        return self
+
+    def __next__(self) -> str:
+        self.last = next(self.lines)
+        return self.last
+
+
+def _quoted(origin: Origin, layout: Layout, delimiter: str) -> Iterator[Record]:
+    csv.field_size_limit(LONGEST_FIELD)  # the module's own limit, 128 KB, is less than a long text
+    lines = _Remembering(read_lines(origin, layout.encoding))
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    width = 0
+    while True:
+        first = reader.line_num + 1
+        try:
+            values = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            values = _without_end(lines.last).split(delimiter)
+            if reader.line_num != first or len(values) != width:
+                raise _bad_quote(origin, layout, delimiter, first, reader.line_num, error) from error
+        if values:
+            width = width or len(values)
+            yield first, values
+
+
+def _bad_quote(origin: Origin, layout: Layout, delimiter: str, first: int, last: int, error: csv.Error) -> DataError:
+    way = 'write quotes inside a quoted field twice (""), or quoting: false if they never enclose fields'
+    if "unexpected end" in str(error):
+        line = _opened_on(origin, layout, delimiter, first)
+        return DataError(f"{origin.name}:{line}: a quote opens here and never closes; {way}")
+    if "after" in str(error):
+        closes = "" if first == last else f" (it closes on line {last})"
+        return DataError(f"{origin.name}:{first}: a quote closes inside a field{closes}; {way}")
+    return DataError(f"{origin.name}:{first}: {error}")
+
+
+def _opened_on(origin: Origin, layout: Layout, delimiter: str, first: int) -> int:
+    """The line of the quote that is still open at the end of the file, in the record that starts on ``first``."""
+    inside, opened = False, first
+    for number, line in enumerate(read_lines(origin, layout.encoding), 1):
+        if number < first:
+            continue
+        i, before = 0, delimiter
+        while i < len(line):
+            if line[i] == '"' and inside and line[i + 1 : i + 2] == '"':
+                i += 1
+            elif line[i] == '"' and inside:
+                inside = False
+            elif line[i] == '"' and before == delimiter:
+                inside, opened = True, number
+            before = line[i]
+            i += 1
+    return opened
+
+
+def _without_end(line: str) -> str:
+    return line.removesuffix("\n").removesuffix("\r")
+
+
+def _rows(origin: Origin, found: Iterator[Record], layout: Layout) -> Iterator[Row]:
+    """Records as rows: the columns asked for, by role.
+
+    Raises:
+        DataError: nothing there, a column that is not, or a record with more or fewer fields than the first.
+    """
+    start = next(found, None)
+    if start is None:
+        raise DataError(f"{origin.name}: the file is empty")
+    line, first = start
+    named = any(isinstance(column, str) for column in layout.columns.values())
+    header = named if layout.header is None else layout.header
+    if named and not header:
+        raise DataError(f"{origin.name}: header: false, but columns are asked for by name; give their indices")
+    places = [(role, _place(origin, line, first, column)) for role, column in layout.columns.items()]
+    name, columns, width = origin.name, layout.columns, len(first)
+    if not header:
+        yield Row({role: first[place] for role, place in places}, name, line, columns)
+    for line, values in found:
+        if len(values) != width:
+            _check_width(origin, line, values, width, header)
+        yield Row({role: values[place] for role, place in places}, name, line, columns)
+
+
+def _check_width(origin: Origin, line: int, values: list[str], width: int, header: bool) -> None:
+    if len(values) > width and not any(values[width:]):
+        return  # separators at the end of a line
+    like = "header" if header else "first record"
+    less = "too few" if len(values) < width else "too many"
+    raise DataError(f"{origin.name}:{line}: {less} fields: {len(values)}, where the {like} has {width}")
+
+
+def _place(origin: Origin, line: int, first: list[str], column: str | int) -> int:
+    """Where a column stands in a record."""
+    if isinstance(column, int):
+        if not -len(first) <= column < len(first):
+            raise DataError(
+                f"{origin.name}:{line}: there is no column {column}; the first record has {len(first)}, "
+                f"0 to {len(first) - 1}"
+            )
+        return column % len(first)
+    names = [name.strip() for name in first]
+    if names.count(column) == 1:
+        return names.index(column)
+    if column in names:
+        raise DataError(f"{origin.name}:{line}: {names.count(column)} columns are called '{column}'; give the index")
+    near = suggest(column, names)
+    way = f"{near.removesuffix('?')}? There are: " if near.startswith("; did") else "; there are: "
+    raise DataError(f"{origin.name}:{line}: there is no column '{column}'{way}{', '.join(names)}")

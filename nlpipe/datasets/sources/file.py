@@ -1,0 +1,24 @@
+"""Files on disk."""
+
+from __future__ import annotations
+
+from nlpipe.datasets.cards import FileSource, Found, resolve
+from nlpipe.datasets.readers.lines import Origin, file_origin
+from nlpipe.errors import DataError
+from nlpipe.wheel import sha256_of
+
+
+def file_origins(found: Found, source: FileSource, split: str) -> list[Origin]:
+    """The files of a split, checked against their hashes where the card has them.
+
+    Raises:
+        DataError: a file is not there or is another one.
+    """
+    origins = []
+    for written in getattr(source, split):
+        path = resolve(written, found.folder)
+        expected = source.sha256.get(written)
+        if path.is_file() and expected is not None and (actual := sha256_of(path)) != expected.lower():
+            raise DataError(f"{path}: the file has sha256 {actual}, but the card expects {expected}")
+        origins.append(file_origin(path))
+    return origins
