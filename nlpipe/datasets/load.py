@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from nlpipe.datasets.cards import SPLITS, Card, Found, find_card
+from nlpipe.datasets.cards import SPLITS, Card, FileSource, Found, find_card
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.sources import rows
 from nlpipe.datasets.splits import complete, digest_of
@@ -35,7 +35,9 @@ def load_dataset(data: str | Mapping[str, Any], base: Path | None = None) -> Dat
             given[name] = task.split(_cleaned(found, name, read), card.labels)
             if not len(given[name]):
                 raise DataError(f"{found.name}: the {name} split has no examples")
-    splits, ledger = complete(task, given, card.splits, found.name)
+    if task.label_role:
+        _labels(found, given["train"])  # one label alone is told before anything is split off
+    splits, ledger = complete(task, given, card.splits, _place(found))
     labels = _labels(found, splits["train"]) if task.label_role else ()
     digest = digest_of(splits)
     _check_expected(found, splits, digest)
@@ -43,6 +45,12 @@ def load_dataset(data: str | Mapping[str, Any], base: Path | None = None) -> Dat
         found.name, task, **splits, labels=labels, ordinal=card.ordinal, digest=digest, ledger=ledger,
         licence=card.licence, notes=card.notes,
     )  # fmt: skip
+
+
+def _place(found: Found) -> str:
+    """Where messages say that the examples stand: the training file, or the data set's name."""
+    source = found.card.origin()
+    return source.train[0] if isinstance(source, FileSource) else found.name
 
 
 def _columns(card: Card) -> dict[str, str | int]:
@@ -93,8 +101,8 @@ def _labels(found: Found, train: Split) -> tuple[str, ...]:
     there = set(train.targets.values)
     if len(there) < 2:
         raise DataError(
-            f"{found.name}: all {len(train)} training examples have the label '{next(iter(there))}'; "
-            "there is nothing to learn from one class"
+            f"{_place(found)}: all {len(train)} training examples have the label '{next(iter(there))}'; "
+            "there is nothing to learn from one label"
         )
     order = found.card.order()
     if found.card.ordinal:

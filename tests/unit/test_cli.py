@@ -135,7 +135,7 @@ def test_an_unknown_card_is_told_with_the_nearest(folder: Path) -> None:
         ("", "empty"),
         ("text,label\ngood\n", ":2"),
         ("body,label\ngood,a\n", "text"),
-        ("text,label\n" + "good,a\n" * 20, "one"),
+        ("text,label\n" + "good,a\n" * 20, "one label"),
     ],
 )
 def test_bad_data_is_told(folder: Path, tmp_path: Path, content: str, words: str) -> None:

@@ -100,7 +100,7 @@ def test_a_failing_fit_leaves_nothing(file: Path, tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text("text,label\n" + "a b,x\nc d,y\n" * 30)
     data = f"data={{task: classification, format: csv, train: {tmp_path}/one.csv}}"
     out = tmp_path / "runs"
-    with pytest.raises(DataError, match="2 different examples are too few"):
+    with pytest.raises(DataError, match="2 different examples of 2 labels are too few"):
         nlpipe.run(file, [data], out=out)
     (tmp_path / "one.csv").write_text("text,label\n" + "".join(f"a{i},x\nb{i},y\n" for i in range(30)))
     with pytest.raises(DataError, match="no features"):
