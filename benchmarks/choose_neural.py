@@ -1,11 +1,12 @@
 """Choosing the options of the shipped neural pipelines: accuracy on the dev split of SST-2, one seed a point.
 
-No test split is touched. A point is a shipped file with the overrides shown; the first of each pipeline is the file as
-it was before.
+No test split is touched. A point is a set of overrides of a shipped file as it then was. Each point is written when it
+is done and not done again while it stands in results/choose_neural.json.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 import time
@@ -19,28 +20,35 @@ from benchmarks.processes import ROOT, sst2
 from nlpipe.datasets.load import load_dataset
 
 GRIDS: dict[str, list[list[str]]] = {
-    "word2vec_logreg": [[], ["representation.dim=200", "representation.epochs=20"], ["representation.weights=sif"]],
-    "bert_frozen": [[], ["head.C=0.1"], ["head.C=10"], ["representation.layers=[-2, -1]"]],
-    "bert_finetuned": [[], ["trainer.pretrained_lr=1e-4"], ["trainer.pretrained_lr=1e-4", "trainer.epochs=4"]],
+    "word2vec_logreg": [
+        ["representation.dim=100", "representation.epochs=10"],
+        ["representation.dim=200", "representation.epochs=20"],
+        ["representation.dim=300", "representation.epochs=40"],
+    ],
+    "bert_frozen": [[f"head.C={c}"] for c in (0.03, 0.1, 1, 10)],
     "bilstm": [
-        [],
-        ["representation.trainable=false", "trainer.lr=2e-3"],
+        ["trainer.lr=1e-3"],
         ["encoder[0].dropout=0.5", "head.dropout=0.5"],
         ["encoder[1]=attention"],
-        ["encoder[0].hidden=200", "encoder[0].dropout=0.5", "trainer.lr=5e-4", "trainer.epochs=15"],
+        ["representation.trainable=false", "trainer.lr=2e-3"],
     ],
-    "cnn": [[], ["trainer.lr=5e-4"], ["representation.trainable=false"], ["encoder[0].filters=200"]],
-    "gru": [[], ["encoder[1]=max"]],
-    "transformer": [[], ["representation.min_count=1", "trainer.lr=1e-3"], ["encoder[0].layers=1", "trainer.lr=1e-3"]],
+    "cnn": [["trainer.lr=1e-3"], ["trainer.lr=5e-4"], ["representation.trainable=false"]],
+    "gru": [["encoder[1]=attention"], ["encoder[1]=max"]],
+    "transformer": [["trainer.lr=5e-4"], ["trainer.lr=1e-3"], ["trainer.lr=1e-3", "encoder[0].layers=1"]],
+    "bert_finetuned": [["trainer.pretrained_lr=5e-5"], ["trainer.pretrained_lr=1e-4"]],
 }
+DONE = Path(__file__).parent / "results" / "choose_neural.json"
 
 
 def measure() -> dict[str, Any]:
-    """Every point of every grid."""
+    """Every point of every grid that is not done yet."""
     data = load_dataset(sst2(), ROOT)
-    rows = []
+    header = ["pipeline", "options", "SST-2 dev", "epochs", "seconds"]
+    rows = json.loads(DONE.read_text(encoding="utf-8"))["table"][1:] if DONE.exists() else []
     for name, grid in GRIDS.items():
         for overrides in grid:
+            if [name, ", ".join(overrides)] in [row[:2] for row in rows]:
+                continue
             started = time.perf_counter()
             pipeline = nlpipe.load(ROOT / "pipelines" / "sentiment" / f"{name}.yaml", overrides)
             with tempfile.TemporaryDirectory() as folder:
@@ -48,14 +56,8 @@ def measure() -> dict[str, Any]:
             found = pipeline.predict(data.dev.inputs).values.values
             accuracy = float(np.mean(np.array(found) == np.array(data.dev.targets.values)))
             epochs = len(pipeline.history.epochs) if pipeline.history is not None else ""
-            rows.append(
-                [
-                    name,
-                    ", ".join(overrides) or "as it is",
-                    f"{accuracy:.4f}",
-                    epochs,
-                    f"{time.perf_counter() - started:.0f}",
-                ]
-            )
+            spent = time.perf_counter() - started
+            rows.append([name, ", ".join(overrides), f"{accuracy:.4f}", epochs, f"{spent:.0f}"])
+            DONE.write_text(json.dumps({"table": [header, *rows]}) + "\n", encoding="utf-8")
             sys.stderr.write("  ".join(map(str, rows[-1])) + "\n")
-    return {"table": [["pipeline", "options", "SST-2 dev", "epochs", "seconds"], *rows]}
+    return {"table": [header, *rows]}

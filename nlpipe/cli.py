@@ -135,13 +135,14 @@ def compare(
 def _show_next(output: Any, comparison: Comparison) -> None:
     from nlpipe.runner import Result
 
+    command = sys.argv[0] if Path(sys.argv[0]).name == "nlpipe" else "nlpipe"
     output.print(f"table: {comparison.folder / 'table.md'}", highlight=False, markup=False, soft_wrap=True)
     if comparison.best is not None:
         best = max(comparison.best.results, key=lambda result: result.score)
         assert isinstance(best, Result)
         text = "a text to try it on"
         output.print(f"best:  {comparison.best.name}, saved in {best.folder}; try it:", highlight=False, soft_wrap=True)
-        output.print(f'  nlpipe predict {best.folder} "{text}"', highlight=False, markup=False, soft_wrap=True)
+        output.print(f'  {command} predict {best.folder} "{text}"', highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()

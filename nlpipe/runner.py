@@ -143,6 +143,7 @@ def run(
     pipeline = Pipeline(
         [stage.make() for stage in spec.stages], dataset.task.name, spec.trainer, seed, spec.name
     )  # fmt: skip
+    import_ahead(pipeline)
     train = dataset.train if train_size is None else sample(dataset.train, train_size, seed)
     started = time.perf_counter()
     with whole_folder(target) as folder, warnings.catch_warnings(record=True) as caught:
@@ -182,6 +183,21 @@ def run(
             write_json(folder / "history.json", asdict(pipeline.history))
     shutil.rmtree(checkpoint, ignore_errors=True)
     return Result(target)
+
+
+def import_ahead(pipeline: Pipeline) -> None:
+    """Import what the stages import while they learn, so that those seconds are not counted as learning."""
+    if pipeline.head.by_gradient:
+        import accelerate
+        import torch._dynamo
+        import torch.optim
+
+        _ = accelerate, torch
+    else:
+        import sklearn.calibration
+        import sklearn.linear_model
+
+        _ = sklearn
 
 
 def sample(train: Split, size: int, seed: int) -> Split:

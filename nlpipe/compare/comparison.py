@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -97,7 +98,7 @@ def compare(
         for pipeline in spec.pipelines
     ]
     rows.sort(key=lambda row: (row.score is None, -(row.score or 0.0)))
-    folder = out / f"comparison-{Path(spec.path).stem}"
+    folder = out / f"comparison-{_slug(spec.title)}"
     comparison = Comparison(
         spec.title, dataset.name, dataset.task.primary, len(dataset.test), tuple(rows), folder, asdict(spec.budget)
     )
@@ -105,6 +106,11 @@ def compare(
         write_json(partial / "comparison.json", _record(comparison))
         (partial / "table.md").write_text(comparison.table() + "\n", encoding="utf-8")
     return comparison
+
+
+def _slug(title: str) -> str:
+    """A title as a folder's name."""
+    return "-".join(re.findall(r"\w+", title.lower()))[:60] or "untitled"
 
 
 def _row(name: str, size: int | None, outcomes: Sequence[Outcome]) -> Row:

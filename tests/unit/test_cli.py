@@ -190,11 +190,11 @@ def test_compare_sets_pipelines_side_by_side_and_keeps_a_failure_as_a_row(tmp_pa
     assert done.returncode == 0, done.stderr.decode()
     said = done.stdout.decode()
     assert "failed: b:" in said
-    found = json.loads((tmp_path / "runs" / "comparison-both" / "comparison.json").read_text())
+    found = json.loads((tmp_path / "runs" / "comparison-two" / "comparison.json").read_text())
     assert [row["name"] for row in found["rows"]] == ["a", "b"]
     assert len(found["rows"][0]["runs"]) == 2
     assert found["rows"][0]["low"] <= found["rows"][0]["score"] <= found["rows"][0]["high"]
-    assert "| **a** |" in (tmp_path / "runs" / "comparison-both" / "table.md").read_text()
+    assert "| **a** |" in (tmp_path / "runs" / "comparison-two" / "table.md").read_text()
     shown = next(line for line in said.splitlines() if line.strip().startswith("nlpipe predict"))
     model = shown.split()[2]
     assert nlpipe("predict", model, "fine").returncode == 0
