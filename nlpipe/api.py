@@ -29,7 +29,8 @@ def load(file: str | Path, overrides: Sequence[str] = ()) -> Pipeline:
     """
     if Path(file).is_dir():
         return Pipeline.load(file)
-    return build(read_pipeline(Path(file), list(overrides), wires_of(Path(file).parent)))
+    path = find_file(file)
+    return build(read_pipeline(path, list(overrides), wires_of(path.parent)))
 
 
 def build(spec: PipelineSpec) -> Pipeline:
@@ -56,7 +57,8 @@ def run(
     from nlpipe.datasets.load import load_dataset
     from nlpipe.runner import run as run_spec
 
-    spec = read_pipeline(Path(file), list(overrides), wires_of(Path(file).parent))
+    path = find_file(file)
+    spec = read_pipeline(path, list(overrides), wires_of(path.parent))
     return run_spec(spec, load_dataset(data_of(spec), base_of(spec)), Path(out), seed, again=again, report=report)
 
 
@@ -92,10 +94,24 @@ def read_comparison(paths: Sequence[Path], overrides: Sequence[str]) -> Comparis
     Raises:
         SpecError: every fault of all of them.
     """
+    paths = [find_file(path) for path in paths]
     base = paths[0].parent
     if len(paths) == 1 and is_comparison(paths[0]):
         return read_comparison_file(paths[0], overrides, wires_of(base))
     return compare_files(paths, overrides, wires_of(base))
+
+
+def find_file(path: str | Path) -> Path:
+    """``path``, or the example of that name that came with nlpipe (``pipelines/sentiment/nbsvm.yaml``)."""
+    found = Path(path)
+    if found.exists() or found.is_absolute():
+        return found
+    from nlpipe.datasets.cards import data_folder
+
+    shipped = (
+        data_folder().parent / "pipelines" / found.relative_to("pipelines" if found.parts[:1] == ("pipelines",) else "")
+    )
+    return shipped if shipped.exists() else found
 
 
 def wires_of(base: Path) -> Callable[[Any], tuple[type[Wire], type[Wire]] | None]:

@@ -44,12 +44,13 @@ def run(
     """Fit a pipeline, score it on the test split, and leave a folder with all there is to know; prints that folder."""
     from rich.console import Console
 
-    from nlpipe.api import base_of, data_of, wires_of
+    from nlpipe.api import base_of, data_of, find_file, wires_of
     from nlpipe.datasets.load import load_dataset
     from nlpipe.runner import run as run_pipeline
     from nlpipe.spec import read_pipelines
 
     console = Console(stderr=True)
+    file = find_file(file)
     expansion = read_pipelines(file, overrides or [], wires_of(file.parent))
     for name, why in expansion.left_out:
         console.print(f"left out: {name}: {why}", highlight=False, markup=False)
@@ -206,7 +207,7 @@ def check(
     files: Annotated[list[str], typer.Argument(metavar="FILE... [KEY=VALUE]...", help="Pipelines or comparisons.")],
 ) -> None:
     """Check files without reading any data: keys, values, stages, wiring; every fault with its place."""
-    from nlpipe.api import wires_of
+    from nlpipe.api import find_file, wires_of
     from nlpipe.errors import Fault, SpecError
     from nlpipe.spec import is_comparison, read_comparison, read_pipelines
 
@@ -216,6 +217,7 @@ def check(
         if "=" in item:
             continue
         try:
+            item = str(find_file(item))
             wires = wires_of(Path(item).parent)
             if is_comparison(item):
                 comparison = read_comparison(item, overrides, wires)
