@@ -273,8 +273,10 @@ def show(name: Annotated[str, typer.Argument(metavar="NAME", help="A stage, as p
 
 def _show_stage(key: str, name: str, owner: Any) -> None:
     import inspect
+    import json
 
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from nlpipe.options import option_texts, options_of
@@ -288,8 +290,8 @@ def _show_stage(key: str, name: str, owner: Any) -> None:
         table.add_column(heading)
     told = option_texts(owner)
     for option in options_of(owner).values():
-        default = "required" if option.required else repr(option.default).replace("None", "null")
-        table.add_row(option.name, option.describe().replace("[", "\\["), default, told.get(option.name, ""))
+        default = "required" if option.required else json.dumps(option.default, default=str, ensure_ascii=False)
+        table.add_row(option.name, *map(escape, (option.describe(), default, told.get(option.name, ""))))
     console.print(table)
 
 
