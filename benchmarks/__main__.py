@@ -12,7 +12,15 @@ from pathlib import Path
 from nlpipe.runner import processor
 
 HERE = Path(__file__).parent
-NAMES = ["startup", "choose_classical", "classical_accuracy", "choose_neural", "neural_accuracy", "tfidf_beside_script", "stream"]
+NAMES = [
+    "startup",
+    "choose_classical",
+    "classical_accuracy",
+    "choose_neural",
+    "neural_accuracy",
+    "tfidf_beside_script",
+    "stream",
+]
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Accuracy of the shipped neural pipelines on SST-2, and the seconds their training takes.
 
 Trained on the 6,920 training sentences with the options of the files, which were chosen on dev (choose_neural.py); the
-dev split stops the training, the test split is looked at by this script alone. 95 % bootstrap intervals over test items.
+dev split stops the training, the test split is looked at by this script alone. 95 % bootstrap over test items.
 """
 
 from __future__ import annotations
