@@ -22,7 +22,7 @@ check: .venv/dev
 bench: .venv/dev   ## speed, memory and accuracy beside peers; writes benchmarks/results/ and REPORT.md
 	$(BIN)/python -m benchmarks
 
-.venv/base: pyproject.toml constraints.txt
+.venv/base: pyproject.toml constraints.txt Makefile
 	$(PYTHON) -m venv .venv
 	$(PIP) -e ".[word2vec]"
 	touch $@

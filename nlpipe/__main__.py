@@ -5,26 +5,32 @@ from __future__ import annotations
 import os
 import sys
 
+INTERRUPTED = 130
+"""The status that typer exits with after Ctrl-C."""
+
 
 def main() -> None:
-    """Run the command line and exit."""
-    from nlpipe.cli import app
+    """Run the command line and exit: 0, 2 for what the user can mend, 130 when interrupted."""
     from nlpipe.errors import NlpipeError
 
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        app()
+        from nlpipe.cli import app
+
+        app(prog_name="nlpipe")
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            sys.stderr.write("\ninterrupted; what was finished is kept, nothing is half-written\n")
+        raise
     except NlpipeError as error:
         sys.exit(_complain(str(error)))
     except OSError as error:
-        if isinstance(error, BrokenPipeError):  # the reader has gone: nothing more to say
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(141)
-        if error.filename is None:
-            raise
-        sys.exit(_complain(f"{error.filename}: {error.strerror}"))
-    except KeyboardInterrupt:
-        sys.stderr.write("\ninterrupted; what was finished is kept, nothing is half-written\n")
-        sys.exit(130)
+        where = f"{error.filename}: " if error.filename is not None else "writing the output: "
+        status = _complain(f"{where}{error.strerror or error}")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to be flushed cannot be
+        sys.exit(status)
 
 
 def _complain(message: str) -> int:

@@ -94,6 +94,8 @@ def read_comparison(paths: Sequence[Path], overrides: Sequence[str]) -> Comparis
     Raises:
         SpecError: every fault of all of them.
     """
+    if not paths:
+        raise NlpipeError("no file: name a comparison, or pipelines to compare")
     paths = [find_file(path) for path in paths]
     base = paths[0].parent
     if len(paths) == 1 and is_comparison(paths[0]):

@@ -68,12 +68,15 @@ def run(
 def _show_result(console: Any, result: Result) -> None:
     from rich.table import Table
 
-    scores, found = result.metrics["scores"], result.costs
-    plain = {name: value for name, value in scores.items() if "[" not in name}
+    from nlpipe.compare.table import SECONDARY
+
+    scores, found, primary = result.metrics["scores"], result.costs, result.metrics["primary"]
     table = Table(show_header=False, box=None, padding=(0, 2))
-    for name, value in plain.items():
-        style = "bold" if name == result.metrics["primary"] else ""
-        table.add_row(name, f"{value:.4f}", result.metrics["signatures"].get(name, ""), style=style)
+    told = f"on {result.metrics['split']}; {result.metrics['dev'][primary]:.4f} on dev"
+    table.add_row(primary, f"{scores[primary]:.4f}", told, style="bold")
+    for name in SECONDARY:
+        if name in scores and name != primary:
+            table.add_row(name, f"{scores[name]:.4f}", "")
     table.add_row("fit", f"{found['fit_seconds']:.1f} s", "learning, without reading the data")
     table.add_row("latency", f"{found['latency_p50_seconds'] * 1000:.1f} ms", "one text, median, in a fresh process")
     table.add_row("speed", f"{found['texts_per_second']:,.0f}/s", f"in batches, {found['threads']} threads")
@@ -125,7 +128,7 @@ def compare(
     output = Console()
     if not output.is_terminal:
         output.width = 160
-    output.print(terminal(comparison))
+    output.print(terminal(comparison, output.width))
     for line in failures(comparison):
         output.print(f"failed: {line}", highlight=False, markup=False, soft_wrap=True)
     _show_next(output, comparison)
@@ -134,13 +137,10 @@ def compare(
 
 
 def _show_next(output: Any, comparison: Comparison) -> None:
-    from nlpipe.runner import Result
-
     command = sys.argv[0] if Path(sys.argv[0]).name == "nlpipe" else "nlpipe"
     output.print(f"table: {comparison.folder / 'table.md'}", highlight=False, markup=False, soft_wrap=True)
     if comparison.best is not None:
-        best = max(comparison.best.results, key=lambda result: result.score)
-        assert isinstance(best, Result)
+        best = comparison.best.results[0]  # of the first seed: choosing among seeds by the test score would flatter
         text = "a text to try it on"
         output.print(f"best:  {comparison.best.name}, saved in {best.folder}; try it:", highlight=False, soft_wrap=True)
         output.print(f'  {command} predict {best.folder} "{text}"', highlight=False, markup=False, soft_wrap=True)
@@ -152,19 +152,22 @@ def predict(
     texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts to answer.")] = None,
     file: Annotated[Path | None, typer.Option("--file", help="Texts, one a line, or JSON Lines; - for stdin.")] = None,
     form: Annotated[str, typer.Option("--format", help="text: answer TAB score; or jsonl.")] = "text",
+    given: Annotated[str | None, typer.Option("--input", help="text or jsonl; by the file's ending.")] = None,
     field: Annotated[str, typer.Option(help="Which field of a JSON Lines input is the text.")] = "text",
 ) -> None:
-    """Answer texts given as arguments, in a file, or on standard input: one line for each, in order, as they come."""
+    """Answer texts given as arguments, in a file, or on standard input: one line for each, in order."""
     import json
 
     from nlpipe.pipeline import Pipeline
 
     if form not in ("text", "jsonl"):
         raise NlpipeError(f"--format {form}: it is text or jsonl")
+    if given not in (None, "text", "jsonl"):
+        raise NlpipeError(f"--input {given}: it is text or jsonl")
     if texts and file is not None:
         raise NlpipeError("give texts or --file, not both")
     pipeline = Pipeline.load(run_folder)
-    source = iter(texts) if texts else _lines(file, field)
+    source = iter(texts) if texts else _lines(file, given, field)
     write = sys.stdout.write
     for batch, predictions in pipeline.predict_stream(source):
         for i, text in enumerate(batch):
@@ -176,17 +179,18 @@ def predict(
         sys.stdout.flush()
 
 
-def _lines(file: Path | None, field: str) -> Iterator[str]:
-    """Texts of a file or of standard input, one a line; lines of a ``.jsonl`` file are objects with a text."""
+def _lines(file: Path | None, given: str | None, field: str) -> Iterator[str]:
+    """Texts of a file (also gzipped) or of standard input, one a line; in JSON Lines, objects with a text."""
+    import gzip
     import json
 
     where = "standard input" if file is None or str(file) == "-" else str(file)
-    handle = sys.stdin.buffer if where == "standard input" else Path(where).open("rb")  # noqa: SIM115
-    as_json = where.endswith(".jsonl")
-    with handle:
+    open_file = gzip.open if where.endswith(".gz") else open
+    as_json = given == "jsonl" if given else where.removesuffix(".gz").endswith(".jsonl")
+    with sys.stdin.buffer if where == "standard input" else open_file(where, "rb") as handle:
         for number, raw in enumerate(handle, 1):
             try:
-                line = raw.decode("utf-8").rstrip("\n").removesuffix("\r")
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\n").removesuffix("\r")
             except UnicodeDecodeError as error:
                 raise NlpipeError(f"{where}:{number}: not UTF-8 at byte {error.start + 1}; convert it first") from None
             if as_json:
@@ -212,6 +216,8 @@ def check(
     from nlpipe.spec import is_comparison, read_comparison, read_pipelines
 
     overrides = [item for item in files if "=" in item]
+    if len(overrides) == len(files):
+        raise NlpipeError("no file: name a pipeline or a comparison to check")
     faults: list[Fault] = []
     for item in files:
         if "=" in item:

@@ -43,11 +43,13 @@ def kept(
     folder = cache_folder() / "features" / name(stages, inputs, source)
     if not (folder / "entry.json").exists():
         started = time.perf_counter()
-        with whole_folder(folder) as partial:
-            if not _write(partial, compute(), budget()):
-                return None, 0.0
-            entry = read_json(partial / "entry.json")
-            write_json(partial / "entry.json", {**entry, "seconds": time.perf_counter() - started})
+        try:
+            with whole_folder(folder) as partial:
+                _write(partial, compute(), budget())
+                entry = read_json(partial / "entry.json")
+                write_json(partial / "entry.json", {**entry, "seconds": time.perf_counter() - started})
+        except _TooLarge:
+            return None, 0.0
         _make_room(folder.parent, folder)
     os.utime(folder)
     entry = read_json(folder / "entry.json")
@@ -56,6 +58,10 @@ def kept(
         return Vectors(rows), entry["seconds"]
     tokens = inputs if isinstance(inputs, Tokens) else None
     return Sequences(rows, np.load(folder / "lengths.npy"), tokens), entry["seconds"]
+
+
+class _TooLarge(Exception):
+    """The outputs are over the budget."""
 
 
 def budget() -> int:
@@ -68,7 +74,7 @@ def name(stages: Sequence[Stage[Any, Any]], inputs: Wire, source: str) -> str:
     found = hashlib.sha256(source.encode())
     for stage in stages:
         found.update(json.dumps(to_plain(stage), sort_keys=True, default=str).encode())
-        for each in (*stage.nested().values(), stage):
+        for each in _with_nested(stage):
             state = each.state()
             found.update(json.dumps(state.data, sort_keys=True, default=str).encode())
             for key in sorted(state.arrays):
@@ -80,8 +86,14 @@ def name(stages: Sequence[Stage[Any, Any]], inputs: Wire, source: str) -> str:
     return found.hexdigest()[:24]
 
 
-def _write(folder: Path, batches: Iterator[Vectors | Sequences], most: int) -> bool:
-    """Write rows as they come; False where they would be over ``most`` bytes."""
+def _with_nested(stage: Stage[Any, Any]) -> Iterator[Stage[Any, Any]]:
+    for nested in stage.nested().values():
+        yield from _with_nested(nested)
+    yield stage
+
+
+def _write(folder: Path, batches: Iterator[Vectors | Sequences], most: int) -> None:
+    """Write rows as they come, up to ``most`` bytes."""
     lengths: list[np.ndarray] = []
     count, width, kind = 0, 0, "Vectors"
     with (folder / "raw").open("wb") as file:
@@ -93,7 +105,7 @@ def _write(folder: Path, batches: Iterator[Vectors | Sequences], most: int) -> b
             rows = batch.dense().astype(np.float16)
             count, width = count + len(rows), rows.shape[1]
             if count * width * 2 > most:
-                return False
+                raise _TooLarge
             rows.tofile(file)
     with (folder / "rows.npy").open("wb") as file:
         header = {"descr": "<f2", "fortran_order": False, "shape": (count, width)}
@@ -104,7 +116,6 @@ def _write(folder: Path, batches: Iterator[Vectors | Sequences], most: int) -> b
     if kind == "Sequences":
         np.save(folder / "lengths.npy", np.concatenate(lengths))
     write_json(folder / "entry.json", {"kind": kind, "rows": count, "width": width})
-    return True
 
 
 def _make_room(folder: Path, newest: Path) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from nlpipe.errors import NlpipeError
 
@@ -25,7 +29,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
     Raises:
         NlpipeError: the disk is full or the place cannot be written; nothing is left behind.
     """
-    partial = target.parent / f"{PARTIAL}{os.getpid()}-{target.name}"
+    partial = target.parent / f"{PARTIAL}{os.getpid()}-{platform.node()}-{target.name}"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         sweep(target.parent)
@@ -37,7 +41,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
                 with path.open("rb") as handle:
                     os.fsync(handle.fileno())
         if target.exists():
-            outdated = target.parent / f"{PARTIAL}{os.getpid()}-outdated-{target.name}"
+            outdated = target.parent / f"{PARTIAL}{os.getpid()}-{platform.node()}-outdated-{target.name}"
             target.rename(outdated)
             partial.rename(target)
             shutil.rmtree(outdated, ignore_errors=True)
@@ -54,7 +58,9 @@ def whole_folder(target: Path) -> Iterator[Path]:
 def sweep(folder: Path) -> None:
     """Remove the partial folders of processes that are no more."""
     for path in folder.glob(f"{PARTIAL}*"):
-        number = path.name.removeprefix(PARTIAL).partition("-")[0]
+        number, _, rest = path.name.removeprefix(PARTIAL).partition("-")
+        if not rest.startswith(f"{platform.node()}-"):
+            continue  # another machine's, in a folder that both write to
         if number.isdigit() and int(number) != os.getpid() and not _alive(int(number)):
             shutil.rmtree(path, ignore_errors=True)
 
@@ -67,6 +73,21 @@ def _alive(process: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """``arrays`` as safetensors.
+
+    Raises:
+        OSError: the disk is full, or the place cannot be written.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
+
+    try:
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+    except SafetensorError as error:
+        raise OSError(errno.EIO, str(error), str(path)) from None
 
 
 def write_json(path: Path, data: Any) -> None:

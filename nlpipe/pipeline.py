@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from nlpipe.errors import ModelError, NlpipeError, WiringError
-from nlpipe.files import read_json, whole_folder, write_json
+from nlpipe.files import read_json, whole_folder, write_arrays, write_json
 from nlpipe.registry import FOLDERS, from_plain, slot, slot_name, to_plain
 from nlpipe.stage import Head, Predictions, Stage, State, Tokenizer
 from nlpipe.tasks import task_named
@@ -148,7 +148,7 @@ class Pipeline:
         """
         seed_everything(self.seed)
         for stage in self.stages:
-            for each in (stage, *stage.nested().values()):
+            for _, each in _all_states(stage):
                 each.seed = self.seed
         self.fit_seconds = {}
         data, on_dev = Batches(train), Batches(dev) if dev is not None else None
@@ -345,8 +345,6 @@ class Pipeline:
 
     def write(self, folder: Path) -> None:
         """Write the files of ``save`` into a folder that exists."""
-        from safetensors.numpy import save_file
-
         stages = []
         for position, stage in enumerate(self.stages):
             versions = {}
@@ -356,8 +354,7 @@ class Pipeline:
                 if state.data:
                     write_json(folder / f"{stem}.json", state.data)
                 if state.arrays:
-                    arrays = {name: np.ascontiguousarray(array) for name, array in state.arrays.items()}
-                    save_file(arrays, folder / f"{stem}.safetensors")
+                    write_arrays(folder / f"{stem}.safetensors", state.arrays)
                 versions[key] = each.version
             stages.append({"slot": slot_name(stage), "stage": to_plain(stage), "versions": versions})
         manifest = {
@@ -395,7 +392,7 @@ class Pipeline:
                     each.load_state(_read_state(root, stem), entry["versions"][key])
                 except KeyError as error:
                     raise ModelError(
-                        f"{root / stem}: {error} is missing; the folder is not whole, run it again"
+                        f"{root / stem}: {error} is missing; the folder is not whole; run it with --again"
                     ) from None
         return pipeline
 
@@ -431,7 +428,7 @@ def _read_state(root: Path, stem: str) -> State:
             read_json(data) if data.exists() else {},
         )
     except SafetensorError as error:
-        raise ModelError(f"{arrays}: damaged: {error}; run the pipeline again") from None
+        raise ModelError(f"{arrays}: damaged: {error}; run the pipeline with --again") from None
 
 
 def _wire(inputs: Sequence[Any] | Wire) -> Wire:

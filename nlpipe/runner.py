@@ -52,7 +52,7 @@ class Result:
 
     @functools.cached_property
     def metrics(self) -> dict[str, Any]:
-        """``split``, ``primary`` (a score's name), ``scores`` (name to number), ``signatures`` (name to full name)."""
+        """``split``, ``primary`` (a score), ``scores`` (name to number), ``signatures`` (to full name), ``dev``."""
         found: dict[str, Any] = read_json(self.folder / "metrics.json")
         return found
 
@@ -105,7 +105,7 @@ def run_hash(spec: PipelineSpec, dataset: Dataset, seed: int, train_size: int | 
     }
     told = {
         "pipeline": resolved, "data": dataset.digest, "seed": seed, "train_size": train_size, "source": source_hash(),
-        "packages": {name: _version(name) for name in ("numpy", "scikit-learn", "torch", "transformers", "gensim")},
+        "packages": {name: _version(name) for name in PACKAGES},
     }  # fmt: skip
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
@@ -133,8 +133,14 @@ def run(
         NlpipeError: the data, the wiring or the disk does not allow it; no folder is left then.
     """
     seed = spec.seed if seed is None else seed
+    if not 0 <= seed < 2**32:
+        raise NlpipeError(f"seed: {seed} will not do: it should be from 0 to {2**32 - 1}")
+    if train_size is not None and train_size > len(dataset.train):
+        raise NlpipeError(
+            f"train size {train_size:,}: {dataset.name} has {len(dataset.train):,} training examples only"
+        )
     target = out / f"{spec.name}-{run_hash(spec, dataset, seed, train_size)}"
-    if not again and all((target / name).exists() for name in FILES):
+    if not again and all((target / name).exists() for name in (*FILES, "model/model.json")):
         report("done before")
         return Result(target)
     if not out.exists():
@@ -168,7 +174,14 @@ def run(
             "threads": threads,
         }
         write_json(folder / "costs.json", used)
-        write_json(folder / "metrics.json", evaluate(dataset, predictions))
+        on_dev = pipeline.predict(dataset.dev.inputs)
+        write_json(
+            folder / "metrics.json",
+            {
+                "split": "test", "primary": dataset.task.primary, **evaluate(dataset, dataset.test, predictions),
+                "dev": evaluate(dataset, dataset.dev, on_dev)["scores"],
+            },
+        )  # fmt: skip
         with (folder / "predictions.jsonl").open("w", encoding="utf-8") as file:
             for i in range(len(dataset.test)):
                 record = dataset.task.record(dataset.test.targets, predictions, i)
@@ -208,15 +221,15 @@ def sample(train: Split, size: int, seed: int) -> Split:
     return train.take(sorted(order.tolist()))
 
 
-def evaluate(dataset: Dataset, predictions: Predictions[Any]) -> dict[str, Any]:
-    """The content of ``metrics.json`` for predictions of the test split."""
+def evaluate(dataset: Dataset, split: Split, predictions: Predictions[Any]) -> dict[str, dict[str, Any]]:
+    """Every score of ``predictions`` of ``split``, with the metrics' full names."""
     scores: dict[str, float] = {}
     signatures: dict[str, str] = {}
     for metric in dataset.task.metrics(dataset.labels, dataset.ordinal):
-        found = metric(dataset.test.targets, predictions)
+        found = metric(split.targets, predictions)
         scores |= found
         signatures |= {name: metric.signatures[name] for name in found}
-    return {"split": "test", "primary": dataset.task.primary, "scores": scores, "signatures": signatures}
+    return {"scores": scores, "signatures": signatures}
 
 
 def ledger(

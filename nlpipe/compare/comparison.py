@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -56,11 +57,14 @@ class Comparison:
     rows: tuple[Row, ...]
     folder: Path
     budget: dict[str, float | None]
+    tolerance: float
 
     @property
     def best(self) -> Row | None:
-        """The row with the highest primary score; None where every run failed."""
-        return self.rows[0] if self.rows and self.rows[0].score is not None else None
+        """The row with the highest primary score among those with the most training data; None where all failed."""
+        done = [row for row in self.rows if row.score is not None]
+        sizes = [float("inf") if row.train_size is None else row.train_size for row in done]
+        return next((row for row, size in zip(done, sizes, strict=True) if size == max(sizes)), None)
 
     def table(self) -> str:
         """The table in Markdown."""
@@ -98,14 +102,27 @@ def compare(
         for pipeline in spec.pipelines
     ]
     rows.sort(key=lambda row: (row.score is None, -(row.score or 0.0)))
-    folder = out / f"comparison-{_slug(spec.title)}"
+    folder = out / f"comparison-{_slug(spec.title)}-{_hash(jobs, dataset.digest)}"
     comparison = Comparison(
-        spec.title, dataset.name, dataset.task.primary, len(dataset.test), tuple(rows), folder, asdict(spec.budget)
+        spec.title,
+        dataset.name,
+        dataset.task.primary,
+        len(dataset.test),
+        tuple(rows),
+        folder,
+        asdict(spec.budget),
+        spec.tolerance,
     )
     with whole_folder(folder) as partial:
         write_json(partial / "comparison.json", _record(comparison))
         (partial / "table.md").write_text(comparison.table() + "\n", encoding="utf-8")
     return comparison
+
+
+def _hash(jobs: Sequence[Job], digest: str) -> str:
+    """Eight hexadecimal digits that differ where other pipelines, data, seeds or sizes are compared."""
+    told = [digest, *(f"{job.spec.resolved()} {job.seed} {job.train_size}" for job in jobs)]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:8]
 
 
 def _slug(title: str) -> str:
@@ -115,7 +132,7 @@ def _slug(title: str) -> str:
 
 def _row(name: str, size: int | None, outcomes: Sequence[Outcome]) -> Row:
     results = tuple(outcome.result for outcome in outcomes if outcome.result is not None)
-    errors = tuple(outcome.error for outcome in outcomes if outcome.result is None)
+    errors = tuple(f"{outcome.job}: {outcome.error}" for outcome in outcomes if outcome.result is None)
     if not results:
         return Row(name, size, results, errors)
     scores = np.array([result.score for result in results])
@@ -147,7 +164,7 @@ def _record(comparison: Comparison) -> dict[str, Any]:
     """The content of ``comparison.json``."""
     return {
         "title": comparison.title, "data": comparison.data, "primary": comparison.primary,
-        "test_examples": comparison.test_size, "budget": comparison.budget,
+        "test_examples": comparison.test_size, "budget": comparison.budget, "tolerance": comparison.tolerance,
         "rows": [
             {
                 "name": row.name, "train_size": row.train_size, "score": row.score, "low": row.low, "high": row.high,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import multiprocessing
 import os
-import time
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
@@ -88,16 +88,20 @@ def _drain(
 ) -> Iterator[Outcome]:
     """Hand out jobs until none is left or the pool breaks; a job that ran when it broke is tried alone, once."""
     running: dict[Future[Outcome], Job] = {}
-    numbers = dict(enumerate(waiting))
-    number_of = {id(job): number for number, job in numbers.items()}
+    jobs = list(waiting)
     while waiting or running:
         while waiting and len(running) < workers:
-            job = waiting.popleft()
-            running[executor.submit(work, job, number_of[id(job)])] = job
+            try:
+                running[executor.submit(work, waiting[0], jobs.index(waiting[0]))] = waiting[0]
+            except BrokenProcessPool:
+                break  # told below, of the job that broke it
+            waiting.popleft()
+        if not running:
+            return  # the pool broke between two jobs: a new one takes the rest
         done, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
         while not messages.empty():
             number, text = messages.get()
-            report(numbers[number], text)
+            report(jobs[number], text)
         broken = [future for future in done if isinstance(future.exception(), BrokenProcessPool)]
         for future in set(done) - set(broken):
             job = running.pop(future)
@@ -117,7 +121,7 @@ def _drain(
                         1, mp_context=multiprocessing.get_context("spawn"), initializer=_begin, initargs=(messages,)
                     ) as alone:
                         try:
-                            yield replace(alone.submit(work, job, number_of[id(job)]).result(), job=job)
+                            yield replace(alone.submit(work, job, jobs.index(job)).result(), job=job)
                         except BrokenProcessPool:
                             yield Outcome(job, error="the process died (killed, or out of memory)")
             return
@@ -142,9 +146,17 @@ _messages: Any = None
 
 
 def _begin(messages: Any) -> None:
-    """Runs in each worker when it starts."""
+    """Runs in each worker when it starts; a worker whose parent is killed ends too."""
     global _messages
     _messages = messages
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 @functools.lru_cache(maxsize=2)
@@ -167,7 +179,6 @@ def _work(data: Any, base: Path, out: Path, job: Job, number: int) -> Outcome:
     except NlpipeError as error:
         return Outcome(job, error=str(error))
     except KeyboardInterrupt:
-        time.sleep(0)  # the parent is told by the same signal and ends the comparison
-        return Outcome(job, error="interrupted")
+        return Outcome(job, error="interrupted")  # the parent is told by the same signal and ends the comparison
     except MemoryError:
         return Outcome(job, error="out of memory")

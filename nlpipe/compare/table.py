@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,6 +40,12 @@ def columns(comparison: Comparison) -> dict[str, Callable[[Row], str]]:
     return found
 
 
+NARROW = 140
+"""Columns of a terminal below which the table shows the essential ones alone."""
+ESSENTIAL = ("pipeline", "train", "95 % interval", "fit s", "latency ms", "memory MB")
+"""What a narrow table shows, beside the primary score."""
+
+
 def caption(comparison: Comparison) -> str:
     """What the numbers are, in a sentence."""
     return (
@@ -48,25 +54,34 @@ def caption(comparison: Comparison) -> str:
     )
 
 
-def terminal(comparison: Comparison) -> Table:
-    """The table for ``rich``; the best score is bold, what failed stands below with the reason."""
+def terminal(comparison: Comparison, width: int) -> Table:
+    """The table for ``rich``, for a terminal of ``width`` columns; the best row is bold."""
     from rich.table import Table
 
     table = Table(title=comparison.title, caption=caption(comparison), title_justify="left", caption_justify="left")
     shown = columns(comparison)
+    if width < NARROW:
+        shown = {name: cell for name, cell in shown.items() if name in (*ESSENTIAL, comparison.primary)}
     for i, heading in enumerate(shown):
-        table.add_column(heading, justify="left" if i == 0 else "right", no_wrap=True)
+        last = i > 2 and width < NARROW
+        table.add_column(heading, justify="left" if i == 0 else "right", no_wrap=not last, overflow="fold")
     for row in comparison.rows:
         if row.score is None:
-            table.add_row(f"[red]{row.name}[/red]", *["–"] * (len(shown) - 1))
+            table.add_row(*failed_cells(row, shown), style="red")
         else:
             table.add_row(*[cell(row) for cell in shown.values()], style="bold" if row is comparison.best else None)
     return table
 
 
+def failed_cells(row: Row, shown: Iterable[str]) -> list[str]:
+    """What a row shows of which no run came through."""
+    size = "all" if row.train_size is None else f"{row.train_size:,}"
+    return [{"pipeline": row.name, "train": size}.get(heading, "–") for heading in shown]
+
+
 def failures(comparison: Comparison) -> list[str]:
-    """A line for each run that failed: pipeline and reason."""
-    return [f"{row.name}: {error}" for row in comparison.rows for error in row.errors]
+    """A line for each run that failed: pipeline, seed, training size and reason."""
+    return [error for row in comparison.rows for error in row.errors]
 
 
 def markdown(comparison: Comparison) -> str:
@@ -75,7 +90,7 @@ def markdown(comparison: Comparison) -> str:
     lines = [f"# {comparison.title}", "", "| " + " | ".join(shown) + " |"]
     lines.append("|" + "|".join("---" if i == 0 else "---:" for i in range(len(shown))) + "|")
     for row in comparison.rows:
-        cells = [row.name, *["–"] * (len(shown) - 1)]
+        cells = failed_cells(row, shown)
         if row.score is not None:
             cells = [cell(row) for cell in shown.values()]
             if row is comparison.best:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jsonschema
@@ -189,12 +192,13 @@ def test_compare_sets_pipelines_side_by_side_and_keeps_a_failure_as_a_row(tmp_pa
     done = nlpipe("compare", tmp_path / "both.yaml", "--out", tmp_path / "runs", cwd=tmp_path)
     assert done.returncode == 0, done.stderr.decode()
     said = done.stdout.decode()
-    assert "failed: b:" in said
-    found = json.loads((tmp_path / "runs" / "comparison-two" / "comparison.json").read_text())
+    assert "failed: b, seed 1: no features" in said
+    (compared,) = (tmp_path / "runs").glob("comparison-two-*")
+    found = json.loads((compared / "comparison.json").read_text())
     assert [row["name"] for row in found["rows"]] == ["a", "b"]
     assert len(found["rows"][0]["runs"]) == 2
     assert found["rows"][0]["low"] <= found["rows"][0]["score"] <= found["rows"][0]["high"]
-    assert "| **a** |" in (tmp_path / "runs" / "comparison-two" / "table.md").read_text()
+    assert "| **a** |" in (compared / "table.md").read_text()
     shown = next(line for line in said.splitlines() if line.strip().startswith("nlpipe predict"))
     model = shown.split()[2]
     assert nlpipe("predict", model, "fine").returncode == 0
@@ -221,3 +225,61 @@ def test_light_commands_import_nothing_heavy(folder: Path, run: Path) -> None:
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         assert done.stderr.decode().endswith("HEAVY "), words
+
+
+def test_a_narrow_table_keeps_names_and_scores_whole(tmp_path: Path) -> None:
+    (tmp_path / "a_pipeline_with_a_name.yaml").write_text("representation: bow\nhead: naive_bayes\n")
+    (tmp_path / "b.yaml").write_text("representation: bow\nhead: majority\n")
+    words = [sys.executable, "-m", "nlpipe", "compare", "a_pipeline_with_a_name.yaml", "b.yaml", "data=sample_reviews"]
+    program = f"import pty, sys; sys.exit(pty.spawn({words!r}) >> 8)"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80", "TERM": "xterm"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=False, env=environment, cwd=tmp_path
+    )
+    said = done.stdout.decode()
+    assert done.returncode == 0, said
+    row = next(line for line in said.splitlines() if "a_pipeline_with_a_name" in line and "│" in line)
+    assert re.search(r"0\.\d{3}.*0\.\d{3} – .\.\d{3}", row)
+    assert "…" not in row
+
+
+def test_an_interruption_is_told(folder: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "nlpipe", "predict", str(next((folder / "runs").iterdir()))]
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert b"interrupted" in said
+    assert b"Traceback" not in said
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_that_cannot_be_written_is_told(run: Path) -> None:
+    command = f"{sys.executable} -m nlpipe predict {run} good > /dev/full"
+    done = subprocess.run(
+        ["bash", "-c", command], capture_output=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    assert done.returncode == 2
+    assert b"No space left on device" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_terminal_that_is_not_utf8_is_no_error(run: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
+    words = [sys.executable, "-m", "nlpipe", "predict", str(run), "été", "--format", "jsonl"]
+    done = subprocess.run(words, capture_output=True, check=False, env=environment)
+    assert json.loads(done.stdout.decode())["text"] == "été"
+
+
+def test_no_file_and_a_seed_out_of_range_are_told(folder: Path) -> None:
+    assert "name a comparison, or pipelines" in complaint("compare", "seeds=[1]")
+    assert "name a pipeline or a comparison" in complaint("check", "seed=1")
+    assert "it should be from 0 to" in complaint("run", folder / "small.yaml", "--seed", "99999999999")
+
+
+def test_a_training_size_beyond_the_data_is_told(folder: Path) -> None:
+    said = nlpipe("compare", folder / "small.yaml", "train_sizes=[10, 5000]", "--out", folder / "sizes").stdout.decode()
+    assert "train size 5,000: sample_reviews has" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -68,7 +69,7 @@ def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:
 
 
 def test_the_partial_folder_of_a_living_process_is_left_alone(tmp_path: Path) -> None:
-    other = tmp_path / f"{PARTIAL}{os.getppid()}-other"
+    other = tmp_path / f"{PARTIAL}{os.getppid()}-{platform.node()}-other"
     other.mkdir()
     with whole_folder(tmp_path / "run"):
         pass
