@@ -40,8 +40,26 @@ PADDED = 400_000
 """Most characters (or 6 times as many as tokens) in a batch if each text were as long as its longest."""
 
 
+def cuts(sizes: np.ndarray, most: int = BATCH) -> Iterator[tuple[int, int]]:
+    """(start, end) of batches of at most ``most`` examples, and of at most ``PADDED`` unless one alone is longer.
+
+    Args:
+        sizes: (N,) of each example, as ``_sizes`` gives them.
+    """
+    start = 0
+    while start < len(sizes):
+        end = min(start + most, len(sizes))
+        while end - start > 1 and (end - start) * sizes[start:end].max() > PADDED:
+            end = start + (end - start) // 2
+        yield start, end
+        start = end
+
+
 class Batches:
-    """Inputs and targets in batches, each passed through ``steps`` when it is asked for; can be gone through again."""
+    """Inputs and targets in batches, each passed through ``steps`` when it is asked for; can be gone through again.
+
+    A very long text makes its batch smaller, so that padding the others to its length costs no memory.
+    """
 
     def __init__(self, split: Split, steps: Sequence[Callable[[Any], Any]] = (), size: int = BATCH) -> None:
         self.split = split
@@ -53,8 +71,8 @@ class Batches:
         return Batches(self.split, (*self.steps, step), self.size)
 
     def __iter__(self) -> Iterator[tuple[Any, Any]]:
-        for start in range(0, len(self.split), self.size):
-            batch = self.split.take(range(start, min(start + self.size, len(self.split))))
+        for start, end in cuts(_sizes(self.split.inputs), self.size):
+            batch = self.split.take(range(start, end))
             wire: Any = batch.inputs
             for step in self.steps:
                 wire = step(wire)
@@ -148,7 +166,7 @@ class Pipeline:
         """
         seed_everything(self.seed)
         for stage in self.stages:
-            for each in (stage, *stage.nested().values()):
+            for each in stage.with_nested():
                 each.seed = self.seed
         self.fit_seconds = {}
         data, on_dev = Batches(train), Batches(dev) if dev is not None else None
@@ -168,13 +186,13 @@ class Pipeline:
             if learns(stage):
                 self.fit_seconds[_written_name(stage)] = time.perf_counter() - started
             width = stage.build(width)
+            _rest(stage)
             if position + 1 == costly:
-                data, seconds = self._keep_features(data, train, costly, report)
-                if not data.steps:
-                    done = costly
-                    if on_dev is not None and dev is not None:
-                        on_dev, _ = self._keep_features(on_dev, dev, costly, report)
-                self.fit_seconds[_written_name(self.stages[costly - 1])] = seconds
+                kept, seconds = self._kept_features(train, costly, report)
+                dev_kept = self._kept_features(dev, costly, report)[0] if dev is not None else None
+                if kept is not None and (dev is None or dev_kept is not None):
+                    data, on_dev, done = Batches(kept), Batches(dev_kept) if dev_kept is not None else None, costly
+                    self.fit_seconds[_written_name(stage)] = seconds
         started = time.perf_counter()
         if self.head.by_gradient:
             self._train(data, on_dev, done, width, checkpoint, report, progress)
@@ -197,23 +215,22 @@ class Pipeline:
                 end = position + 1
         return end
 
-    def _keep_features(
-        self, data: Batches, split: Split, end: int, report: Callable[[str], None]
-    ) -> tuple[Batches, float]:
-        """``data`` with the outputs of the first ``end`` stages read from disk; as it is where they are too large."""
+    def _kept_features(self, split: Split, end: int, report: Callable[[str], None]) -> tuple[Split | None, float]:
+        """``split`` with the outputs of the first ``end`` stages, on disk, as its inputs, and the seconds they took;
+        None where they are too large to keep."""
         from nlpipe.features import kept
 
         def compute() -> Iterator[Any]:
+            steps = [self._apply(stage, position) for position, stage in enumerate(self.body[:end])]
+            done = 0
             with inference():
-                for start in range(0, len(split), BATCH):
-                    report(f"features of {start:,} of {len(split):,} examples")
-                    wire: Any = split.inputs.take(range(start, min(start + BATCH, len(split))))
-                    for position, stage in enumerate(self.body[:end]):
-                        wire = self._apply(stage, position)(wire)
+                for wire, targets in Batches(split, steps):
+                    report(f"features of {done:,} of {len(split):,} examples")
+                    done += len(targets)
                     yield wire
 
         rows, seconds = kept(self.stages[:end], split.inputs, compute, source_hash())
-        return (data, 0.0) if rows is None else (Batches(Split(rows, split.targets)), seconds)
+        return (None, 0.0) if rows is None else (Split(rows, split.targets), seconds)
 
     def _train(
         self,
@@ -292,14 +309,8 @@ class Pipeline:
             return Predictions(self.task.target([]))  # type: ignore[call-arg]
         sizes = _sizes(wire)
         order = np.argsort(sizes, kind="stable")
-        parts, start = [], 0
         with inference():
-            while start < len(order):
-                end = min(start + batch_size, len(order))
-                while end - start > 1 and (end - start) * sizes[order[end - 1]] > PADDED:
-                    end = start + (end - start) // 2
-                parts.append(answer(wire.take(order[start:end].tolist())))
-                start = end
+            parts = [answer(wire.take(order[start:end].tolist())) for start, end in cuts(sizes[order], batch_size)]
         return _concat(parts, np.argsort(order, kind="stable"))
 
     def predict_stream(
@@ -397,12 +408,20 @@ class Pipeline:
                     raise ModelError(
                         f"{root / stem}: {error} is missing; the folder is not whole, run it again"
                     ) from None
+            _rest(stage)
         return pipeline
 
 
 def learns(stage: Stage[Any, Any]) -> bool:
     """Whether ``stage`` learns something in ``fit``."""
     return type(stage).fit is not Stage.fit or type(stage).fit_forward is not Stage.fit_forward
+
+
+def _rest(stage: Stage[Any, Any]) -> None:
+    """Have ``stage`` answer, not learn: no dropout. The trainer wakes those that it trains."""
+    module = stage.module
+    if module is not None:
+        module.eval()
 
 
 def seed_everything(seed: int) -> None:
@@ -482,7 +501,6 @@ def source_hash() -> str:
 
 
 def _written_name(stage: Stage[Any, Any]) -> str:
-
     try:
         return slot(slot_name(stage)).name_of(type(stage))
     except NlpipeError:  # a class of the user's own, used without being registered
