@@ -45,7 +45,8 @@ class Objective(nn.Module):
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Parameters that gradients change: ``pretrained`` ones may have a rate of their own."""
         groups: dict[str, list[nn.Parameter]] = {"pretrained": [], "new": []}
-        told = {id(p) for stage in self.stages for p in getattr(stage, "pretrained_parameters", list)()}
+        every = [each for stage in self.stages for each in stage.with_nested()]  # those joined side by side too
+        told = {id(p) for stage in every for p in getattr(stage, "pretrained_parameters", list)()}
         for parameter in self.parameters():
             if parameter.requires_grad:
                 groups["pretrained" if id(parameter) in told else "new"].append(parameter)

@@ -7,11 +7,13 @@ pipeline.predict(["a fine film"]).values
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import random
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -20,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from nlpipe.errors import ModelError, NlpipeError, WiringError
+from nlpipe.errors import DataError, ModelError, NlpipeError, NlpipeWarning, WiringError
 from nlpipe.files import read_json, whole_folder, write_arrays, write_json
 from nlpipe.registry import FOLDERS, from_plain, slot, slot_name, to_plain
 from nlpipe.stage import Head, Predictions, Stage, State, Tokenizer
@@ -40,8 +42,26 @@ PADDED = 400_000
 """Most characters (or 6 times as many as tokens) in a batch if each text were as long as its longest."""
 
 
+def cuts(sizes: np.ndarray, most: int = BATCH) -> Iterator[tuple[int, int]]:
+    """(start, end) of batches of at most ``most`` examples, and of at most ``PADDED`` unless one alone is longer.
+
+    Args:
+        sizes: (N,) of each example, as ``_sizes`` gives them.
+    """
+    start = 0
+    while start < len(sizes):
+        end = min(start + most, len(sizes))
+        while end - start > 1 and (end - start) * sizes[start:end].max() > PADDED:
+            end = start + (end - start) // 2
+        yield start, end
+        start = end
+
+
 class Batches:
-    """Inputs and targets in batches, each passed through ``steps`` when it is asked for; can be gone through again."""
+    """Inputs and targets in batches, each passed through ``steps`` when it is asked for; can be gone through again.
+
+    A very long text makes its batch smaller, so that padding the others to its length costs no memory.
+    """
 
     def __init__(self, split: Split, steps: Sequence[Callable[[Any], Any]] = (), size: int = BATCH) -> None:
         self.split = split
@@ -53,8 +73,8 @@ class Batches:
         return Batches(self.split, (*self.steps, step), self.size)
 
     def __iter__(self) -> Iterator[tuple[Any, Any]]:
-        for start in range(0, len(self.split), self.size):
-            batch = self.split.take(range(start, min(start + self.size, len(self.split))))
+        for start, end in cuts(_sizes(self.split.inputs), self.size):
+            batch = self.split.take(range(start, end))
             wire: Any = batch.inputs
             for step in self.steps:
                 wire = step(wire)
@@ -147,8 +167,9 @@ class Pipeline:
             progress: whether training by gradients draws a bar; None: where there is a terminal.
         """
         seed_everything(self.seed)
+        dev = dev if dev is not None and len(dev) else None
         for stage in self.stages:
-            for _, each in _all_states(stage):
+            for each in stage.with_nested():
                 each.seed = self.seed
         self.fit_seconds = {}
         data, on_dev = Batches(train), Batches(dev) if dev is not None else None
@@ -168,13 +189,13 @@ class Pipeline:
             if learns(stage):
                 self.fit_seconds[_written_name(stage)] = time.perf_counter() - started
             width = stage.build(width)
+            _rest(stage)
             if position + 1 == costly:
-                data, seconds = self._keep_features(data, train, costly, report)
-                if not data.steps:
-                    done = costly
-                    if on_dev is not None and dev is not None:
-                        on_dev, _ = self._keep_features(on_dev, dev, costly, report)
-                self.fit_seconds[_written_name(self.stages[costly - 1])] = seconds
+                kept, seconds = self._kept_features(train, costly, report)
+                dev_kept = self._kept_features(dev, costly, report)[0] if dev is not None else None
+                if kept is not None and (dev is None or dev_kept is not None):
+                    data, on_dev, done = Batches(kept), Batches(dev_kept) if dev_kept is not None else None, costly
+                    self.fit_seconds[_written_name(stage)] = seconds
         started = time.perf_counter()
         if self.head.by_gradient:
             self._train(data, on_dev, done, width, checkpoint, report, progress)
@@ -197,23 +218,22 @@ class Pipeline:
                 end = position + 1
         return end
 
-    def _keep_features(
-        self, data: Batches, split: Split, end: int, report: Callable[[str], None]
-    ) -> tuple[Batches, float]:
-        """``data`` with the outputs of the first ``end`` stages read from disk; as it is where they are too large."""
+    def _kept_features(self, split: Split, end: int, report: Callable[[str], None]) -> tuple[Split | None, float]:
+        """``split`` with the outputs of the first ``end`` stages, on disk, as its inputs, and the seconds they took;
+        None where they are too large to keep."""
         from nlpipe.features import kept
 
         def compute() -> Iterator[Any]:
+            steps = [self._apply(stage, position) for position, stage in enumerate(self.body[:end])]
+            done = 0
             with inference():
-                for start in range(0, len(split), BATCH):
-                    report(f"features of {start:,} of {len(split):,} examples")
-                    wire: Any = split.inputs.take(range(start, min(start + BATCH, len(split))))
-                    for position, stage in enumerate(self.body[:end]):
-                        wire = self._apply(stage, position)(wire)
+                for wire, targets in Batches(split, steps):
+                    report(f"features of {done:,} of {len(split):,} examples")
+                    done += len(targets)
                     yield wire
 
         rows, seconds = kept(self.stages[:end], split.inputs, compute, source_hash())
-        return (data, 0.0) if rows is None else (Batches(Split(rows, split.targets)), seconds)
+        return (None, 0.0) if rows is None else (Split(rows, split.targets), seconds)
 
     def _train(
         self,
@@ -226,7 +246,7 @@ class Pipeline:
         progress: bool | None,
     ) -> None:
         """Train the head and the stages from ``done`` on by gradients; work without parameters is done once, before."""
-        from nlpipe.objective import Objective, SplitExamples, apply
+        from nlpipe.objective import Objective, SplitExamples, apply, lengths_of
         from nlpipe.trainer import Trainer
 
         self.head.fit([(data.split.inputs, data.split.targets)])  # the targets alone matter to a head with a loss
@@ -238,6 +258,8 @@ class Pipeline:
         stages = self.body[done:]
         prepare = stages[0].prepare if stages else self.head.prepare
         train = Split(prepare(data.split.inputs), data.split.targets)
+        if not lengths_of(train.inputs).any():
+            raise DataError("no features: every text is empty after tokenisation")
         held = Split(prepare(dev.split.inputs), dev.split.targets) if dev is not None else None
         metric = self.task.metrics(getattr(self.head, "classes", ()))[0]
 
@@ -247,6 +269,13 @@ class Pipeline:
             return metric(held.targets, found)[self.task.primary]
 
         trainer = Trainer(**self.trainer)
+        if held is None and trainer.patience is not None:
+            warnings.warn(
+                f"no dev split: trainer.patience has nothing to go by, so all {trainer.epochs} epochs are trained",
+                NlpipeWarning,
+                stacklevel=2,
+            )
+            trainer = dataclasses.replace(trainer, patience=None)
         self.history = trainer.train(
             Objective(stages, self.head),
             SplitExamples(train),
@@ -292,14 +321,8 @@ class Pipeline:
             return Predictions(self.task.target([]))  # type: ignore[call-arg]
         sizes = _sizes(wire)
         order = np.argsort(sizes, kind="stable")
-        parts, start = [], 0
         with inference():
-            while start < len(order):
-                end = min(start + batch_size, len(order))
-                while end - start > 1 and (end - start) * sizes[order[end - 1]] > PADDED:
-                    end = start + (end - start) // 2
-                parts.append(answer(wire.take(order[start:end].tolist())))
-                start = end
+            parts = [answer(wire.take(order[start:end].tolist())) for start, end in cuts(sizes[order], batch_size)]
         return _concat(parts, np.argsort(order, kind="stable"))
 
     def predict_stream(
@@ -333,6 +356,20 @@ class Pipeline:
             for array in each.state().arrays.values()
             if array.dtype.kind == "f"
         )
+
+    def export(self, folder: str | Path) -> Path:
+        """Write its transformer encoder as a new directory that ``transformers`` loads, fine-tuned where it was.
+
+        Raises:
+            ModelError: it has none, or several, or the directory exists.
+        """
+        found = [each for stage in self.stages for each in stage.with_nested() if hasattr(each, "export")]
+        if len(found) != 1:
+            names = " → ".join(map(_written_name, self.stages))
+            many = "several stages" if found else "no stage"
+            raise ModelError(f"{many} of this pipeline ({names}) can be exported; it takes one 'bert'")
+        found[0].export(Path(folder))
+        return Path(folder)
 
     # -- on disk -------------------------------------------------------------------------------------------------
 
@@ -394,12 +431,20 @@ class Pipeline:
                     raise ModelError(
                         f"{root / stem}: {error} is missing; the folder is not whole; run it with --again"
                     ) from None
+            _rest(stage)
         return pipeline
 
 
 def learns(stage: Stage[Any, Any]) -> bool:
     """Whether ``stage`` learns something in ``fit``."""
     return type(stage).fit is not Stage.fit or type(stage).fit_forward is not Stage.fit_forward
+
+
+def _rest(stage: Stage[Any, Any]) -> None:
+    """Have ``stage`` answer, not learn: no dropout. The trainer wakes those that it trains."""
+    module = stage.module
+    if module is not None:
+        module.eval()
 
 
 def seed_everything(seed: int) -> None:
@@ -479,7 +524,6 @@ def source_hash() -> str:
 
 
 def _written_name(stage: Stage[Any, Any]) -> str:
-
     try:
         return slot(slot_name(stage)).name_of(type(stage))
     except NlpipeError:  # a class of the user's own, used without being registered

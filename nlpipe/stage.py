@@ -111,6 +111,12 @@ class Stage(Generic[In, Out]):
                     found[name if several is None else f"{name}.{i}"] = item
         return found
 
+    def with_nested(self) -> Iterator[Stage[Any, Any]]:
+        """The stages inside it, at any depth, then itself."""
+        for stage in self.nested().values():
+            yield from stage.with_nested()
+        yield self
+
     def fit(self, data: Data[In]) -> None:
         """Learn from the training split what gradients do not: a vocabulary, idf, word vectors, a linear model."""
 
