@@ -52,7 +52,8 @@ EXTRAS: Mapping[str, str] = {
 def missing_extra(what: str, error: ModuleNotFoundError) -> MissingExtra:
     """The error for ``what`` (``tokenizer 'spacy'``) that needs a package which is not installed."""
     module = (error.name or "").partition(".")[0]
-    extra = EXTRAS.get(module)
+    named = what.rpartition(" ")[2].strip("'")
+    extra = named if named in EXTRAS.values() else EXTRAS.get(module)  # an extra of its own name brings all it needs
     way = f'pip install "nlpipe[{extra}]"' if extra else f"pip install {module}"
     return MissingExtra(f"{what} needs the package '{module}', which is not installed; {way}")
 
