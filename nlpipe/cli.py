@@ -48,8 +48,9 @@ def run(
     from nlpipe.datasets.load import load_dataset
     from nlpipe.runner import run as run_pipeline
     from nlpipe.spec import read_pipelines
+    from nlpipe.training.device import rank
 
-    console = Console(stderr=True)
+    console = Console(stderr=True, quiet=rank() > 0)
     expansion = read_pipelines(file, overrides or [], wires_of(file.parent))
     for name, why in expansion.left_out:
         console.print(f"left out: {name}: {why}", highlight=False, markup=False)
@@ -60,8 +61,9 @@ def run(
 
         dataset = load_dataset(data_of(spec), base_of(spec))
         result = run_pipeline(spec, dataset, out, seed, again=again, report=report)
-        _show_result(console, result)
-        typer.echo(result.folder)
+        if rank() == 0:
+            _show_result(console, result)
+            typer.echo(result.folder)
 
 
 def _show_result(console: Any, result: Result) -> None:
@@ -172,6 +174,20 @@ def predict(
             else:
                 write(pipeline.task.line(record) + "\n")
         sys.stdout.flush()
+
+
+@app.command()
+def export(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or a saved model's.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new directory.")],
+    to: Annotated[str, typer.Option("--to", help="What is to read it: transformers.")] = "transformers",
+) -> None:
+    """Write the BERT of a run, fine-tuned where it was, as a directory that another library loads."""
+    from nlpipe.pipeline import Pipeline
+
+    if to != "transformers":
+        raise NlpipeError(f"--to {to}: it is transformers")
+    typer.echo(Pipeline.load(run_folder).export(directory))
 
 
 def _lines(file: Path | None, field: str) -> Iterator[str]:

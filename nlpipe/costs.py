@@ -53,7 +53,7 @@ def measure(model: Path, inputs: Wire, threads: int) -> dict[str, float]:
     return found
 
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 """What the numerical libraries read at their start."""
 
 

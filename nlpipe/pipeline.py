@@ -7,11 +7,13 @@ pipeline.predict(["a fine film"]).values
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import random
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -20,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from nlpipe.errors import ModelError, NlpipeError, WiringError
+from nlpipe.errors import DataError, ModelError, NlpipeError, NlpipeWarning, WiringError
 from nlpipe.files import read_json, whole_folder, write_json
 from nlpipe.registry import FOLDERS, from_plain, slot, slot_name, to_plain
 from nlpipe.stage import Head, Predictions, Stage, State, Tokenizer
@@ -165,6 +167,7 @@ class Pipeline:
             progress: whether training by gradients draws a bar; None: where there is a terminal.
         """
         seed_everything(self.seed)
+        dev = dev if dev is not None and len(dev) else None
         for stage in self.stages:
             for each in stage.with_nested():
                 each.seed = self.seed
@@ -243,7 +246,7 @@ class Pipeline:
         progress: bool | None,
     ) -> None:
         """Train the head and the stages from ``done`` on by gradients; work without parameters is done once, before."""
-        from nlpipe.objective import Objective, SplitExamples, apply
+        from nlpipe.objective import Objective, SplitExamples, apply, lengths_of
         from nlpipe.trainer import Trainer
 
         self.head.fit([(data.split.inputs, data.split.targets)])  # the targets alone matter to a head with a loss
@@ -255,6 +258,8 @@ class Pipeline:
         stages = self.body[done:]
         prepare = stages[0].prepare if stages else self.head.prepare
         train = Split(prepare(data.split.inputs), data.split.targets)
+        if not lengths_of(train.inputs).any():
+            raise DataError("no features: every text is empty after tokenisation")
         held = Split(prepare(dev.split.inputs), dev.split.targets) if dev is not None else None
         metric = self.task.metrics(getattr(self.head, "classes", ()))[0]
 
@@ -264,6 +269,13 @@ class Pipeline:
             return metric(held.targets, found)[self.task.primary]
 
         trainer = Trainer(**self.trainer)
+        if held is None and trainer.patience is not None:
+            warnings.warn(
+                f"no dev split: trainer.patience has nothing to go by, so all {trainer.epochs} epochs are trained",
+                NlpipeWarning,
+                stacklevel=2,
+            )
+            trainer = dataclasses.replace(trainer, patience=None)
         self.history = trainer.train(
             Objective(stages, self.head),
             SplitExamples(train),
@@ -344,6 +356,20 @@ class Pipeline:
             for array in each.state().arrays.values()
             if array.dtype.kind == "f"
         )
+
+    def export(self, folder: str | Path) -> Path:
+        """Write its transformer encoder as a new directory that ``transformers`` loads, fine-tuned where it was.
+
+        Raises:
+            ModelError: it has none, or several, or the directory exists.
+        """
+        found = [each for stage in self.stages for each in stage.with_nested() if hasattr(each, "export")]
+        if len(found) != 1:
+            names = " → ".join(map(_written_name, self.stages))
+            many = "several stages" if found else "no stage"
+            raise ModelError(f"{many} of this pipeline ({names}) can be exported; it takes one 'bert'")
+        found[0].export(Path(folder))
+        return Path(folder)
 
     # -- on disk -------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import shutil
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -32,6 +33,7 @@ from nlpipe.spec import PipelineSpec, to_yaml
 from nlpipe.stage import Predictions
 from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Ledger, Split
+from nlpipe.training.device import rank, wait_for_all
 from nlpipe.wire import Wire
 
 FILES = ("pipeline.yaml", "metrics.json", "predictions.jsonl", "costs.json", "ledger.json", "environment.json")
@@ -122,6 +124,8 @@ def run(
 ) -> Result:
     """Fit ``spec`` on the training split, answer the test split, and leave the run's folder in ``out``.
 
+    Of several processes that a launcher started all train and the first alone writes; they end together.
+
     Args:
         seed: instead of the one in the file.
         train_size: so many training examples, chosen by the seed; all of them by default.
@@ -134,7 +138,9 @@ def run(
     """
     seed = spec.seed if seed is None else seed
     target = out / f"{spec.name}-{run_hash(spec, dataset, seed, train_size)}"
-    if not again and all((target / name).exists() for name in FILES):
+    done = all((target / name).exists() for name in FILES)
+    wait_for_all()  # so that all of them saw the same
+    if done and not again:
         report("done before")
         return Result(target)
     if not out.exists():
@@ -143,12 +149,18 @@ def run(
     pipeline = Pipeline(
         [stage.make() for stage in spec.stages], dataset.task.name, spec.trainer, seed, spec.name
     )  # fmt: skip
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
     train = dataset.train if train_size is None else sample(dataset.train, train_size, seed)
+    checkpoint = out / ".checkpoints" / target.name
+    if rank():
+        pipeline.fit_split(train, dataset.dev, checkpoint, progress=False)
+        wait_for_all()
+        return Result(target)
     started = time.perf_counter()
     with whole_folder(target) as folder, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", NlpipeWarning)
         report(f"fitting on {len(train):,} examples")
-        checkpoint = out / ".checkpoints" / target.name
         pipeline.fit_split(train, dataset.dev, checkpoint, report, progress)
         fitted = time.perf_counter() - started
         report("saving")
@@ -181,6 +193,7 @@ def run(
         if pipeline.history is not None:
             write_json(folder / "history.json", asdict(pipeline.history))
     shutil.rmtree(checkpoint, ignore_errors=True)
+    wait_for_all()
     return Result(target)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from nlpipe.errors import NlpipeError
@@ -71,6 +73,36 @@ def cpu_has_bf16() -> bool:
 
     tests = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
     return any(test() for test in tests if test is not None)
+
+
+def rank() -> int:
+    """The number of this process among those that train together, 0 for the one that writes; imports nothing."""
+    return int(os.environ.get("RANK", "0")) if several() else 0
+
+
+def several() -> bool:
+    """Whether a launcher (``accelerate launch``, ``torchrun``) started several processes."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def wait_for_all() -> None:
+    """Go on when all processes that train together have come here."""
+    if several():
+        from accelerate import PartialState
+
+        PartialState().wait_for_everyone()
+
+
+@contextmanager
+def main_first() -> Iterator[None]:
+    """The first process goes through the block before the others begin it."""
+    if rank():
+        wait_for_all()
+    try:
+        yield
+    finally:
+        if not rank():
+            wait_for_all()
 
 
 def accelerator(device: str, precision: str) -> Any:
