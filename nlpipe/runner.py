@@ -139,7 +139,7 @@ def run(
     seed = spec.seed if seed is None else seed
     target = out / f"{spec.name}-{run_hash(spec, dataset, seed, train_size)}"
     done = all((target / name).exists() for name in FILES)
-    wait_for_all()  # so that all of them saw the same
+    wait_for_all(spec.trainer.get("device", "auto"))  # so that all of them saw the same
     if done and not again:
         report("done before")
         return Result(target)

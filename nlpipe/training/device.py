@@ -85,12 +85,13 @@ def several() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
-def wait_for_all() -> None:
-    """Go on when all processes that train together have come here."""
+def wait_for_all(device: Device = "auto") -> None:
+    """Go on when all processes that train together have come here; the first call settles the device they train on."""
     if several():
         from accelerate import PartialState
 
-        PartialState().wait_for_everyone()
+        known = bool(PartialState._shared_state)
+        (PartialState() if known else PartialState(cpu=choose_device(device) == "cpu")).wait_for_everyone()
 
 
 @contextmanager
