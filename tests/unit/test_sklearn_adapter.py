@@ -81,7 +81,11 @@ def test_clone_and_params(file: Path) -> None:
 
 @pytest.mark.parametrize(
     ("params", "near"),
-    [({"head__max_itr": 9}, "'max_iter'"), ({"representation__sublinaer": True}, "'sublinear'"), ({"hed__C": 1}, "'head'")],
+    [
+        ({"head__max_itr": 9}, "'max_iter'"),
+        ({"representation__sublinaer": True}, "'sublinear'"),
+        ({"hed__C": 1}, "'head'"),
+    ],
 )
 def test_an_unknown_parameter_names_the_nearest(file: Path, params: dict[str, object], near: str) -> None:
     with pytest.raises(ValueError, match=f"did you mean {near}"):
