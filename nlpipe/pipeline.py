@@ -250,6 +250,9 @@ class Pipeline:
         from nlpipe.trainer import Trainer
 
         self.head.fit([(data.split.inputs, data.split.targets)])  # the targets alone matter to a head with a loss
+        classes: tuple[str, ...] = getattr(self.head, "classes", ())
+        if len(classes) == 1:
+            raise DataError(f"all {len(data.split)} training examples have the label {classes[0]!r}: two are needed")
         self.head.bind(self.body)
         self.head.build(width)
         if not done and isinstance(self.stages[0], Tokenizer):
@@ -261,7 +264,7 @@ class Pipeline:
         if not lengths_of(train.inputs).any():
             raise DataError("no features: every text is empty after tokenisation")
         held = Split(prepare(dev.split.inputs), dev.split.targets) if dev is not None else None
-        metric = self.task.metrics(getattr(self.head, "classes", ()))[0]
+        metric = self.task.metrics(classes)[0]
 
         def evaluate() -> float:
             assert held is not None
