@@ -12,7 +12,16 @@ from pathlib import Path
 from nlpipe.runner import processor
 
 HERE = Path(__file__).parent
-NAMES = ["startup", "choose_classical", "classical_accuracy", "choose_neural", "tfidf_beside_script", "stream"]
+NAMES = [
+    "startup",
+    "choose_classical",
+    "classical_accuracy",
+    "choose_neural",
+    "tfidf_beside_script",
+    "stream",
+    "bilstm_speed",
+    "bert_speed",
+]
 
 
 def main() -> None:
