@@ -17,16 +17,11 @@ NAMES = [
     "choose_classical",
     "classical_accuracy",
     "choose_neural",
-<<<<<<< HEAD
     "neural_accuracy",
-    "tfidf_beside_script",
-    "stream",
-=======
     "tfidf_beside_script",
     "stream",
     "bilstm_speed",
     "bert_speed",
->>>>>>> nbench
 ]
 
 
