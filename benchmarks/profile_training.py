@@ -70,7 +70,8 @@ def _profiled(name: str, work: Callable[[], None]) -> str:
     pstats.Stats(functions, stream=text).sort_stats("tottime").print_stats(FUNCTIONS)
     machine = processor()
     shown = text.getvalue().replace(f"{ROOT}/", "").replace(str(Path(torch.__file__).parents[1]) + "/", "")
-    return f"{name}: {machine['name']}, {machine['cores']} cores, torch {torch.__version__}\n\n{operators}\n{shown.strip()}\n"
+    title = f"{name}: {machine['name']}, {machine['cores']} cores, torch {torch.__version__}"
+    return f"{title}\n\n{operators}\n{shown.strip()}\n"
 
 
 if __name__ == "__main__":
