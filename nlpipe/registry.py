@@ -53,7 +53,9 @@ def missing_extra(what: str, error: ModuleNotFoundError) -> MissingExtra:
     """The error for ``what`` (``tokenizer 'spacy'``) that needs a package which is not installed."""
     module = (error.name or "").partition(".")[0]
     named = what.rpartition(" ")[2].strip("'")
-    extra = named if named in EXTRAS.values() else EXTRAS.get(module)  # an extra of its own name brings all it needs
+    extra = EXTRAS.get(module)
+    if extra is not None and named in EXTRAS.values():
+        extra = named  # the extra with the stage's own name brings all that it needs
     way = f'pip install "nlpipe[{extra}]"' if extra else f"pip install {module}"
     return MissingExtra(f"{what} needs the package '{module}', which is not installed; {way}")
 
