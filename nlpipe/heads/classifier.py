@@ -58,17 +58,13 @@ class Classifier(Neural[Vectors, Labels], LabelHead):
         """Learn the labels, sorted, and how often each occurs.
 
         Raises:
-            DataError: there are none, or one only, or ``class_weight`` names one that does not occur.
+            DataError: there are none, or ``class_weight`` names one that does not occur.
         """
         counts: Counter[str] = Counter()
         for _, target in data:
             counts.update(target.values)
         if not counts:
             raise DataError("classifier: the training split has no labels to learn from")
-        if len(counts) == 1:
-            raise DataError(
-                f"all {counts.total()} training examples have the label {next(iter(counts))!r}: two labels are needed"
-            )
         self.classes = tuple(sorted(counts))
         self.weights = self._weigh(counts)
         self.temperature = 1.0
