@@ -10,6 +10,7 @@ read in overlapping windows and nothing is cut off.
 from __future__ import annotations
 
 import contextlib
+import copy
 import re
 from pathlib import Path
 from typing import Any, Literal
@@ -86,6 +87,7 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
         self.model: Any = None
         self.mixture: nn.Parameter | None = None
         self._splitter: pretrained.Splitter | None = None
+        self._half_copy: list[nn.Module] = []  # in a list, so that it is no part of this module
         self._directory: Path | None = None
         self._saved: dict[str, Any] = {}
         self._capacity = 0
@@ -146,6 +148,8 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
 
     def train(self, mode: bool = True) -> Bert:
         super().train(mode)
+        if mode:
+            self._half_copy.clear()  # the weights are about to change
         if self.model is not None and not self.fine_tuned:
             self.model.eval()
         return self
@@ -201,10 +205,21 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
             with torch.autocast(kind, enabled=False):
                 yield
         elif half and not self.training:
-            with torch.autocast(kind, dtype=torch.bfloat16):
+            with torch.autocast(kind, dtype=torch.bfloat16, enabled=torch.is_grad_enabled()):  # else by the copy
                 yield
         else:
             yield
+
+    def _encoder(self) -> nn.Module:
+        """The model; while a fine-tuned one predicts in bf16, a copy of it in bf16.
+
+        Autocast would cast every weight again in each forward, since it remembers casts only where gradients are kept.
+        """
+        if not self.fine_tuned or self.training or torch.is_grad_enabled() or not self._half():
+            return self.model
+        if not self._half_copy:
+            self._half_copy.append(copy.deepcopy(self.model).to(torch.bfloat16).eval())
+        return self._half_copy[0]
 
     def _half(self) -> bool:
         if self.precision != "auto":
@@ -227,7 +242,7 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
             ids[np.arange(len(chosen)), len(prefix) + count + i] = special
         padded = bool((totals < longest).any())
         mask = torch.as_tensor(columns < totals[:, None], device=self.device).long() if padded else None  # (W, L)
-        output = self.model(
+        output = self._encoder()(
             input_ids=torch.as_tensor(ids, device=self.device),
             attention_mask=mask,
             output_hidden_states=self.layers != "last",
@@ -281,6 +296,7 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
         return State(arrays, {**state.data, **known})
 
     def load_state(self, state: State, version: int) -> None:
+        self._half_copy.clear()
         if self.fine_tuned:
             self._saved = state.data
             super().load_state(state, version)

@@ -295,7 +295,12 @@ def test_the_history_is_json_and_adds_up():
     said = json.loads(json.dumps(history.plain(), allow_nan=False))
     assert said["parameters"] == sum(p.numel() for p in objective.parameters()) == said["trained"] + 6
     assert [e["epoch"] for e in said["epochs"]] == [1, 2] and said["epochs"][0]["units_per_second"] > 0
-    assert (said["device"], said["threads"], said["processes"], said["kept"]) == ("cpu", torch.get_num_threads(), 1, [1])
+    assert (said["device"], said["threads"], said["processes"], said["kept"]) == (
+        "cpu",
+        torch.get_num_threads(),
+        1,
+        [1],
+    )
     assert sum(e["seconds"] for e in said["epochs"]) <= said["seconds"]
 
 

@@ -1,0 +1,35 @@
+"""Write what to expect at the head of each example pipeline, from the folder of a comparison that ran them.
+
+nlpipe compare pipelines/sentiment/compare.yaml
+python -m benchmarks.expectations runs/comparison-…
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from benchmarks.processes import ROOT
+from nlpipe.runner import processor
+
+
+def main() -> None:
+    """For every row of the comparison, replace the comment at the head of its file."""
+    found = json.loads((Path(sys.argv[1]) / "comparison.json").read_text(encoding="utf-8"))
+    machine = processor()
+    for row in found["rows"]:
+        if row["score"] is None:
+            sys.exit(f"{row['name']} failed: {row['errors']}")
+        path = ROOT / "pipelines" / "sentiment" / f"{row['name']}.yaml"
+        body = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+        seconds = max(1, round(row["costs"]["fit_seconds"]))
+        told = (
+            f"# Expect on {found['data']}: {found['primary']} {row['score']:.3f} ({row['low']:.3f} to {row['high']:.3f}), about "
+            f"{seconds} s to fit\n# on {machine['cores']} cores ({machine['name']})."
+        )
+        path.write_text("\n".join([told, *body]) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
