@@ -23,12 +23,11 @@ def main() -> None:
             sys.exit(f"{row['name']} failed: {row['errors']}")
         path = ROOT / "pipelines" / "sentiment" / f"{row['name']}.yaml"
         body = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-        seconds = max(1, round(row["costs"]["fit_seconds"]))
-        told = (
-            f"# Expect on {found['data']}: {found['primary']} {row['score']:.3f} ({row['low']:.3f} to {row['high']:.3f}), about "
-            f"{seconds} s to fit\n# on {machine['cores']} cores ({machine['name']})."
-        )
-        path.write_text("\n".join([told, *body]) + "\n", encoding="utf-8")
+        told = [
+            f"# Expect on {found['data']}: {found['primary']} {row['score']:.3f} ({row['low']:.3f} to {row['high']:.3f}),",
+            f"# {row['costs']['fit_seconds']:.1f} s to fit on {machine['cores']} cores ({machine['name']}).",
+        ]
+        path.write_text("\n".join([*told, *body]) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -210,7 +210,7 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
         else:
             yield
 
-    def _encoder(self) -> nn.Module:
+    def _encoder(self) -> Any:
         """The model; while a fine-tuned one predicts in bf16, a copy of it in bf16.
 
         Autocast would cast every weight again in each forward, since it remembers casts only where gradients are kept.
