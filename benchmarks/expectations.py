@@ -24,7 +24,8 @@ def main() -> None:
         path = ROOT / "pipelines" / "sentiment" / f"{row['name']}.yaml"
         body = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
         told = [
-            f"# Expect on {found['data']}: {found['primary']} {row['score']:.3f} ({row['low']:.3f} to {row['high']:.3f}),",
+            f"# Expect on {found['data']}: {found['primary']} {row['score']:.3f} "
+            f"({row['low']:.3f} to {row['high']:.3f}),",
             f"# {row['costs']['fit_seconds']:.1f} s to fit on {machine['cores']} cores ({machine['name']}).",
         ]
         path.write_text("\n".join([*told, *body]) + "\n", encoding="utf-8")
