@@ -176,7 +176,7 @@ def test_word2vec_with_a_linear_head_needs_no_torch(tmp_path: Path) -> None:
 @pytest.mark.parametrize("head", [LogisticRegression, Classifier])
 def test_a_frozen_bert_under_both_heads(directory: str, tmp_path: Path, head: Any) -> None:
     texts, labels = examples()
-    fitted = pipeline(Bert(directory), Mean(), head=head(), epochs=60, lr=0.05).fit(texts, labels)
+    fitted = pipeline(Bert(directory), Mean(), head=head(), epochs=100, lr=0.05).fit(texts, labels)
     found = fitted.predict(texts)
     assert np.mean([a == b for a, b in zip(found.values.values, labels, strict=True)]) > 0.8
     loaded = Pipeline.load(fitted.save(tmp_path / "model"))
@@ -189,7 +189,7 @@ def test_a_fine_tuned_bert_learns_and_exports(
 ) -> None:
     texts, labels = examples()
     bert = Bert(directory, trainable=True, precision="fp32")
-    fitted = pipeline(bert, Mean(), epochs=6, lr=0.01, pretrained_lr=0.003).fit(texts, labels)
+    fitted = pipeline(bert, Mean(), epochs=15, lr=0.01, pretrained_lr=0.003).fit(texts, labels)
     found = fitted.predict(texts)
     assert np.mean([a == b for a, b in zip(found.values.values, labels, strict=True)]) > 0.95
     fitted.save(tmp_path / "run" / "model")
