@@ -1,8 +1,8 @@
 """Choosing the options of the shipped classical pipelines: accuracy on the dev splits of SST-2 and Rotten Tomatoes.
 
 No test split is touched. The options in the files had the best mean of the two dev accuracies, or were the simpler ones
-within 0.002 of it, when they were chosen; Rotten Tomatoes was split anew since (a larger test split), which moved its dev
-column: by the same rule bow_nb would now take alpha 2.
+within 0.002 of it, when they were chosen; Rotten Tomatoes was split anew since (a larger test split), which moved its
+dev column: by the same rule bow_nb would now take alpha 2.
 """
 
 from __future__ import annotations
