@@ -166,6 +166,7 @@ def _checked(init: Callable[..., None]) -> Callable[..., None]:
     """``init``, its arguments checked against its annotations and kept in ``self.options``."""
     signature = inspect.signature(init)
 
+    # It stands in for constructors of any signature, so it must take any arguments; ``bind`` refuses unknown ones.
     @functools.wraps(init)
     def __init__(self: Stage[Any, Any], *args: Any, **kwargs: Any) -> None:
         if type(self).__init__ is not __init__:  # a subclass's own constructor called this one
