@@ -16,6 +16,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,13 @@ import numpy as np
 
 from nlpipe.errors import DataError, ModelError, NlpipeError, NlpipeWarning, WiringError
 from nlpipe.files import read_json, whole_folder, write_arrays, write_json
+from nlpipe.heads.per_token import fit_per_token, predict_per_token
 from nlpipe.registry import FOLDERS, from_plain, slot, slot_name, to_plain
-from nlpipe.stage import Head, Predictions, Stage, State, Tokenizer
+from nlpipe.stage import Head, LabelHead, Predictions, Stage, State, Tokenizer
+from nlpipe.stretches import cut_long
 from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Split, Task
-from nlpipe.wire import Sequences, Text, Tokens, Vectors, Wire
+from nlpipe.wire import Sequences, Tags, Text, Tokens, Vectors, Wire
 from nlpipe.wiring import check_wiring
 
 FORMAT = 1
@@ -179,8 +182,8 @@ class Pipeline:
             apply = self._apply(stage, position)
             if not learns(stage):
                 data = data.then(apply)
-            elif stage.gives is Vectors:  # one row an example: small enough to keep
-                rows = Vectors.concat(list(stage.fit_forward(data)))
+            elif stage.gives is Vectors or (stage.gives is Sequences and self._per_token):  # the head takes all at once
+                rows = stage.gives.concat(list(stage.fit_forward(data)))
                 data, done = Batches(Split(rows, data.split.targets), size=max(1, len(rows))), position + 1
             else:
                 stage.fit(data)
@@ -199,11 +202,18 @@ class Pipeline:
         started = time.perf_counter()
         if self.head.by_gradient:
             self._train(data, on_dev, done, width, checkpoint, report, progress)
+        elif self._per_token:
+            fit_per_token(self.head, data)  # type: ignore[arg-type]
         else:
             self.head.fit(data)
         self.head.calibrate(on_dev if on_dev is not None else [])
         self.fit_seconds[_written_name(self.head)] = time.perf_counter() - started
         return self
+
+    @property
+    def _per_token(self) -> bool:
+        """Whether the head labels vectors, and is applied to every word."""
+        return isinstance(self.head, LabelHead) and self.task.target is Tags
 
     def _costly_end(self) -> int:
         """How many stages from the first on are worth keeping the outputs of; 0 where none is dear.
@@ -264,12 +274,12 @@ class Pipeline:
         if not lengths_of(train.inputs).any():
             raise DataError("no features: every text is empty after tokenisation")
         held = Split(prepare(dev.split.inputs), dev.split.targets) if dev is not None else None
-        metric = self.task.metrics(classes)[0]
+        metric, primary = self.task.metrics(classes)[0], self.task.primary_of(classes)
 
         def evaluate() -> float:
             assert held is not None
             found = self._answer(held.inputs, lambda wire: self.head.predict(apply(stages, wire)))
-            return metric(held.targets, found)[self.task.primary]
+            return metric(held.targets, found)[primary]
 
         trainer = Trainer(**self.trainer)
         if held is None and trainer.patience is not None:
@@ -309,10 +319,12 @@ class Pipeline:
         """
         wire = _wire(inputs)
 
-        def through(batch: Any) -> Predictions[Any]:
-            for position, stage in enumerate(self.body):
+        def through(batch: Any, first: int = 0) -> Predictions[Any]:
+            for position, stage in enumerate(self.body[first:], first):
                 batch = self._apply(stage, position)(batch)
-            return self.head.predict(batch)
+                if position == 0 and self.task.target is Tags and (cut := cut_long(batch)) is not None:
+                    return cut.join(self._answer(cut.parts, partial(through, first=1), batch_size))
+            return predict_per_token(self.head, batch) if self._per_token else self.head.predict(batch)  # type: ignore[arg-type]
 
         return self._answer(wire, through, batch_size)
 
@@ -519,7 +531,8 @@ def source_hash() -> str:
     root = Path(__file__).parent
     names = [folder for folder, _ in FOLDERS.values()] + ["nn", "search", "training", "metrics", "tasks"]
     files = [path for name in names for path in sorted((root / name).rglob("*.py"))]
-    files += [root / f"{name}.py" for name in ("stage", "wire", "vocabulary", "objective", "pipeline", "trainer")]
+    alone = ("stage", "wire", "schemes", "vocabulary", "objective", "pipeline", "stretches", "trainer")
+    files += [root / f"{name}.py" for name in alone]
     found = hashlib.sha256()
     for path in files:
         found.update(path.read_bytes() if path.exists() else b"")

@@ -190,7 +190,8 @@ def run(
         write_json(
             folder / "metrics.json",
             {
-                "split": "test", "primary": dataset.task.primary, **evaluate(dataset, dataset.test, predictions),
+                "split": "test", "primary": dataset.task.primary_of(dataset.labels),
+                **evaluate(dataset, dataset.test, predictions),
                 "dev": evaluate(dataset, dataset.dev, on_dev)["scores"],
             },
         )  # fmt: skip

@@ -46,7 +46,8 @@ class Predictions(Generic[Out]):
 
     Args:
         values: B predicted labels, tag lists or texts.
-        scores: (B,) probability, or log-probability for texts, of what is predicted; None where there is none.
+        scores: (B,) probability, or log-probability for texts, of what is predicted; for tags (B,) arrays of that of
+            each word; None where there is none.
         probabilities: (B, C) for labels, columns as in ``classes``; None where the head has none.
         classes: C labels.
     """

@@ -274,20 +274,28 @@ class Labels(Wire):
 
 
 class Tags(Wire):
-    """One tag per token: B lists, as long as the words."""
+    """One tag per token: B lists, as long as the words.
 
-    def __init__(self, values: Sequence[list[str]]) -> None:
+    Args:
+        values: B lists of tags.
+        tokens: the words they stand for, where known.
+    """
+
+    def __init__(self, values: Sequence[list[str]], tokens: Tokens | None = None) -> None:
         self.values = list(values)
+        self.tokens = tokens
 
     def __len__(self) -> int:
         return len(self.values)
 
     def take(self, indices: Sequence[int]) -> Tags:
-        return Tags([self.values[i] for i in indices])
+        return Tags([self.values[i] for i in indices], self.tokens.take(indices) if self.tokens is not None else None)
 
     @classmethod
     def concat(cls, parts: Sequence[Tags]) -> Tags:
-        return cls([value for part in parts for value in part.values])
+        known = [part.tokens for part in parts if part.tokens is not None]
+        tokens = Tokens.concat(known) if known and len(known) == len(parts) else None
+        return cls([value for part in parts for value in part.values], tokens)
 
 
 def as_tensor(rows: Rows, device: str | torch.device | None) -> torch.Tensor:

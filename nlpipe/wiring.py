@@ -54,7 +54,7 @@ def _accepts(stage: Stage[Any, Any], given: type[Wire], target: type[Wire] | Non
     if isinstance(stage, Tokenizer) and given is Tokens:
         return True
     if isinstance(stage, LabelHead) and given is Sequences:  # applied to every token, it gives Tags
-        return target in (None, Tags)
+        return target in (None, Tags) and not stage.by_gradient
     return _fits(given, stage.takes)
 
 
@@ -80,7 +80,7 @@ def _off_target(stages: Sequence[Placed], target: type[Wire] | None) -> list[Wir
         return []
     before = stages[-2][2] if len(stages) > 1 else None
     if isinstance(head, LabelHead) and target is Tags:
-        if before is None or _fits(before.gives, Sequences):
+        if before is None or (_fits(before.gives, Sequences) and not head.by_gradient):
             return []
         if not _fits(before.gives, head.takes):
             return []  # said already

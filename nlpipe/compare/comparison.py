@@ -106,7 +106,7 @@ def compare(
     comparison = Comparison(
         spec.title,
         dataset.name,
-        dataset.task.primary,
+        dataset.task.primary_of(dataset.labels),
         len(dataset.test),
         tuple(rows),
         folder,
@@ -151,8 +151,9 @@ def _resampled(result: Result) -> np.ndarray:
     """(R,) the primary score on resampled test items, the same resamples for every result of a data set."""
     task = task_named(result.environment["task"])
     gold, predictions = result.predictions()
-    metric = task.metrics(result.environment["labels"], result.environment["ordinal"])[0]
-    return resampled_scores(metric, gold, predictions)[task.primary]
+    labels = result.environment["labels"]
+    metric = task.metrics(labels, result.environment["ordinal"])[0]
+    return resampled_scores(metric, gold, predictions)[task.primary_of(labels)]
 
 
 def _mean(records: Sequence[dict[str, Any]]) -> dict[str, float]:

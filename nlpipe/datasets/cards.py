@@ -6,6 +6,7 @@ Every fault of a card is told at once, with its line.
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from pydantic import (
 
 from nlpipe.datasets.readers import FORMATS, format_of
 from nlpipe.errors import DataError, NlpipeError, suggest
+from nlpipe.schemes import SCHEMES
 from nlpipe.tasks import TASKS, task_named
 
 SPLITS = ("train", "dev", "test")
@@ -126,6 +128,7 @@ class Card(_Part):
     delimiter: Annotated[StrictStr, Field(min_length=1, max_length=1)] | None = None
     where: dict[StrictInt | StrictStr, Spelt] = Field(default_factory=dict, description="column to the value kept")
     replace: dict[StrictStr, StrictStr] = Field(default_factory=dict, description="in texts: what by what")
+    scheme: StrictStr | None = Field(None, description="how tags mark entities; auto if not written")
     labels: dict[str, str] | None = Field(None, description="labels in order, or what the data writes: label")
     ordinal: StrictBool = False
     splits: Sizes = Sizes()
@@ -147,6 +150,25 @@ class Card(_Part):
     def _known_format(cls, value: str | None) -> str | None:
         if value is not None and value not in FORMATS:
             raise ValueError(f"there is no format '{value}'{suggest(value, FORMATS)}")
+        return value
+
+    @field_validator("scheme")
+    @classmethod
+    def _known_scheme(cls, value: str | None) -> str | None:
+        known = ("auto", *SCHEMES)
+        if value is not None and value not in known:
+            raise ValueError(f"there is no scheme '{value}'{suggest(value, known)}")
+        return value
+
+    @field_validator("replace")
+    @classmethod
+    def _replaceable(cls, value: dict[str, str]) -> dict[str, str]:
+        for old in value:
+            if len(old) > 2 and old[0] == old[-1] == "/":
+                try:
+                    re.compile(old[1:-1])
+                except re.error as error:
+                    raise ValueError(f"{old} is not a regular expression: {error}") from None
         return value
 
     @field_validator("encoding")
@@ -181,6 +203,11 @@ class Card(_Part):
         for role in self.columns:
             if role not in roles:
                 raise ValueError(f"{self.task} has no column '{role}'{suggest(role, roles)}")
+        if self.scheme is not None and self.task != "tagging":
+            raise ValueError(f"{self.task} has no scheme; tagging has")
+        if self.format is not None and self.format not in task_named(self.task).formats:
+            formats = " | ".join(task_named(self.task).formats)
+            raise ValueError(f"format: {self.format} holds no data of {self.task}; write format: {formats}")
         if self.ordinal and self.labels is None:
             raise ValueError("ordinal: true needs labels: [lowest, ..., highest]")
         return self
@@ -195,7 +222,12 @@ class Card(_Part):
 
     def roles(self) -> dict[str, str | int]:
         """Role to column: the task's own where the card says nothing."""
-        return {**task_named(self.task).columns, **self.columns}
+        form = None if isinstance(self.origin(), HubSource) else self.layout_format()
+        return task_named(self.task).roles(form, self.columns)
+
+    def settings(self) -> dict[str, str]:
+        """Options of its task that it gives."""
+        return {} if self.scheme is None else {"scheme": self.scheme}
 
     def layout_format(self) -> str:
         """Its format, told from the file's ending where the card does not say.
@@ -205,9 +237,12 @@ class Card(_Part):
         """
         source = self.origin()
         assert not isinstance(source, HubSource)
+        task = task_named(self.task)
         found = self.format or format_of(source.train[0])
+        if found not in task.formats:
+            found = task.usual_format
         if found is None:
-            raise DataError(f"{source.train[0]}: the ending tells no format; write format: {' | '.join(FORMATS)}")
+            raise DataError(f"{source.train[0]}: the ending tells no format; write format: {' | '.join(task.formats)}")
         return found
 
 
@@ -325,10 +360,14 @@ def _card_path(data: str, base: Path) -> Path:
         return resolve(data, base)
     if format_of(data):
         raise DataError(
-            f"data: '{data}' is a data file, not a card; write data: {{task: classification, train: {data}}}, "
+            f"data: '{data}' is a data file, not a card; write data: {{task: {_usual_task(data)}, train: {data}}}, "
             f"or let 'nlpipe init {data}' write it"
         )
     raise DataError(f"data: there is no card '{data}'{suggest(data, names)}")
+
+
+def _usual_task(path: str) -> str:
+    return "tagging" if format_of(path) == "conll" else "classification"
 
 
 Lines = dict[tuple[str, ...], int]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from nlpipe.datasets.cards import SPLITS, Card, FileSource, Found, find_card
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.sources import rows
-from nlpipe.datasets.splits import complete, digest_of
+from nlpipe.datasets.splits import Losses, complete, digest_of
 from nlpipe.errors import DataError
 from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Row, Split
@@ -27,18 +29,19 @@ def load_dataset(data: str | Mapping[str, Any], base: Path | None = None) -> Dat
         MissingExtra: the source needs a package that is not installed.
     """
     found = find_card(data, base)
-    card, task = found.card, task_named(found.card.task)
-    given = {}
+    card = found.card
+    task = task_named(card.task, **card.settings())
+    given, lost = {}, Losses()
     for name in SPLITS:
         read = rows(found, name, _columns(card))
         if read is not None:
-            given[name] = task.split(_cleaned(found, name, read), card.labels)
+            given[name] = task.split(_cleaned(found, name, read), card.labels, partial(lost.add, name))
             if not len(given[name]):
                 raise DataError(f"{found.name}: the {name} split has no examples")
     if task.label_role:
         _labels(found, given["train"])  # one label alone is told before anything is split off
-    splits, ledger = complete(task, given, card.splits, _place(found))
-    labels = _labels(found, splits["train"]) if task.label_role else ()
+    splits, ledger = complete(task, given, card.splits, _place(found), lost)
+    labels = _labels(found, splits["train"]) if task.label_role else task.labels(splits["train"])
     digest = digest_of(splits)
     _check_expected(found, splits, digest)
     return Dataset(
@@ -80,15 +83,26 @@ def _cleaned(found: Found, split: str, read: Iterator[Row]) -> Iterator[Row]:
         if card.replace:
             fields = dict(row.fields)
             for role in roles:
-                if isinstance(fields[role], str):
-                    for old, new in card.replace.items():
-                        fields[role] = fields[role].replace(old, new)
-            row = Row(fields, row.path, row.line, row.columns)
+                value = fields[role]
+                if isinstance(value, str):
+                    fields[role] = _replaced(value, card.replace)
+                elif role == "token" and isinstance(value, list):
+                    fields[role] = [_replaced(item, card.replace) for item in value]
+            row = Row(fields, row.path, row.line, row.columns, row.lines)
         yield row
     if wanted and not kept:
         there = "; ".join(f"{role[6:]}: {', '.join(sorted(values))}" for role, values in seen.items())
         asked = ", ".join(f"{role[6:]}: {value}" for role, value in wanted)
         raise DataError(f"{found.name}: no row of the {split} split has {asked}; there are {there}")
+
+
+def _replaced(value: Any, replace: Mapping[str, str]) -> Any:
+    """``value`` with every replacement done; one written between slashes is a regular expression."""
+    if isinstance(value, str):
+        for old, new in replace.items():
+            pattern = old[1:-1] if len(old) > 2 and old[0] == old[-1] == "/" else None
+            value = value.replace(old, new) if pattern is None else re.sub(pattern, new, value)
+    return value
 
 
 def _labels(found: Found, train: Split) -> tuple[str, ...]:

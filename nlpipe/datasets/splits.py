@@ -20,19 +20,21 @@ EXAMPLES = 5
 
 
 def complete(
-    task: Task, given: dict[str, Split], sizes: Sizes, place: str
+    task: Task, given: dict[str, Split], sizes: Sizes, place: str, counted: Losses
 ) -> tuple[dict[str, Split], dict[str, Ledger]]:
     """All three splits, and ledgers by split name and ``all``.
 
     Splits that are given stay as they are. If dev or test is missing, train is de-duplicated (the first of equal
     inputs stays) and the missing ones are taken from it.
 
+    Args:
+        counted: what reading lost already; more is added.
+
     Raises:
         DataError: train is too small for that; the message starts with ``place``.
     """
     splits = dict(given)
     keys = {name: _keys(task, split) for name, split in splits.items()}
-    counted = _Ledgers()
     _count_conflicts(counted, splits, keys)
     missing = [name for name in ("test", "dev") if name not in splits]
     if missing:
@@ -75,8 +77,8 @@ def plain(wire: Wire) -> Any:
     return wire.values
 
 
-class _Ledgers:
-    """Counts and examples, by split."""
+class Losses:
+    """Counts of what is lost or looks odd, with the first examples, by split."""
 
     def __init__(self) -> None:
         self.counts: dict[str, dict[str, float]] = {"all": {}, **{name: {} for name in SPLITS}}
@@ -99,7 +101,7 @@ def _keys(task: Task, split: Split) -> list[str]:
     return [task.key(split.inputs, i) for i in range(len(split))]
 
 
-def _count_conflicts(counted: _Ledgers, splits: dict[str, Split], keys: dict[str, list[str]]) -> None:
+def _count_conflicts(counted: Losses, splits: dict[str, Split], keys: dict[str, list[str]]) -> None:
     """Equal inputs with different labels, anywhere."""
     counted.ensure("all", "label_conflicts")
     labels: dict[str, str] = {}
@@ -112,7 +114,7 @@ def _count_conflicts(counted: _Ledgers, splits: dict[str, Split], keys: dict[str
                     counted.add("all", "label_conflicts", f"{labels[key]} | {label}: {key}")
 
 
-def _count_overlaps(counted: _Ledgers, name: str, keys: dict[str, list[str]], made: bool) -> None:
+def _count_overlaps(counted: Losses, name: str, keys: dict[str, list[str]], made: bool) -> None:
     """Empty inputs, repeats within a split that was given, and inputs that stand in the splits before it."""
     for key in keys[name]:
         if not key:
@@ -131,7 +133,7 @@ def _count_overlaps(counted: _Ledgers, name: str, keys: dict[str, list[str]], ma
                 counted.add(name, f"in_{other}", key)
 
 
-def _count_unseen(counted: _Ledgers, splits: dict[str, Split]) -> None:
+def _count_unseen(counted: Losses, splits: dict[str, Split]) -> None:
     targets = splits["train"].targets
     if not isinstance(targets, Labels):
         return

@@ -12,7 +12,7 @@ from nlpipe.errors import DataError, suggest
 from nlpipe.metrics.classification import classification_metrics
 from nlpipe.metrics.metric import Metric
 from nlpipe.stage import Predictions
-from nlpipe.tasks.task import Row, Split, Task
+from nlpipe.tasks.task import Note, Row, Split, Task, ignore
 from nlpipe.wire import Labels, Text, Wire
 
 SHOWN_LABELS = 12
@@ -29,7 +29,7 @@ class Classification(Task):
     primary: ClassVar[str] = "accuracy"
     label_role: ClassVar[str | None] = "label"
 
-    def split(self, rows: Iterable[Row], labels: Mapping[str, str] | None = None) -> Split:
+    def split(self, rows: Iterable[Row], labels: Mapping[str, str] | None = None, note: Note = ignore) -> Split:
         texts, values = [], []
         for row in rows:
             text = row.fields["text"]

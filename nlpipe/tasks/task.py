@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -21,12 +21,14 @@ class Row:
         path: the file, as messages name it.
         line: the record's first line, counted from 1.
         columns: role to the column's name or index in the file.
+        lines: of each item, where fields are lists that go over several lines.
     """
 
     fields: Mapping[str, Any]
     path: str
     line: int
     columns: Mapping[str, str | int] = field(default_factory=dict)
+    lines: Sequence[int] = ()
 
     def place(self, role: str) -> str:
         """Where a field stands, for messages: ``reviews.csv:812: column 'label'``."""
@@ -57,8 +59,19 @@ class Ledger:
     examples: dict[str, list[str]] = field(default_factory=dict)
 
 
+Note = Callable[[str, str], None]
+"""Told what is lost in reading, by name, with the example: it is counted in the ledger."""
+
+
+def ignore(what: str, example: str) -> None:
+    """A note that nobody takes."""
+
+
 class Task(ABC):
-    """Classification, tagging, translation, language modelling."""
+    """Classification, tagging, translation, language modelling.
+
+    One that reads a data set belongs to it, and may keep what its metrics need of the training split.
+    """
 
     name: ClassVar[str]
     source: ClassVar[type[Wire]]
@@ -68,17 +81,39 @@ class Task(ABC):
     columns: ClassVar[Mapping[str, str | int]]
     """Roles of a row's fields, with the column each is read from unless a card or user says otherwise."""
     primary: ClassVar[str]
-    """The score that comparisons decide on."""
+    """The score that comparisons usually decide on."""
     label_role: ClassVar[str | None] = None
     """The role that holds a label from a closed set, if the task has one."""
+    formats: ClassVar[tuple[str, ...]] = ("csv", "tsv", "jsonl")
+    """Formats of files that hold its examples."""
+    usual_format: ClassVar[str | None] = None
+    """What a file is taken for whose ending tells no format of these."""
+
+    def roles(self, form: str | None, given: Mapping[str, str | int]) -> dict[str, str | int]:
+        """What is read of each record: role to column, ``given`` by the card, for the rest the usual ones.
+
+        Args:
+            form: the format; None where the source has columns of its own (the hub).
+            given: those that the card names.
+        """
+        return {**self.columns, **given}
+
+    def primary_of(self, labels: Sequence[str]) -> str:
+        """The score that comparisons decide on, where ``labels`` are what ``Dataset.labels`` has."""
+        return self.primary
+
+    def labels(self, train: Split) -> tuple[str, ...]:
+        """The closed set that targets come from, where the card does not say it; empty where there is none."""
+        return ()
 
     @abstractmethod
-    def split(self, rows: Iterable[Row], labels: Mapping[str, str] | None = None) -> Split:
-        """Rows as examples.
+    def split(self, rows: Iterable[Row], labels: Mapping[str, str] | None = None, note: Note = ignore) -> Split:
+        """Rows as examples; the training split is read before the others.
 
         Args:
             rows: gone through once, so that a file can be read as it streams.
             labels: what the data writes to the label meant, nothing else being allowed; None: labels as they come.
+            note: told of each thing that is left out.
 
         Raises:
             DataError: a row that cannot be one; names file and line.

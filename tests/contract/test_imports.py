@@ -15,7 +15,7 @@ from nlpipe.registry import EXTRAS, FOLDERS
 ROOT = Path(nlpipe.__file__).parent
 SLOTS = tuple(folder for folder, _ in FOLDERS.values())
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "wire", "search", "wheel", "files"),
+    ("errors", "wire", "schemes", "search", "wheel", "files"),
     ("options", "stage"),
     ("registry", "vocabulary"),
     ("nn",),
@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("metrics",),
     ("tasks",),
     ("datasets",),
-    ("features", "objective"),
+    ("features", "objective", "stretches"),
     ("spec", "pipeline", "wiring"),
     ("costs",),
     ("runner",),

@@ -21,10 +21,11 @@ FORMATS = {
     "csv": "separated:read_csv",
     "tsv": "separated:read_tsv",
     "jsonl": "json_lines:read_json_lines",
+    "conll": "conll:read_conll",
 }
 """Format, as cards spell it, to ``module:function``; each also gzipped."""
 
-SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".conll": "conll"}
 
 
 def reader(name: str) -> Reader:

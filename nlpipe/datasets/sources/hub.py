@@ -30,7 +30,7 @@ def hub_rows(found: Found, source: HubSource, split: str, columns: dict[str, str
             near = suggest(str(column), names)
             way = f"{near} There are: " if near.startswith("; did") else "; there are: "
             raise DataError(f"{place}: there is no column {column!r} for '{role}'{way}{', '.join(names)}")
-    names = {role: getattr(table.features[column], "names", None) for role, column in columns.items()}
+    names = {role: _names(table.features[column]) for role, column in columns.items()}
     return _rows(table, place, columns, names)
 
 
@@ -43,9 +43,20 @@ def _rows(table: Any, place: str, columns: dict[str, str | int], names: dict[str
             for role, listed in values.items():
                 value, known = listed[i], names[role]
                 if known is not None:
-                    value = known[value] if value is not None and value >= 0 else None  # -1: a label kept secret
+                    several = isinstance(value, list)
+                    value = [_named(item, known) for item in value] if several else _named(value, known)
                 fields[role] = value
             yield Row(fields, place, start + i + 1, columns)
+
+
+def _names(feature: Any) -> list[str] | None:
+    """The names of a class label's numbers, or of those of a list of class labels."""
+    found: list[str] | None = getattr(getattr(feature, "feature", feature), "names", None)
+    return found
+
+
+def _named(value: int | None, names: list[str]) -> str | None:
+    return names[value] if value is not None and value >= 0 else None  # -1: a label kept secret
 
 
 def _load(found: Found, source: HubSource, split: str) -> Any:

@@ -1,0 +1,95 @@
+"""conll: one token a line with its columns, a blank line after each sentence.
+
+Columns stand between tabs where the first line of tokens has one, else between spaces. A line of nothing but spaces
+and tabs ends a sentence, and so does ``-DOCSTART-``. A line that starts with ``#`` and has another number of columns
+than the tokens is a comment; the ranges and empty nodes of CoNLL-U (``3-4``, ``3.1``) are no tokens and are left out.
+
+Tjong Kim Sang and De Meulder 2003, "Introduction to the CoNLL-2003 Shared Task".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from nlpipe.datasets.readers.lines import Layout, Origin, read_lines
+from nlpipe.errors import DataError
+from nlpipe.tasks.task import Row
+
+DOCUMENT = "-DOCSTART-"
+NO_TOKEN = re.compile(r"\d+[-.]\d+")
+"""The first column of a CoNLL-U line that stands for several tokens, or for none that was written."""
+
+Sentence = list[tuple[int, list[str]]]
+"""Line number and columns of each token."""
+
+
+def read_conll(origins: Sequence[Origin], layout: Layout) -> Iterator[Row]:
+    """Rows whose fields are lists, one item a token; one file after another.
+
+    Raises:
+        DataError: a file without tokens, a line with more or fewer columns than the first, an empty token, or a
+            column that is not there.
+    """
+    for role, column in layout.columns.items():
+        if isinstance(column, str):
+            raise DataError(f"conll has no column named {column!r} for '{role}': give its number, 0 or -1 (last) say")
+    for origin in origins:
+        empty = True
+        for sentence in _sentences(origin, layout):
+            empty = False
+            fields = {role: [values[int(c)] for _, values in sentence] for role, c in layout.columns.items()}
+            yield Row(fields, origin.name, sentence[0][0], layout.columns, [line for line, _ in sentence])
+        if empty:
+            raise DataError(f"{origin.name}: the file has no tokens")
+
+
+def _sentences(origin: Origin, layout: Layout) -> Iterator[Sentence]:
+    sentence: Sentence = []
+    width, delimiter = 0, layout.delimiter
+    for number, line in enumerate(read_lines(origin, layout.encoding), 1):
+        plain = line.rstrip("\r\n")
+        if not plain.strip(" \t\u3000\ufeff") or plain.startswith(DOCUMENT):
+            if sentence:
+                yield sentence
+            sentence = []
+            continue
+        if not width and not plain.startswith("#") and delimiter is None:
+            delimiter = "\t" if "\t" in plain else " "
+        values = _split(plain, delimiter)
+        if plain.startswith("#") and len(values) != width:
+            continue
+        if not width:
+            width = len(values)
+            _check_columns(origin, number, layout, width)
+        if len(values) != width:
+            less = "too few" if len(values) < width else "too many"
+            raise DataError(f"{origin.name}:{number}: {less} columns: {len(values)}, where the first token has {width}")
+        if NO_TOKEN.fullmatch(values[0]) and 0 not in layout.columns.values():
+            continue
+        if not values[int(layout.columns.get("token", 0))].strip():
+            raise DataError(f"{origin.name}:{number}: the token is empty; end a sentence with a blank line")
+        sentence.append((number, values))
+    if sentence:
+        yield sentence
+
+
+def _split(line: str, delimiter: str | None) -> list[str]:
+    if delimiter in (None, " "):
+        return re.split(r"[ \t]+", line.strip(" \t"))
+    return line.split(delimiter)
+
+
+def _check_columns(origin: Origin, number: int, layout: Layout, width: int) -> None:
+    for role, column in layout.columns.items():
+        if not -width <= int(column) < width:
+            raise DataError(
+                f"{origin.name}:{number}: there is no column {column} for '{role}'; the first token has {width}, "
+                f"0 to {width - 1}"
+            )
+    places = {role: int(column) % width for role, column in layout.columns.items()}
+    if len(set(places.values())) < len(places):
+        raise DataError(
+            f"{origin.name}:{number}: {' and '.join(places)} are the same column; the first token has {width}"
+            + ("" if width > 1 else ": is the delimiter another than tab or space?")
+        )

@@ -1,0 +1,281 @@
+"""Tagging: every word of a text gets a tag: named entities, parts of speech, any label of tokens.
+
+Tags that mark entities (``B-PER``, ``I-PER``, ``O``) are read in any of the usual schemes and kept as IOB2; other tags
+stay as they are. Entities may also be given as spans of characters: the text is then split by the ``regex`` tokenizer,
+and a span whose ends are not those of words is counted and left out.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from nlpipe import schemes
+from nlpipe.errors import DataError, suggest
+from nlpipe.metrics.metric import Metric
+from nlpipe.metrics.tagging import tagging_metrics
+from nlpipe.stage import Predictions
+from nlpipe.tasks.task import Note, Row, Split, Task, ignore
+from nlpipe.tokenizers import Regex
+from nlpipe.wire import Span, Tags, Tokens, Wire
+
+Entity = tuple[int, int, str]
+"""First character or word, the one after the last, and the type."""
+
+TYPE_KEYS = ("label", "type", "tag", "entity", "entity_group")
+"""What data calls an entity's type, in the order looked for."""
+
+
+class Tagging(Task):
+    """One tag a word.
+
+    Args:
+        scheme: how tags mark entities: a name of ``nlpipe.schemes.SCHEMES``, or auto: told from the training split.
+    """
+
+    name: ClassVar[str] = "tagging"
+    source: ClassVar[type[Wire]] = Tokens
+    target: ClassVar[type[Wire]] = Tags
+    columns: ClassVar[Mapping[str, str | int]] = {
+        "token": "tokens", "tag": "tags", "text": "text", "entities": "entities",
+    }  # fmt: skip
+    primary: ClassVar[str] = "f1"
+    formats: ClassVar[tuple[str, ...]] = ("conll", "jsonl")
+    usual_format: ClassVar[str | None] = "conll"
+
+    def __init__(self, scheme: str = "auto") -> None:
+        self.scheme = scheme
+        self.seen: frozenset[tuple[str, ...]] | None = None
+        """The words of the training split's entities, in lower case; None where no data was read."""
+
+    def roles(self, form: str | None, given: Mapping[str, str | int]) -> dict[str, str | int]:
+        """Columns 0 and -1 of conll; else ``tokens`` and ``tags``, or ``text`` and ``entities`` if one is given."""
+        if form == "conll":
+            return {"token": 0, "tag": -1, **given}
+        wanted = ("text", "entities") if {"text", "entities"} & set(given) else ("token", "tag")
+        return {**{role: self.columns[role] for role in wanted}, **given}
+
+    def labels(self, train: Split) -> tuple[str, ...]:
+        assert isinstance(train.targets, Tags)
+        return tuple(sorted({tag for tags in train.targets.values for tag in tags}))
+
+    def primary_of(self, labels: Sequence[str]) -> str:
+        """``f1`` of entities; ``accuracy`` where tags mark none."""
+        return "f1" if schemes.marks_entities(labels) else "accuracy"
+
+    def split(self, rows: Iterable[Row], labels: Mapping[str, str] | None = None, note: Note = ignore) -> Split:
+        texts: list[str] = []
+        words: list[list[str]] = []
+        tags: list[list[str]] = []
+        places: list[Row] = []
+        spanned = False
+        for row in rows:
+            if "entities" in row.fields:
+                spanned = True
+                text, found, marked = _from_spans(row, labels, note)
+                texts.append(text)
+            else:
+                found = _words(row)
+                marked = _tags(row, found, labels)
+            words.append(found)
+            tags.append(marked)
+            places.append(row)
+        if not spanned:
+            tags = self._to_iob2(tags, places, note)
+        elif self.scheme == "auto":
+            self.scheme = "IOB2"
+        tokens = Tokens(words, texts, SPLITTER.spans) if spanned else Tokens.from_words(words)
+        if self.seen is None:
+            self.seen = surfaces(tokens.words, tags) if self.scheme != "none" else frozenset()
+        return Split(tokens, Tags(tags, tokens))
+
+    def _to_iob2(self, tags: list[list[str]], places: Sequence[Row], note: Note) -> list[list[str]]:
+        """The same entities in IOB2; tags that continue nothing are counted and begin an entity, as conlleval reads."""
+        if self.scheme == "auto":
+            self.scheme = schemes.detect(tags)
+        if self.scheme == "none":
+            return tags
+        converted = []
+        for sentence, row in zip(tags, places, strict=True):
+            for i, tag in enumerate(sentence):
+                if fault := schemes.malformed(tag, self.scheme):
+                    raise DataError(f"{_item(row, 'tag', i)}: {fault}")
+            for i, fault in schemes.faults(sentence, self.scheme):
+                note("tags_out_of_scheme", f"{_item(row, 'tag', i)}: {fault}")
+            converted.append(schemes.convert(sentence, self.scheme, "IOB2"))
+        return converted
+
+    def key(self, inputs: Wire, i: int) -> str:
+        """The words in NFC, case folded, with one space between."""
+        assert isinstance(inputs, Tokens)
+        text = " ".join(inputs.words[i])
+        return (text if text.isascii() else unicodedata.normalize("NFC", text)).casefold()
+
+    def metrics(self, labels: Sequence[str], ordinal: bool = False) -> list[Metric]:
+        return tagging_metrics(labels, "IOB2" if schemes.marks_entities(labels) else "none", self.seen)
+
+    def record(self, gold: Wire | None, predictions: Predictions[Any], i: int) -> dict[str, Any]:
+        """``words``, ``gold``, ``predicted`` and ``scores`` of each word; where gold is not known, what was found:
+        ``entities`` with their characters in the text, or ``tokens`` with their tags where tags mark no entities."""
+        answer = predictions.values
+        assert isinstance(answer, Tags) and answer.tokens is not None
+        tags = answer.values[i]
+        scores = None if predictions.scores is None else predictions.scores[i]
+        if gold is not None:
+            assert isinstance(gold, Tags)
+            found = {"words": answer.tokens.words[i], "gold": gold.values[i], "predicted": tags}
+            return found if scores is None else {**found, "scores": [round(float(score), 4) for score in scores]}
+        text, spans = answer.tokens.texts[i], answer.tokens.spans(i)
+        if schemes.marks_entities(predictions.classes or tags):
+            units = schemes.to_spans(tags, "IOB2")
+            return {"entities": [_entity(text, spans, unit, scores) for unit in units]}
+        every = [(t, t + 1, tag) for t, tag in enumerate(tags)]
+        return {"tokens": [_entity(text, spans, unit, scores) for unit in every]}
+
+    def line(self, record: Mapping[str, Any]) -> str:
+        """What was found, a tab between: ``text/TYPE start-end`` of entities, ``text/TAG`` of words."""
+        if "tokens" in record:
+            return " ".join(f"{unit['text']}/{unit['type']}" for unit in record["tokens"])
+        flat = [" ".join(str(unit["text"]).split()) for unit in record["entities"]]
+        units = zip(flat, record["entities"], strict=True)
+        return "\t".join(f"{text}/{unit['type']} {unit['start']}-{unit['end']}" for text, unit in units)
+
+    def restore(self, records: Sequence[Mapping[str, Any]]) -> tuple[Wire, Predictions[Any]]:
+        """Gold and predictions back, with their words.
+
+        Raises:
+            DataError: a record lacks words, gold or predicted tags, or has not as many of each.
+        """
+        for number, record in enumerate(records, 1):
+            counts = {len(record[name]) if name in record else -1 for name in ("words", "gold", "predicted")}
+            if len(counts) > 1 or -1 in counts:
+                raise DataError(f"predictions, record {number}: words, gold and predicted must be as many")
+        tokens = Tokens.from_words([list(record["words"]) for record in records])
+        scores = None
+        if records and all("scores" in record for record in records):
+            scores = ragged([np.array(record["scores"]) for record in records])
+        predicted = Tags([list(record["predicted"]) for record in records], tokens)
+        return Tags([list(record["gold"]) for record in records], tokens), Predictions(predicted, scores)
+
+
+SPLITTER = Regex(lowercase=False)
+"""Finds the words of texts whose entities are given as characters."""
+
+
+def surfaces(words: Sequence[list[str]], tags: Sequence[list[str]]) -> frozenset[tuple[str, ...]]:
+    """The words, in lower case, of every entity."""
+    return frozenset(
+        tuple(word.lower() for word in sentence[start:end])
+        for sentence, marked in zip(words, tags, strict=True)
+        for start, end, _ in schemes.to_spans(marked, "IOB2")
+    )
+
+
+def ragged(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """(B,) array of arrays of any length."""
+    found = np.empty(len(arrays), dtype=object)
+    for i, array in enumerate(arrays):
+        found[i] = array
+    return found
+
+
+def _entity(text: str, spans: Sequence[Span], unit: Entity, scores: np.ndarray | None) -> dict[str, Any]:
+    """An entity of words ``unit`` in characters; its score is that of its least certain word."""
+    first, last, kind = unit
+    start, end = spans[first][0], spans[last - 1][1]
+    found = {"start": start, "end": end, "type": kind, "text": text[start:end]}
+    return found if scores is None else {**found, "score": round(float(np.min(scores[first:last])), 4)}
+
+
+def _item(row: Row, role: str, i: int) -> str:
+    """Where item ``i`` of a field stands."""
+    return f"{row.path}:{row.lines[i]}" if row.lines else f"{row.place(role)}, item {i + 1}"
+
+
+def _words(row: Row) -> list[str]:
+    value = row.fields["token"]
+    if not isinstance(value, list):
+        raise DataError(f"{row.place('token')}: {value!r:.60} is not a list of words; {OTHER_FORM}")
+    for i, word in enumerate(value):
+        if not isinstance(word, str) or not word.strip():
+            raise DataError(f"{_item(row, 'token', i)}: {word!r} is not a word")
+    return value
+
+
+OTHER_FORM = "entities as spans of characters need columns: {text: …, entities: …}"
+
+
+def _tags(row: Row, words: Sequence[str], labels: Mapping[str, str] | None) -> list[str]:
+    value = row.fields["tag"]
+    if not isinstance(value, list) or len(value) != len(words):
+        raise DataError(f"{row.place('tag')}: {value!r:.60} is not a list of {len(words)} tags, one for each word")
+    tags = []
+    for i, item in enumerate(value):
+        tag = str(item).strip() if isinstance(item, str | int) and not isinstance(item, bool) else ""
+        if not tag:
+            raise DataError(f"{_item(row, 'tag', i)}: {item!r} is not a tag")
+        tags.append(_allowed(tag, labels, _item(row, "tag", i)))
+    return tags
+
+
+def _allowed(label: str, labels: Mapping[str, str] | None, place: str) -> str:
+    if labels is None:
+        return label
+    if label not in labels:
+        raise DataError(f"{place}: '{label}' is not one of the card's labels{suggest(label, labels)}")
+    return labels[label]
+
+
+def _from_spans(row: Row, labels: Mapping[str, str] | None, note: Note) -> tuple[str, list[str], list[str]]:
+    """Text, words and IOB2 tags of a record with spans of characters; of overlapping ones the longest is kept."""
+    text, place = row.fields["text"], row.place("entities")
+    if not isinstance(text, str):
+        raise DataError(f"{row.place('text')}: {text!r:.60} is not a text")
+    given = [_span(item, text, place, labels) for item in _listed(row.fields["entities"], place)]
+    words = SPLITTER.split(text)
+    spans = SPLITTER.cut(text)
+    starts = {start: i for i, (start, _) in enumerate(spans)}
+    ends = {end: i + 1 for i, (_, end) in enumerate(spans)}
+    kept: list[Entity] = []
+    taken = np.zeros(len(words), dtype=bool)
+    for start, end, kind in sorted(given, key=lambda span: (span[0] - span[1], span[0])):
+        shown = f"{row.path}:{row.line}: {text[start:end]!r} ({kind}, {start}-{end})"
+        if start not in starts or end not in ends:
+            note("entities_not_at_words", shown)
+            continue
+        first, last = starts[start], ends[end]
+        if taken[first:last].any():
+            note("entities_overlapping", shown)
+            continue
+        taken[first:last] = True
+        kept.append((first, last, kind))
+    return text, words, schemes.from_spans(sorted(kept), len(words), "IOB2")
+
+
+def _listed(value: Any, place: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise DataError(f"{place}: {value!r:.60} is not a list of entities")
+    return value
+
+
+def _span(item: Any, text: str, place: str, labels: Mapping[str, str] | None) -> Entity:
+    """One entity: ``{start, end, label}`` or ``[start, end, label]``, without the white space at its ends."""
+    if isinstance(item, Mapping):
+        key = next((name for name in TYPE_KEYS if name in item), None)
+        parts = [item.get("start"), item.get("end"), item.get(key) if key else None]
+    else:
+        parts = list(item) if isinstance(item, list) else []
+    whole = len(parts) == 3 and all(isinstance(part, int) and not isinstance(part, bool) for part in parts[:2])
+    if not whole or not isinstance(parts[2], str) or not parts[2].strip():
+        raise DataError(f"{place}: {item!r:.80} is not an entity; write {{start, end, label}} or [start, end, label]")
+    start, end, kind = parts
+    if not 0 <= start < end <= len(text):
+        raise DataError(f"{place}: {start} to {end} is no stretch of a text of {len(text)} characters")
+    inside = text[start:end]
+    start, end = start + len(inside) - len(inside.lstrip()), end - (len(inside) - len(inside.rstrip()))
+    if start >= end:
+        raise DataError(f"{place}: {item!r:.80} holds white space alone")
+    return start, end, _allowed(kind.strip(), labels, place)
