@@ -274,7 +274,8 @@ class Pipeline:
         if not lengths_of(train.inputs).any():
             raise DataError("no features: every text is empty after tokenisation")
         held = Split(prepare(dev.split.inputs), dev.split.targets) if dev is not None else None
-        metric, primary = self.task.metrics(classes)[0], self.task.primary_of(classes)
+        answers = getattr(self.head, "tags", classes)
+        metric, primary = self.task.metrics(answers)[0], self.task.primary_of(answers)
 
         def evaluate() -> float:
             assert held is not None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ ClassWeight = Literal["auto"] | dict[str, PositiveFloat] | None
 class Softmax(Neural[In, Out]):
     """C classes by a linear layer over rows (N, D), with a hidden layer before it as an option."""
 
-    fitted = ("classes", "weights", "temperature")
+    fitted: ClassVar[tuple[str, ...]] = ("classes", "weights", "temperature")
     classes: tuple[str, ...] = ()
 
     def __init__(self, dropout: float, hidden: int | None, class_weight: ClassWeight, label_smoothing: float) -> None:

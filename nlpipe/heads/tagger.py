@@ -35,7 +35,7 @@ class Tagger(Softmax[Sequences, Tags], Head[Sequences, Tags]):
     """
 
     by_gradient: ClassVar[bool] = True
-    fitted = (*Softmax.fitted, "marks_entities")
+    fitted: ClassVar[tuple[str, ...]] = (*Softmax.fitted, "marks_entities")
 
     def __init__(
         self,

@@ -159,4 +159,4 @@ def _by_word(metric: Metric) -> Metric:
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """Their quotient; 0 where it is 0/0."""
-    return np.divide(above, below, out=np.zeros(np.shape(above)), where=np.asarray(below) > 0)
+    return np.asarray(np.divide(above, below, out=np.zeros(np.shape(above)), where=np.asarray(below) > 0))

@@ -12,6 +12,7 @@ SLOT = Slot("representation", Representation, __name__, {
     "word2vec": "word2vec:Word2Vec",
     "static": "static:Static",
     "embedding": "embedding:Embedding",
+    "characters": "characters:Characters",
     "bert": "bert:Bert",
     "join": "join:Join",
 })  # fmt: skip

@@ -265,7 +265,7 @@ def _span(item: Any, text: str, place: str, labels: Mapping[str, str] | None) ->
     """One entity: ``{start, end, label}`` or ``[start, end, label]``, without the white space at its ends."""
     if isinstance(item, Mapping):
         key = next((name for name in TYPE_KEYS if name in item), None)
-        parts = [item.get("start"), item.get("end"), item.get(key) if key else None]
+        parts: list[Any] = [item.get("start"), item.get("end"), item.get(key) if key else None]
     else:
         parts = list(item) if isinstance(item, list) else []
     whole = len(parts) == 3 and all(isinstance(part, int) and not isinstance(part, bool) for part in parts[:2])
