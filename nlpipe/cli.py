@@ -153,7 +153,7 @@ def predict(
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or a saved model's.")],
     texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts to answer.")] = None,
     file: Annotated[Path | None, typer.Option("--file", help="Texts, one a line, or JSON Lines; - for stdin.")] = None,
-    form: Annotated[str, typer.Option("--format", help="text: answer TAB score; or jsonl.")] = "text",
+    form: Annotated[str, typer.Option("--format", help="text, jsonl, or html (entities marked).")] = "text",
     given: Annotated[str | None, typer.Option("--input", help="text or jsonl; by the file's ending.")] = None,
     field: Annotated[str, typer.Option(help="Which field of a JSON Lines input is the text.")] = "text",
 ) -> None:
@@ -162,23 +162,32 @@ def predict(
 
     from nlpipe.pipeline import Pipeline
 
-    if form not in ("text", "jsonl"):
-        raise NlpipeError(f"--format {form}: it is text or jsonl")
+    if form not in ("text", "jsonl", "html"):
+        raise NlpipeError(f"--format {form}: it is text, jsonl or html")
     if given not in (None, "text", "jsonl"):
         raise NlpipeError(f"--input {given}: it is text or jsonl")
     if texts and file is not None:
         raise NlpipeError("give texts or --file, not both")
     pipeline = Pipeline.load(run_folder)
+    if form == "html" and pipeline.task.name != "tagging":
+        raise NlpipeError(f"--format html marks entities, and this pipeline is for {pipeline.task.name}")
     source = iter(texts) if texts else _lines(file, given, field)
     write = sys.stdout.write
+    marked: list[dict[str, Any]] = []
     for batch, predictions in pipeline.predict_stream(source):
         for i, text in enumerate(batch):
             record = pipeline.task.record(None, predictions, i)
-            if form == "jsonl":
+            if form == "html":
+                marked.append({"text": text, "entities": record.get("entities", record.get("tokens"))})
+            elif form == "jsonl":
                 write(json.dumps({"text": text, **record}, ensure_ascii=False) + "\n")
             else:
                 write(pipeline.task.line(record) + "\n")
         sys.stdout.flush()
+    if form == "html":
+        from nlpipe.report.entities import entity_page
+
+        write(entity_page(marked))
 
 
 @app.command()
