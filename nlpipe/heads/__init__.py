@@ -14,5 +14,7 @@ SLOT = Slot("head", Head, __name__, {
     "nbsvm": "nbsvm:NBSVM",
     "classifier": "classifier:Classifier",
     "tagger": "tagger:Tagger",
+    "dictionary": "dictionary:Dictionary",
+    "perceptron": "perceptron:Perceptron",
 })  # fmt: skip
 __getattr__ = SLOT.attribute

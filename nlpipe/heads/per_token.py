@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nlpipe import schemes
+from nlpipe.heads.perceptron import Perceptron
 from nlpipe.heads.tag_decoding import decode
 from nlpipe.stage import Data, LabelHead, Predictions
 from nlpipe.wire import Labels, Sequences, Tags, Vectors
@@ -30,14 +31,17 @@ def fit_per_token(head: LabelHead, data: Data[Sequences]) -> None:
 
 
 def predict_per_token(head: LabelHead, source: Sequences) -> Predictions[Tags]:
-    """The tags of each text: the most probable that the scheme allows, or the head's own where it has no
-    probabilities."""
-    found: Predictions[Any] = head.predict(source.flat())
-    if found.probabilities is None:
-        ends = np.cumsum(source.lengths)[:-1]
-        parts = np.split(np.array(found.values.values, dtype=object), ends) if len(source) else []
-        return Predictions(Tags([list(part) for part in parts], source.tokens))
+    """The tags of each text whose probabilities, or else margins, are the best that the scheme allows."""
+    vectors = source.flat()
     scheme = "IOB2" if schemes.marks_entities(head.classes) else "none"
+    if isinstance(head, Perceptron):
+        found = decode(head.margins(vectors), source, head.classes, scheme)
+        return Predictions(found.values)
+    labels: Predictions[Any] = head.predict(vectors)
+    if labels.probabilities is None:
+        ends = np.cumsum(source.lengths)[:-1]
+        parts = np.split(np.array(labels.values.values, dtype=object), ends) if len(source) else []
+        return Predictions(Tags([list(part) for part in parts], source.tokens))
     with np.errstate(divide="ignore"):
-        logged = np.log(found.probabilities)  # (sum of T_b, C)
+        logged = np.log(labels.probabilities)  # (sum of T_b, C)
     return decode(logged, source, head.classes, scheme)

@@ -35,7 +35,8 @@ def decode(
     tags = [list(part) for part in np.split(names, ends)] if len(lengths) else []
     if scheme not in ("none", "IOB2"):
         tags = [schemes.convert(sentence, scheme, "IOB2") for sentence in tags]
-    probabilities = np.exp(logged[np.arange(len(best)), best])
+    with np.errstate(over="ignore"):  # margins are no logarithms
+        probabilities = np.exp(logged[np.arange(len(best)), best])
     scores = np.empty(len(lengths), dtype=object)
     for i, part in enumerate(np.split(probabilities, ends) if len(lengths) else []):
         scores[i] = part

@@ -14,6 +14,7 @@ SLOT = Slot("representation", Representation, __name__, {
     "embedding": "embedding:Embedding",
     "characters": "characters:Characters",
     "bert": "bert:Bert",
+    "window": "window:Window",
     "join": "join:Join",
 })  # fmt: skip
 __getattr__ = SLOT.attribute
