@@ -13,5 +13,6 @@ SLOT = Slot("head", Head, __name__, {
     "naive_bayes": "naive_bayes:NaiveBayes",
     "nbsvm": "nbsvm:NBSVM",
     "classifier": "classifier:Classifier",
+    "seq2seq": "seq2seq:Seq2Seq",
 })  # fmt: skip
 __getattr__ = SLOT.attribute
