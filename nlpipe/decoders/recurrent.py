@@ -31,8 +31,8 @@ Memory = tuple[Tensor, ...]
 the first alone where there is no attention."""
 
 State = tuple[tuple[tuple[Tensor, ...], ...], tuple[Tensor, ...], tuple[Tensor, ...]]
-"""Each layer's features (N, hidden) and, in an LSTM, cell; the last output (N, hidden) if it is fed; attention (N, S) that
-the source got, if watched."""
+"""Each layer's features (N, hidden) and, in an LSTM, cell; the last output (N, hidden) if it is fed; attention (N, S)
+that the source got, if watched."""
 
 
 class RecurrentDecoder(Neural[Sequences, Sequences], Decoder[Sequences, Sequences]):
@@ -94,13 +94,12 @@ class RecurrentDecoder(Neural[Sequences, Sequences], Decoder[Sequences, Sequence
             rows, _ = self._advance(x, state[0])  # (B, T, hidden)
             return self._attend(rows, memory)
         outputs, weights = [], []
-        for token in x.split(1, 1):  # (B, 1, D)
-            output, weight, state = self._step(token, state, memory)
+        for t in range(x.shape[1]):
+            output, weight, state = self._step(x[:, t : t + 1], state, memory)
             outputs.append(output)
             weights.append(weight)
-        return torch.cat(outputs, 1), None if self.alignment is None else torch.cat(
-            [w for w in weights if w is not None], 1
-        )
+        looked = [weight for weight in weights if weight is not None]
+        return torch.cat(outputs, 1), torch.cat(looked, 1) if looked else None
 
     def step(self, x: Tensor, state: State, memory: Memory) -> tuple[Tensor, State]:
         output, _, state = self._step(x, state, memory)

@@ -7,10 +7,8 @@ Output Embedding to Improve Language Models". Training reads the whole target at
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -18,11 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from nlpipe.errors import DataError, WiringError
+from nlpipe.heads.stepping import Stepper
+from nlpipe.heads.texts import Attention, EncodedText, Translation
 from nlpipe.nn.cross_entropy import cross_entropy
 from nlpipe.nn.dropout import Drop
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.padding import open_batch
-from nlpipe.nn.precision import bf16_pays
 from nlpipe.options import Count, Dropout, NonNegativeFloat, Positive
 from nlpipe.search import Found, Tree, beam_search, greedy
 from nlpipe.stage import Data, Decoder, Head, Predictions, Stage, State, Tokenizer
@@ -31,51 +30,6 @@ from nlpipe.wire import Sequences, Text
 
 SPARE = 10
 """Tokens that a translation may be longer than ``max_ratio`` allows: short texts vary more."""
-
-
-LEAST = 1e-6
-"""Attention that a word without any counts with, so that its logarithm is a number."""
-
-
-class EncodedText(Text):
-    """Texts with the ids of their tokens under one vocabulary.
-
-    Args:
-        strings: B texts.
-        ids: B arrays (T_b,).
-        vocabulary: whose ids they are.
-    """
-
-    def __init__(self, strings: Sequence[str], ids: Sequence[np.ndarray], vocabulary: Vocabulary) -> None:
-        super().__init__(strings)
-        self.ids = list(ids)
-        self.vocabulary = vocabulary
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """(B,) tokens in each text."""
-        return np.array([len(ids) for ids in self.ids], dtype=np.int64)
-
-    def take(self, indices: Sequence[int]) -> EncodedText:
-        return EncodedText([self.strings[i] for i in indices], [self.ids[i] for i in indices], self.vocabulary)
-
-
-@dataclass(frozen=True)
-class Translation:
-    """One of the n best: a text and its log-probability in nats, the end included; ``score`` is what ranked it."""
-
-    text: str
-    log_probability: float
-    score: float
-
-
-@dataclass(frozen=True)
-class Attention:
-    """Where a translation looked: the words of its source, its own with the end, and weights (T, S)."""
-
-    source: list[str]
-    target: list[str]
-    weights: np.ndarray
 
 
 class Shared(Protocol):
@@ -113,7 +67,7 @@ class Seq2Seq(Neural[Sequences, Text], Head[Sequences, Text]):
 
     def __init__(
         self,
-        decoder: Decoder,
+        decoder: Decoder[Sequences, Sequences],
         tokenizer: Tokenizer | Literal["joint"] = "joint",
         dim: Positive | None = None,
         min_count: Positive = 1,
@@ -145,7 +99,7 @@ class Seq2Seq(Neural[Sequences, Text], Head[Sequences, Text]):
         self.no_repeat_ngram = no_repeat_ngram
         self.counted = Vocabulary.from_counts(Counter(), 1, None, self.specials)
         self._body: tuple[Tokenizer, Shared] | None = None  # a tuple, so that torch does not take them for parts of it
-        self._half_copy: list[_Model] = []
+        self._half_copy: list[Stepper] = []
 
     @property
     def joint(self) -> bool:
@@ -241,7 +195,7 @@ class Seq2Seq(Neural[Sequences, Text], Head[Sequences, Text]):
         return EncodedText(target.strings, np.split(flat, ends[:-1]) if len(words) else [], self.vocabulary)
 
     def _read(self, source: Sequences, target: Text) -> tuple[Tensor, Tensor, np.ndarray]:
-        """Teacher forcing: outputs (N, D) of the real tokens and ends alone, their ids (N,), lengths (B,) with the end."""
+        """Teacher forcing: outputs (N, D) of real tokens and ends alone, their ids (N,), lengths (B,) with the end."""
         ids = self.prepare_target(target).ids
         lengths = np.array([len(row) + 1 for row in ids], dtype=np.int64)  # (B,)
         start, end = self.vocabulary.id(START), self.vocabulary.id(END)
@@ -285,16 +239,16 @@ class Seq2Seq(Neural[Sequences, Text], Head[Sequences, Text]):
         self._half_copy.clear()  # weights may have changed
         return self
 
-    def _model(self) -> _Model:
+    def _model(self) -> Stepper:
         """What is stepped through: in bf16 where that is faster."""
-        model = _Model(self.decoder, self._table.weight, self.project, self._scale)
-        if self.training or torch.is_grad_enabled() or not bf16_pays(model, self._table.weight.device.type):
+        model = Stepper(self.decoder, self._table.weight, self.project, self._scale)
+        if self.training or torch.is_grad_enabled() or not model.faster_in_half():
             return model
         if not self._half_copy:
             self._half_copy.append(model.half_copy())
         return self._half_copy[0]
 
-    def start(self, source: Sequences, watch: bool = False) -> tuple[_Model, Tensor, Tree, Tree]:
+    def start(self, source: Sequences, watch: bool = False) -> tuple[Stepper, Tensor, Tree, Tree]:
         """What a search needs: the model, whose ``step`` it calls, first tokens (B,), state and memory."""
         model = self._model()
         rows, mask = open_batch(source, model.table)  # (B, S, D)
@@ -389,37 +343,3 @@ class Seq2Seq(Neural[Sequences, Text], Head[Sequences, Text]):
         if self.own is not None and version == self.version:
             self.counted = Vocabulary.from_state(state.data["vocabulary"])
         super().load_state(state, version)
-
-
-class _Model(nn.Module):
-    """Decoder and output layer as a search steps through them.
-
-    Args:
-        decoder: built.
-        table: (V, D) vectors of the target's tokens, in and out.
-        project: from the decoder's features to D.
-        scale: what the vectors are multiplied by on their way in.
-    """
-
-    def __init__(self, decoder: Decoder, table: Tensor, project: nn.Module, scale: float) -> None:
-        super().__init__()
-        self.decoder = decoder
-        self.table = table
-        self.project = project
-        self.scale = scale
-
-    def half_copy(self) -> _Model:
-        """A copy in bfloat16."""
-        decoder, project = (copy.deepcopy(part).to(torch.bfloat16).eval() for part in (self.decoder, self.project))
-        return _Model(decoder, self.table.detach().to(torch.bfloat16), project, self.scale)
-
-    def step(self, tokens: Tensor, state: Tree, memory: Tree) -> tuple[Tensor, Tree]:
-        """One more token (N,) of each hypothesis: log-probabilities (N, V) of the next, float32, and the new state."""
-        x = self.table.index_select(0, tokens)[:, None] * self.scale  # (N, 1, D)
-        y, state = self.decoder.step(x, state, memory)
-        scores = self.project(y[:, 0]) @ self.table.T  # (N, V)
-        return scores.float().log_softmax(-1), state
-
-    def covered(self, state: Tree, memory: Tree) -> Tensor:
-        """(N,) coverage of the source, Wu et al. 2016, eq. 14: the sum over its words of log(min(attention, 1))."""
-        return self.decoder.watched(state).clamp(LEAST, 1.0).log().sum(-1)

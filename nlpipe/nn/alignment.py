@@ -41,7 +41,7 @@ class Alignment(nn.Module):
         """Of states (B, T, H) against keys (B, S, H): (B, T, S)."""
 
     def forward(self, query: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
-        """Weights (B, T, S) of states (B, T, H) over the words of ``mask`` (B, S); rows sum to 1, to 0 without a word."""
+        """Weights (B, T, S) of states (B, T, H) over the words of ``mask`` (B, S); rows sum to 1."""
         scores = self.scores(query, keys)  # (B, T, S)
         visible = mask[:, None]  # (B, 1, S)
         return scores.masked_fill(~visible, torch.finfo(scores.dtype).min).softmax(-1) * visible

@@ -1,9 +1,9 @@
 """Cross-entropy over a large vocabulary, with its gradients found on the way.
 
-The scores (N, V) of all tokens are the largest thing in training a translator: kept for the backward pass they cost more
-time to read and write than to compute. Here a block of tokens at a time is scored, and its gradients are computed while
-its scores are still in the cache. No one-hot target is made: of label smoothing (share e, over V words) only the mean
-score is needed,
+The scores (N, V) of all tokens are the largest thing in training a translator: kept for the backward pass they cost
+more time to read and write than to compute. Here a block of tokens at a time is scored, and its gradients are computed
+while its scores are still in the cache. No one-hot target is made: of label smoothing (share e, over V words) only the
+mean score is needed,
 
     loss = lse(z) - (1 - e) z_gold - e mean(z)          d loss / d z = softmax(z) - (1 - e) [gold] - e / V
 

@@ -163,7 +163,7 @@ def top(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
     if size < 4 * BLOCK * count:
         return scores.topk(count)
     blocks = size // BLOCK
-    whole = scores[:, : blocks * BLOCK].unflatten(1, (blocks, BLOCK))  # (B, M / 64, 64)
+    whole = scores[:, : blocks * BLOCK].reshape(-1, blocks, BLOCK)  # (B, M / 64, 64)
     chosen = whole.amax(-1).topk(count).indices  # (B, count)
     few = whole.gather(1, chosen[..., None].expand(-1, -1, BLOCK)).flatten(1)  # (B, 64 count)
     rest = scores[:, blocks * BLOCK :]  # (B, M % 64)

@@ -1,7 +1,7 @@
 """What a hypothesis may go on with: lengths, repetitions, a forced beginning, words never wanted.
 
-Every rule is applied to all hypotheses at once. A rule that would leave a hypothesis nothing to go on with gives way, so
-that every sentence ends.
+Every rule is applied to all hypotheses at once. A rule that would leave a hypothesis nothing to go on with gives way,
+so that every sentence ends.
 """
 
 from __future__ import annotations
@@ -59,15 +59,15 @@ class Rules:
         if end in banned:
             raise ValueError(f"banned: {end} is the token that ends a sentence")
         self.banned = torch.tensor(list(banned), dtype=torch.long, device=device)
-        self._quiet_from = int(self.shortest.max()) if batch else 0  # no sentence is too short any more
-        self._quiet_until = int(self.longest.min()) if batch else 0  # nor yet too long
+        self.quiet_from = int(self.shortest.max()) if batch else 0  # no sentence is too short any more
+        self.quiet_until = int(self.longest.min()) if batch else 0  # nor yet too long
 
     def take(self, sentences: Tensor) -> None:
         """Go on with these sentences alone."""
         self.longest, self.shortest = self.longest[sentences], self.shortest[sentences]
         self.prefix = self.prefix[sentences] if self.prefix is not None else None
         if len(sentences):
-            self._quiet_from, self._quiet_until = int(self.shortest.max()), int(self.longest.min())
+            self.quiet_from, self.quiet_until = int(self.shortest.max()), int(self.longest.min())
 
     def apply(self, scores: Tensor, running: Tensor, history: Tensor) -> None:
         """Set to -inf, in place, what may not come next.
@@ -86,7 +86,7 @@ class Rules:
         if self.prefix is not None and length < self.prefix.shape[1]:
             wanted = self.prefix[:, length]  # (B,)
             wanted = torch.where(length < self.longest, wanted, -1)
-        early, late = length < self._quiet_from, length >= self._quiet_until
+        early, late = length < self.quiet_from, length >= self.quiet_until
         if not (self.no_repeat_ngram or early or late or wanted is not None):
             return
         ends = scores[..., self.end].clone()  # (B, K)

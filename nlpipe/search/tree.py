@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 Tree = Any
-"""A tensor, a tuple of trees, or an object with ``take(rows)``; batch first, always, so that a search can reorder it."""
+"""A tensor, a tuple of trees, or an object with ``take(rows)``; batch first, always, so that it can be reordered."""
 
 Step = Callable[[Tensor, Tree, Tree], tuple[Tensor, Tree]]
 """``step(tokens (N,), state, memory) -> (log_probs (N, V), state)``: read one more token of each of N hypotheses.
