@@ -34,6 +34,7 @@ def complete(
     keys = {name: _keys(task, split) for name, split in splits.items()}
     counted = _Ledgers()
     _count_conflicts(counted, splits, keys)
+    _count_pairs(counted, splits, keys)
     missing = [name for name in ("test", "dev") if name not in splits]
     if missing:
         first: dict[str, int] = {}
@@ -67,7 +68,7 @@ def digest_of(splits: dict[str, Split]) -> str:
 
 def plain(wire: Wire) -> Any:
     """What a wire of data holds, as JSON has it."""
-    if isinstance(wire, Text):
+    if isinstance(wire, Text):  # inputs, or the targets of text-to-text work
         return wire.strings
     if isinstance(wire, Tokens):
         return wire.words
@@ -110,6 +111,25 @@ def _count_conflicts(counted: _Ledgers, splits: dict[str, Split], keys: dict[str
                 if labels.setdefault(key, label) != label and key not in told:
                     told.add(key)
                     counted.add("all", "label_conflicts", f"{labels[key]} | {label}: {key}")
+
+
+def _count_pairs(counted: _Ledgers, splits: dict[str, Split], keys: dict[str, list[str]]) -> None:
+    """In pairs of texts: sources with several targets, anywhere, and by split targets equal to the source or empty."""
+    first: dict[str, str] = {}
+    told = set()
+    for name, split in splits.items():
+        if not isinstance(split.targets, Text):
+            return
+        counted.ensure("all", "sources_with_several_targets")
+        assert isinstance(split.inputs, Text)
+        for key, source, target in zip(keys[name], split.inputs.strings, split.targets.strings, strict=True):
+            if not target.strip():
+                counted.add(name, "empty_target", key)
+            elif source == target:
+                counted.add(name, "target_equals_source", key)
+            if first.setdefault(key, target) != target and key not in told:
+                told.add(key)
+                counted.add("all", "sources_with_several_targets", f"{key}: {first[key]} | {target}")
 
 
 def _count_overlaps(counted: _Ledgers, name: str, keys: dict[str, list[str]], made: bool) -> None:

@@ -9,6 +9,7 @@ from nlpipe.tasks.task import Task
 
 TASKS = {
     "classification": "classification:Classification",
+    "translation": "translation:Translation",
 }
 """Name, as cards and pipeline files spell it, to ``module:Class``."""
 

@@ -21,10 +21,12 @@ FORMATS = {
     "csv": "separated:read_csv",
     "tsv": "separated:read_tsv",
     "jsonl": "json_lines:read_json_lines",
+    "parallel": "parallel:read_parallel",
+    "po": "catalogue:read_po",
 }
 """Format, as cards spell it, to ``module:function``; each also gzipped."""
 
-SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".po": "po"}
 
 
 def reader(name: str) -> Reader:
