@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-ROWS = 512
+ROWS = 256
 """Tokens scored together."""
 
 
@@ -47,20 +47,21 @@ class _CrossEntropy(torch.autograd.Function):
         of_rows = torch.empty_like(rows) if learns_rows else None
         of_table = torch.zeros_like(table, dtype=torch.float32) if learns_table else None
         with torch.autocast(rows.device.type, enabled=False):
+            middle = words.float().mean(0)  # (D,): a row's mean score is its product with it
             for start in range(0, len(rows), ROWS):
                 some = rows[start : start + ROWS].to(dtype)  # (n, D)
                 wanted = gold[start : start + ROWS, None]  # (n, 1)
                 scores = (some @ words.T).float()  # (n, V)
-                if smoothing:
-                    total -= smoothing * scores.mean(-1).sum()
                 total -= (1 - smoothing) * scores.gather(1, wanted).sum()
-                logged = scores.logsumexp(-1, keepdim=True)  # (n, 1)
-                total += logged.sum()
+                if smoothing:
+                    total -= smoothing * (some.float() @ middle).sum()
+                highest = scores.amax(-1, keepdim=True)  # (n, 1)
+                slope = scores.sub_(highest).exp_()  # (n, V)
+                mass = slope.sum(-1, keepdim=True)  # (n, 1)
+                total += (highest + mass.log()).sum()
                 if of_rows is None and of_table is None:
                     continue
-                slope = scores.sub_(logged).exp_()  # (n, V)
-                if smoothing:
-                    slope -= smoothing / size
+                slope = slope.div_(mass).sub_(smoothing / size)
                 slope.scatter_add_(1, wanted, slope.new_full(wanted.shape, smoothing - 1))
                 slope = slope.to(dtype)
                 if of_rows is not None:
