@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -77,7 +78,7 @@ def test_a_prefix_is_kept_and_repetitions_are_not() -> None:
     found = sample(step, first, state, state, end=END, max_length=9, prefix=prefix, no_repeat_ngram=2)
     for (words,) in found.lists():
         assert words[:2] == [3, 2]
-        pairs = list(zip(words, words[1:], strict=False))
+        pairs = list(itertools.pairwise(words))
         assert len(set(pairs)) == len(pairs)
 
 
