@@ -9,17 +9,21 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from nlpipe.nn.attention import Cache, Memory
+from nlpipe.nn.attention import bias
 from nlpipe.nn.dropout import Drop
 from nlpipe.nn.neural import Neural
+from nlpipe.nn.past import Past
 from nlpipe.nn.positions import Learned, Rotary, Sinusoidal, Unplaced
 from nlpipe.nn.transformer import Activation, Norm, TransformerLayer
 from nlpipe.options import Dropout, Positive
 from nlpipe.stage import Decoder
 from nlpipe.wire import Sequences
 
-State = tuple[tuple[Cache, ...], tuple[Tensor, ...]]
-"""Each layer's cache; attention (N, S) that the source got from the last layer, if watched."""
+Source = tuple[tuple[tuple[Tensor, Tensor], ...], Tensor, Tensor]
+"""Keys and values of each layer (B, h, S, d), the mask (B, S), and the same as a bias (B, 1, 1, S)."""
+
+State = tuple[Past, tuple[Tensor, ...]]
+"""What the layers keep; attention (N, S) that the source got from the last layer, if watched."""
 
 
 class Transformer(Neural[Sequences, Sequences], Decoder[Sequences, Sequences]):
@@ -81,39 +85,43 @@ class Transformer(Neural[Sequences, Sequences], Decoder[Sequences, Sequences]):
     def _layers(self) -> list[TransformerLayer]:
         return [layer for layer in self.layers if isinstance(layer, TransformerLayer)]
 
-    def remember(self, rows: Tensor, mask: Tensor) -> tuple[Memory, ...]:
-        return tuple(layer.remember(rows, mask) for layer in self._layers())
+    def remember(self, rows: Tensor, mask: Tensor) -> Source:
+        pairs = []
+        for layer in self._layers():
+            key, value, _ = layer.remember(rows, mask)  # (B, h, S, d) each
+            pairs.append((key, value * mask[:, None, :, None]))
+        return tuple(pairs), mask, bias(mask, rows.dtype)
 
-    def read(self, x: Tensor, memory: tuple[Memory, ...]) -> Tensor:
+    def read(self, x: Tensor, memory: Source) -> Tensor:
         return self._read(x, memory, None)
 
-    def look(self, x: Tensor, memory: tuple[Memory, ...]) -> Tensor:
+    def look(self, x: Tensor, memory: Source) -> Tensor:
         seen: list[Tensor] = []
         self._read(x, memory, seen)
         return seen[-1].mean(1)  # (B, T, S) of the last layer, its heads alike
 
-    def _read(self, x: Tensor, memory: tuple[Memory, ...], seen: list[Tensor] | None) -> Tensor:
+    def _read(self, x: Tensor, memory: Source, seen: list[Tensor] | None) -> Tensor:
         x = self.dropout(self.place(x))  # (B, T, D)
-        for layer, about in zip(self._layers(), memory, strict=True):
-            x = layer(x, causal=True, memory=about, seen=seen)
+        for layer, (key, value) in zip(self._layers(), memory[0], strict=True):
+            x = layer(x, causal=True, memory=(key, value, memory[1]), seen=seen)
         output: Tensor = self.last(x)
         return output
 
-    def start(self, memory: tuple[Memory, ...], watch: bool = False) -> State:
-        mask = memory[0][2]  # (B, S)
-        return tuple(layer.start(len(mask)) for layer in self._layers()), ((1.0 - mask.float(),) if watch else ())
+    def start(self, memory: Source, watch: bool = False) -> State:
+        (key, _), mask = memory[0][0], memory[1]
+        past = Past(self.depth, self.heads, key.shape[3], key, len(mask))
+        return past, ((1.0 - mask.float(),) if watch else ())
 
-    def step(self, x: Tensor, state: State, memory: tuple[Memory, ...]) -> tuple[Tensor, State]:
-        caches, seen = state
-        x = self.dropout(self.place(x, caches[0][0].shape[2]))  # (N, 1, D)
-        weights: list[Tensor] = []
-        after = []
-        for layer, cache, about in zip(self._layers(), caches, memory, strict=True):
-            x, cache = layer.step(x, cache, about, weights if seen else None)
-            after.append(cache)
-        if seen:
+    def step(self, x: Tensor, state: State, memory: Source) -> tuple[Tensor, State]:
+        past, seen = state
+        past = past.step(len(memory[1]), len(x))
+        row = self.dropout(self.place(x, past.length - 1))[:, 0]  # (N, D)
+        weights: list[Tensor] | None = [] if seen else None
+        for index, (layer, (key, value)) in enumerate(zip(self._layers(), memory[0], strict=True)):
+            row = layer.advance(row, past, index, (key, value, memory[2]), weights)
+        if weights is not None:
             seen = (seen[0] + weights[-1].mean(1).reshape(len(x), -1),)  # (B, K, S) as (N, S)
-        return self.last(x), (tuple(after), seen)
+        return self.last(row)[:, None], (past, seen)
 
     def watched(self, state: State) -> Tensor:
         return state[1][0]

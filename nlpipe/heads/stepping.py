@@ -48,8 +48,8 @@ class Stepper(nn.Module):
         """One more token (N,) of each hypothesis: log-probabilities (N, V) of the next, float32, and the new state."""
         x = self.table.index_select(0, tokens)[:, None] * self.scale  # (N, 1, D)
         y, state = self.decoder.step(x, state, memory)
-        scores = self.project(y[:, 0]) @ self.table.T  # (N, V)
-        return scores.float().log_softmax(-1), state
+        scores = (self.project(y[:, 0]) @ self.table.T).float()  # (N, V)
+        return scores.sub_(scores.logsumexp(-1, keepdim=True)), state
 
     def covered(self, state: Tree, memory: Tree) -> Tensor:
         """(N,) coverage of the source, Wu et al. 2016, eq. 14: the sum over its words of log(min(attention, 1))."""

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from nlpipe.nn.attention import Cache, CrossAttention, Memory, SelfAttention
 from nlpipe.nn.dropout import Drop
+from nlpipe.nn.past import Past
 from nlpipe.nn.positions import Rotary
 
 Norm = Literal["pre", "post"]
@@ -155,3 +156,21 @@ class TransformerLayer(nn.Module):
         """
         y, cache = self.attention.step(self.around_attention.enter(x), cache)
         return self._finish(self.around_attention.leave(x, y), memory, seen), cache
+
+    def advance(
+        self, x: Tensor, past: Past, index: int, memory: Memory | None = None, seen: list[Tensor] | None = None
+    ) -> Tensor:
+        """``step`` for one token of each hypothesis, ``x`` (N, D): (N, D); keys and values go into ``past``.
+
+        Args:
+            past: with room for this token, ``Past.step``.
+            index: of this layer in it.
+            memory: as ``recall`` gives it.
+            seen: takes the weights (B, h, K, S) with which the memory was looked at.
+        """
+        query, key, value = self.attention.one(self.around_attention.enter(x), past.length - 1)  # (N, h, d) each
+        y = self.attention.output(past.attend(index, query, key, value))
+        x = self.around_attention.leave(x, y)
+        if self.cross is not None and self.around_cross is not None and memory is not None:
+            x = self.around_cross.leave(x, self.cross.one(self.around_cross.enter(x), memory, seen))
+        return self.around_feed_forward.leave(x, self.feed_forward(self.around_feed_forward.enter(x)))
