@@ -274,6 +274,6 @@ class CrossAttention(nn.Module):
 
 
 def bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
-    """``mask`` (B, S) as what is added to scores (B, h, T, S): 0 for a token, so low that it is not seen for padding."""
+    """``mask`` (B, S) as what is added to scores (B, h, T, S): 0 for a token, so low that it is unseen for padding."""
     low = torch.full((), torch.finfo(dtype).min, dtype=dtype, device=mask.device)
     return torch.where(mask, torch.zeros((), dtype=dtype, device=mask.device), low)[:, None, None]

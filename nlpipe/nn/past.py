@@ -47,11 +47,7 @@ class Past:
         after = self._regrouped(hypotheses // sentences) if hypotheses != sentences * self.width else self._copy()
         after.stores = [store.with_room(after.length) for store in after.stores]
         if after.width > 1:
-            like = after.stores[0].tensor
-            own = torch.full(
-                (after.width, after.width), torch.finfo(like.dtype).min, dtype=like.dtype, device=like.device
-            )
-            own = own.fill_diagonal_(0.0).repeat(sentences, 1)  # (N, K)
+            own = _each_its_own(after.width, after.stores[0].tensor).repeat(sentences, 1)  # (N, K)
             after.bias = own if after.bias is None else torch.cat([after.bias, own], 1)  # (N, (t + 1) K)
         after.length += 1
         return after
@@ -102,11 +98,15 @@ class Past:
         after.width = width
         after.bias = None
         if width > 1 and self.length:
-            like = after.stores[0].tensor
-            own = torch.full((width, width), torch.finfo(like.dtype).min, dtype=like.dtype, device=like.device)
-            batch = like.shape[1]
-            after.bias = own.fill_diagonal_(0.0).repeat(batch, self.length)  # (N, t K)
+            tensor = after.stores[0].tensor
+            after.bias = _each_its_own(width, tensor).repeat(tensor.shape[1], self.length)  # (N, t K)
         return after
+
+
+def _each_its_own(width: int, like: Tensor) -> Tensor:
+    """The bias (K, K) of one step at which every hypothesis is its own ancestor."""
+    low = torch.finfo(like.dtype).min
+    return torch.full((width, width), low, dtype=like.dtype, device=like.device).fill_diagonal_(0.0)
 
 
 class _Store:
