@@ -72,7 +72,7 @@ class Past:
         if self.bias is not None:
             seen = self.bias.view(batch, 1, width, -1)  # (B, 1, K, t K)
             scores.view(batch, heads, width, -1).add_(seen)
-        found = scores.softmax(-1) @ values  # (B h, K, d)
+        found: Tensor = scores.softmax(-1) @ values  # (B h, K, d)
         return found.view(batch, heads, width, dim).transpose(1, 2).reshape(-1, heads * dim)  # (N, h d)
 
     def take(self, rows: Tensor) -> Self:
