@@ -74,6 +74,9 @@ class SplitExamples:
         self.split = split
         self.corrupt = corrupt
         self.lengths = lengths_of(split.inputs)
+        also = getattr(split.targets, "lengths", None)  # of targets that are sequences, prepared by their head
+        if also is not None:
+            self.lengths = np.maximum(self.lengths, also)
 
     def batch(self, indices: Sequence[int], random: np.random.Generator) -> tuple[Any, Any]:
         """The examples at ``indices``: (inputs, targets)."""

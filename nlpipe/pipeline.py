@@ -27,7 +27,7 @@ from nlpipe.errors import DataError, ModelError, NlpipeError, NlpipeWarning, Wir
 from nlpipe.files import read_json, whole_folder, write_arrays, write_json
 from nlpipe.heads.per_token import fit_per_token, predict_per_token
 from nlpipe.registry import FOLDERS, from_plain, slot, slot_name, to_plain
-from nlpipe.stage import Head, LabelHead, Predictions, Stage, State, Tokenizer
+from nlpipe.stage import Head, LabelHead, Predictions, Representation, Stage, State, Tokenizer
 from nlpipe.stretches import cut_long
 from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Split, Task
@@ -176,6 +176,7 @@ class Pipeline:
                 each.seed = self.seed
         self.fit_seconds = {}
         data, on_dev = Batches(train), Batches(dev) if dev is not None else None
+        taught = Batches(self._both(train)) if self.head.joint else None  # what stages that targets share are fitted on
         done, width, costly = 0, 0, self._costly_end()
         for position, stage in enumerate(self.body):
             started = time.perf_counter()
@@ -186,8 +187,9 @@ class Pipeline:
                 rows = stage.gives.concat(list(stage.fit_forward(data)))
                 data, done = Batches(Split(rows, data.split.targets), size=max(1, len(rows))), position + 1
             else:
-                stage.fit(data)
+                stage.fit(taught or data)
                 data = data.then(apply)
+            taught = taught.then(apply) if taught is not None else None
             on_dev = on_dev.then(apply) if on_dev is not None else None
             if learns(stage):
                 self.fit_seconds[_written_name(stage)] = time.perf_counter() - started
@@ -214,6 +216,15 @@ class Pipeline:
     def _per_token(self) -> bool:
         """Whether the head labels vectors, and is applied to every word."""
         return isinstance(self.head, LabelHead) and self.task.target is Tags
+
+    def _both(self, train: Split) -> Split:
+        """Sources followed by targets, as one split, for stages that a head shares for its targets."""
+        sources = train.inputs.texts if isinstance(train.inputs, Tokens) else getattr(train.inputs, "strings", [])
+        assert isinstance(train.targets, Text), train.targets
+        for stage in self.body:
+            if isinstance(stage, Representation):
+                stage.specials = self.head.specials
+        return Split(Text([*sources, *train.targets.strings]), Text.concat([train.targets, Text(sources)]))
 
     def _costly_end(self) -> int:
         """How many stages from the first on are worth keeping the outputs of; 0 where none is dear.
@@ -270,7 +281,7 @@ class Pipeline:
             dev = self._tokenised(dev.split) if dev is not None else None
         stages = self.body[done:]
         prepare = stages[0].prepare if stages else self.head.prepare
-        train = Split(prepare(data.split.inputs), data.split.targets)
+        train = Split(prepare(data.split.inputs), self.head.prepare_target(data.split.targets))
         if not lengths_of(train.inputs).any():
             raise DataError("no features: every text is empty after tokenisation")
         held = Split(prepare(dev.split.inputs), dev.split.targets) if dev is not None else None
@@ -279,7 +290,7 @@ class Pipeline:
 
         def evaluate() -> float:
             assert held is not None
-            found = self._answer(held.inputs, lambda wire: self.head.predict(apply(stages, wire)))
+            found = self._answer(held.inputs, lambda wire: self.head.guess(apply(stages, wire)))
             return metric(held.targets, found)[primary]
 
         trainer = Trainer(**self.trainer)
@@ -439,6 +450,8 @@ class Pipeline:
             raise ModelError(f"{root / 'model.json'}: {error}") from None
         pipeline = cls(stages, manifest["task"], manifest["trainer"], manifest["seed"], manifest["name"])
         for position, (stage, entry) in enumerate(zip(stages, manifest["stages"], strict=True)):
+            if isinstance(stage, Head):
+                stage.bind(pipeline.body)
             for key, each in _all_states(stage):
                 stem = f"{position}-{entry['slot']}{key}"
                 try:

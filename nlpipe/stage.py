@@ -17,13 +17,18 @@ import typing
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
 from nlpipe.errors import ModelError
 from nlpipe.options import check_options
 from nlpipe.wire import Labels, Span, Text, Tokens, Vectors, Wire
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from nlpipe.search.tree import Tree
 
 In = TypeVar("In", bound=Wire)
 Out = TypeVar("Out", bound=Wire)
@@ -209,13 +214,58 @@ class Tokenizer(Stage[Text, Tokens]):
 class Representation(Stage[In, Out]):
     """Words to numbers: ``Vectors`` (one per text) or ``Sequences`` (one per word)."""
 
+    shares_table: ClassVar[bool] = False
+    """Whether it offers ``vocabulary``, ``table`` (a module whose weight is (V, D)) and ``scale`` (what its rows are
+    multiplied by) for a head to share."""
+    specials: tuple[str, ...] = ()
+    """Words without which the head that shares its vocabulary cannot be; set before ``fit``."""
+
 
 class Encoder(Stage[In, Out]):
     """Numbers to numbers: an LSTM over ``Sequences``, a pooling from ``Sequences`` to ``Vectors``."""
 
 
 class Decoder(Stage[In, Out]):
-    """What a sequence-to-sequence head steps through: a causal stage with attention over a memory."""
+    """What a sequence-to-sequence head steps through: a causal stage with attention over a memory.
+
+    It has two ways to read, which give the same: ``read`` all tokens at once, to train, and ``step`` by step, to
+    search. B sentences have N hypotheses: N / B adjacent ones share a row of the memory.
+    """
+
+    memory_width: int = 0
+    """Features of the memory; the head sets it before ``build``, 0: as many as those of the inputs."""
+
+    @abstractmethod
+    def remember(self, rows: Tensor, mask: Tensor) -> Tree:
+        """What it needs of a memory (B, S, features) with its mask (B, S): B rows, fixed for all steps."""
+
+    @abstractmethod
+    def read(self, x: Tensor, memory: Tree) -> Tensor:
+        """All tokens ``x`` (B, T, D) at once, each seeing itself and those before it: (B, T, features)."""
+
+    @abstractmethod
+    def start(self, memory: Tree, watch: bool = False) -> Tree:
+        """The state of B hypotheses that have read nothing.
+
+        Args:
+            memory: what ``remember`` gave.
+            watch: whether the state keeps account of the attention each word of the memory got.
+        """
+
+    @abstractmethod
+    def step(self, x: Tensor, state: Tree, memory: Tree) -> tuple[Tensor, Tree]:
+        """Read one more token of each hypothesis, ``x`` (N, 1, D): (N, 1, features), and the new state."""
+
+    @abstractmethod
+    def watched(self, state: Tree) -> Tensor:
+        """Of a state that keeps account: (N, S) attention that each word of the memory got in all; 1 for padding."""
+
+    @abstractmethod
+    def look(self, x: Tensor, memory: Tree) -> Tensor:
+        """The attention (B, T, S) with which ``read`` reads ``x``; rows sum to 1, or to 0 where there is none."""
+
+    def forward(self, source: In) -> Out:
+        raise AssertionError("a decoder reads along a memory: its head calls read and step")
 
 
 class Head(Stage[In, Out]):
@@ -226,6 +276,23 @@ class Head(Stage[In, Out]):
     """
 
     by_gradient: ClassVar[bool] = False
+
+    @property
+    def joint(self) -> bool:
+        """Whether tokenizer and vocabulary of the stages before it are those of its targets too; they are then fitted
+        on sources and targets together, with ``specials`` in the vocabulary."""
+        return False
+
+    specials: ClassVar[tuple[str, ...]] = ()
+    """Words that its targets' vocabulary must have."""
+
+    def prepare_target(self, target: Out) -> Out:
+        """The same wire with the work done that each epoch would repeat; ``loss`` knows it. As ``prepare``."""
+        return target
+
+    def guess(self, source: In) -> Predictions[Out]:
+        """``predict`` for the scores of the dev split while training; override where a cheaper one is as telling."""
+        return self.predict(source)
 
     @abstractmethod
     def predict(self, source: In) -> Predictions[Out]:

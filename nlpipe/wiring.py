@@ -8,7 +8,7 @@ from typing import Any
 
 from nlpipe.errors import NlpipeError
 from nlpipe.registry import slot
-from nlpipe.stage import Head, LabelHead, Stage, Tokenizer
+from nlpipe.stage import Head, LabelHead, Representation, Stage, Tokenizer
 from nlpipe.wire import Sequences, Tags, Text, Tokens, Wire
 
 Placed = tuple[str, str, "Stage[Any, Any] | None"]
@@ -43,7 +43,7 @@ def check_wiring(
             wanted = f"{kind} '{name}' takes {stage.takes.__name__}"
             faults.append(WiringFault(index, f"{wanted}, but {given}{_way_out(stages, index, before[1])}"))
         before = (f"{kind} '{name}'", stage.gives)
-    return faults + _untrained(stages, target) + _off_target(stages, target)
+    return faults + _untrained(stages, target) + _off_target(stages, target) + _unshared(stages)
 
 
 def _fits(given: type[Wire], taken: type[Wire]) -> bool:
@@ -87,6 +87,21 @@ def _off_target(stages: Sequence[Placed], target: type[Wire] | None) -> list[Wir
     giving = _having("head", lambda owner: _fits(owner.gives, target))
     message = f"{kind} '{name}' gives {head.gives.__name__}, but the task asks for {target.__name__}"
     return [WiringFault(len(stages) - 1, message + _listed(f"heads that give {target.__name__}", giving))]
+
+
+def _unshared(stages: Sequence[Placed]) -> list[WiringFault]:
+    kind, name, head = stages[-1] if stages else ("", "", None)
+    if not isinstance(head, Head) or not head.joint or any(stage is None for _, _, stage in stages):
+        return []
+    sharing = f"{kind} '{name}' with tokenizer: joint shares the pipeline's"
+    if not any(isinstance(stage, Tokenizer) for _, _, stage in stages):
+        return [WiringFault(len(stages) - 1, f"{sharing} tokenizer, and there is none; give the head its own")]
+    if any(isinstance(stage, Representation) and stage.shares_table for _, _, stage in stages):
+        return []
+    found = next((f"'{other}' has none to share" for slot_key, other, _ in stages if slot_key == "representation"), "")
+    able = _having("representation", lambda owner: owner.shares_table)
+    message = f"{sharing} vocabulary and table, but {found or 'there is no representation'}"
+    return [WiringFault(len(stages) - 1, f"{message}; give the head its own tokenizer{_listed('or take', able)}")]
 
 
 def _way_out(stages: Sequence[Placed], index: int, given: type[Wire]) -> str:

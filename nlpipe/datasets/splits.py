@@ -16,19 +16,17 @@ from nlpipe.errors import DataError
 from nlpipe.tasks.task import Ledger, Split, Task
 from nlpipe.wire import Labels, Tags, Text, Tokens, Wire
 
-EXAMPLES = 5
+Ledgers = dict[str, Ledger]
 
 
-def complete(
-    task: Task, given: dict[str, Split], sizes: Sizes, place: str, counted: Losses
-) -> tuple[dict[str, Split], dict[str, Ledger]]:
-    """All three splits, and ledgers by split name and ``all``.
+def complete(task: Task, given: dict[str, Split], sizes: Sizes, place: str, counted: Ledgers) -> dict[str, Split]:
+    """All three splits.
 
     Splits that are given stay as they are. If dev or test is missing, train is de-duplicated (the first of equal
     inputs stays) and the missing ones are taken from it.
 
     Args:
-        counted: what reading lost already; more is added.
+        counted: ledgers by split name and ``all``, which what is found here is added to.
 
     Raises:
         DataError: train is too small for that; the message starts with ``place``.
@@ -36,13 +34,14 @@ def complete(
     splits = dict(given)
     keys = {name: _keys(task, split) for name, split in splits.items()}
     _count_conflicts(counted, splits, keys)
+    _count_pairs(counted, splits, keys)
     missing = [name for name in ("test", "dev") if name not in splits]
     if missing:
         first: dict[str, int] = {}
         for i, key in enumerate(keys["train"]):
             if first.setdefault(key, i) != i:
-                counted.add("all", "duplicates_dropped", key)
-        counted.ensure("all", "duplicates_dropped")
+                counted["all"].add("duplicates_dropped", key)
+        counted["all"].counts.setdefault("duplicates_dropped", 0)
         kept = list(first.values())
         train = splits["train"].take(kept)
         chosen = [keys["train"][i] for i in kept]
@@ -54,7 +53,7 @@ def complete(
     for name in SPLITS:
         _count_overlaps(counted, name, keys, made=name in missing)
     _count_unseen(counted, splits)
-    return {name: splits[name] for name in SPLITS}, counted.ledgers()
+    return {name: splits[name] for name in SPLITS}
 
 
 def digest_of(splits: dict[str, Split]) -> str:
@@ -69,7 +68,7 @@ def digest_of(splits: dict[str, Split]) -> str:
 
 def plain(wire: Wire) -> Any:
     """What a wire of data holds, as JSON has it."""
-    if isinstance(wire, Text):
+    if isinstance(wire, Text):  # inputs, or the targets of text-to-text work
         return wire.strings
     if isinstance(wire, Tokens):
         return wire.words
@@ -77,33 +76,13 @@ def plain(wire: Wire) -> Any:
     return wire.values
 
 
-class Losses:
-    """Counts of what is lost or looks odd, with the first examples, by split."""
-
-    def __init__(self) -> None:
-        self.counts: dict[str, dict[str, float]] = {"all": {}, **{name: {} for name in SPLITS}}
-        self.examples: dict[str, dict[str, list[str]]] = {name: {} for name in self.counts}
-
-    def ensure(self, split: str, what: str) -> None:
-        self.counts[split].setdefault(what, 0)
-
-    def add(self, split: str, what: str, example: str) -> None:
-        counts, examples = self.counts[split], self.examples[split].setdefault(what, [])
-        counts[what] = counts.get(what, 0) + 1
-        if len(examples) < EXAMPLES:
-            examples.append(example if len(example) <= 100 else example[:97] + "...")
-
-    def ledgers(self) -> dict[str, Ledger]:
-        return {name: Ledger(counts, self.examples[name]) for name, counts in self.counts.items()}
-
-
 def _keys(task: Task, split: Split) -> list[str]:
     return [task.key(split.inputs, i) for i in range(len(split))]
 
 
-def _count_conflicts(counted: Losses, splits: dict[str, Split], keys: dict[str, list[str]]) -> None:
+def _count_conflicts(counted: Ledgers, splits: dict[str, Split], keys: dict[str, list[str]]) -> None:
     """Equal inputs with different labels, anywhere."""
-    counted.ensure("all", "label_conflicts")
+    counted["all"].counts.setdefault("label_conflicts", 0)
     labels: dict[str, str] = {}
     told = set()
     for name, split in splits.items():
@@ -111,40 +90,59 @@ def _count_conflicts(counted: Losses, splits: dict[str, Split], keys: dict[str, 
             for key, label in zip(keys[name], split.targets.values, strict=True):
                 if labels.setdefault(key, label) != label and key not in told:
                     told.add(key)
-                    counted.add("all", "label_conflicts", f"{labels[key]} | {label}: {key}")
+                    counted["all"].add("label_conflicts", f"{labels[key]} | {label}: {key}")
 
 
-def _count_overlaps(counted: Losses, name: str, keys: dict[str, list[str]], made: bool) -> None:
+def _count_pairs(counted: Ledgers, splits: dict[str, Split], keys: dict[str, list[str]]) -> None:
+    """In pairs of texts: sources with several targets, anywhere, and by split targets equal to the source or empty."""
+    first: dict[str, str] = {}
+    told = set()
+    for name, split in splits.items():
+        if not isinstance(split.targets, Text):
+            return
+        counted["all"].counts.setdefault("sources_with_several_targets", 0)
+        assert isinstance(split.inputs, Text)
+        for key, source, target in zip(keys[name], split.inputs.strings, split.targets.strings, strict=True):
+            if not target.strip():
+                counted[name].add("empty_target", key)
+            elif source == target:
+                counted[name].add("target_equals_source", key)
+            if first.setdefault(key, target) != target and key not in told:
+                told.add(key)
+                counted["all"].add("sources_with_several_targets", f"{key}: {first[key]} | {target}")
+
+
+def _count_overlaps(counted: Ledgers, name: str, keys: dict[str, list[str]], made: bool) -> None:
     """Empty inputs, repeats within a split that was given, and inputs that stand in the splits before it."""
     for key in keys[name]:
         if not key:
-            counted.add(name, "empty", key)
+            counted[name].add("empty", key)
     if not made:
         seen: set[str] = set()
         for key in keys[name]:
             if key in seen:
-                counted.add(name, "duplicates", key)
+                counted[name].add("duplicates", key)
             seen.add(key)
     for other in SPLITS[: SPLITS.index(name)]:
-        counted.ensure(name, f"in_{other}")
+        counted[name].counts.setdefault(f"in_{other}", 0)
         known = set(keys[other])
         for key in keys[name]:
             if key in known:
-                counted.add(name, f"in_{other}", key)
+                counted[name].add(f"in_{other}", key)
 
 
-def _count_unseen(counted: Losses, splits: dict[str, Split]) -> None:
+def _count_unseen(counted: Ledgers, splits: dict[str, Split]) -> None:
     targets = splits["train"].targets
     if not isinstance(targets, Labels):
         return
     known = set(targets.values)
     for name in SPLITS[1:]:
-        counted.ensure(name, "labels_unseen")
+        counted[name].counts.setdefault("labels_unseen", 0)
         other = splits[name].targets
         assert isinstance(other, Labels)
         for label in other.values:
             if label not in known:
-                counted.add(name, "labels_unseen", label)
+                counted[name].add("labels_unseen", label)
 
 
 def _strata(split: Split) -> Sequence[str]:

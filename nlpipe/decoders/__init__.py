@@ -6,5 +6,9 @@ from nlpipe.registry import Slot
 from nlpipe.stage import Decoder
 
 SLOT = Slot("decoder", Decoder, __name__, {
+    "rnn": "recurrent:RNN",
+    "lstm": "recurrent:LSTM",
+    "gru": "recurrent:GRU",
+    "transformer": "transformer:Transformer",
 })  # fmt: skip
 __getattr__ = SLOT.attribute

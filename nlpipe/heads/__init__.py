@@ -16,5 +16,6 @@ SLOT = Slot("head", Head, __name__, {
     "tagger": "tagger:Tagger",
     "dictionary": "dictionary:Dictionary",
     "perceptron": "perceptron:Perceptron",
+    "seq2seq": "seq2seq:Seq2Seq",
 })  # fmt: skip
 __getattr__ = SLOT.attribute

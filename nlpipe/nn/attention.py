@@ -166,6 +166,13 @@ class SelfAttention(nn.Module):
         weights = weigh(query, key, self._visible(x, mask, causal))  # (B, h, T, T)
         return self.output(join_heads(weights @ value)), weights
 
+    def one(self, x: Tensor, offset: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Q, K, V of one token of each text, ``x`` (N, D), that stands at ``offset``: (N, h, d) each."""
+        query, key, value = self.query_key_value(x).view(len(x), 3, self.heads, -1).unbind(1)
+        if self.rotary is not None:
+            query, key = (self.rotary(part[:, :, None], offset)[:, :, 0] for part in (query, key))
+        return query, key, value
+
     def start(self, batch: int) -> Cache:
         """The cache of ``batch`` texts of which nothing has been read."""
         weight = self.output.weight
@@ -245,3 +252,28 @@ class CrossAttention(nn.Module):
         key, value, mask = memory
         weights = weigh(self._query(x, memory), key, mask[:, None, None])  # (B, h, T, S)
         return self.output(join_heads(weights @ value)).view_as(x), weights
+
+    def one(self, x: Tensor, memory: Memory, seen: list[Tensor] | None = None) -> Tensor:
+        """``forward`` for one token of each hypothesis, ``x`` (N, D): (N, D).
+
+        Args:
+            memory: keys and values (B, h, S, d), these zero for padding, and in place of the mask its ``bias``.
+            seen: takes the weights (B, h, K, S).
+        """
+        key, value, hidden = memory
+        batch, dim = key.shape[0], key.shape[3]
+        asked = self._query(x[:, None], memory).reshape(-1, len(x) // batch, dim)  # (B h, K, d)
+        scores = torch.baddbmm(asked.new_empty(1), asked, key.flatten(0, 1).transpose(1, 2), beta=0, alpha=dim**-0.5)
+        scores.view(batch, self.heads, -1, key.shape[2]).add_(hidden)  # (B, h, K, S)
+        weights = scores.softmax(-1)  # (B h, K, S)
+        if seen is not None:
+            seen.append(weights.view(batch, self.heads, -1, key.shape[2]) * (hidden == 0))
+        heads = (weights @ value.flatten(0, 1)).view(batch, self.heads, -1, dim)  # (B, h, K, d)
+        output: Tensor = self.output(heads.transpose(1, 2).reshape(len(x), -1))  # (N, D)
+        return output
+
+
+def bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """``mask`` (B, S) as what is added to scores (B, h, T, S): 0 for a token, so low that it is unseen for padding."""
+    low = torch.full((), torch.finfo(dtype).min, dtype=dtype, device=mask.device)
+    return torch.where(mask, torch.zeros((), dtype=dtype, device=mask.device), low)[:, None, None]

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from nlpipe.nn.attention import Cache, CrossAttention, Memory, SelfAttention
 from nlpipe.nn.dropout import Drop
+from nlpipe.nn.past import Past
 from nlpipe.nn.positions import Rotary
 
 Norm = Literal["pre", "post"]
@@ -104,7 +105,12 @@ class TransformerLayer(nn.Module):
         return self.cross.remember(memory, mask)
 
     def forward(
-        self, x: Tensor, mask: Tensor | None = None, causal: bool = False, memory: Memory | None = None
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        causal: bool = False,
+        memory: Memory | None = None,
+        seen: list[Tensor] | None = None,
     ) -> Tensor:
         """All tokens at once.
 
@@ -113,17 +119,24 @@ class TransformerLayer(nn.Module):
             mask: (B, T), true where a token is; None: everywhere.
             causal: whether a token sees only itself and those before it.
             memory: what ``remember`` gave, for a layer with a memory.
+            seen: takes the weights (B, h, T, S) with which the memory was looked at.
 
         Returns:
             (B, T, D).
         """
         y = self.attention(self.around_attention.enter(x), mask, causal)
-        return self._finish(self.around_attention.leave(x, y), memory)
+        return self._finish(self.around_attention.leave(x, y), memory, seen)
 
-    def _finish(self, x: Tensor, memory: Memory | None) -> Tensor:
+    def _finish(self, x: Tensor, memory: Memory | None, seen: list[Tensor] | None) -> Tensor:
         """The sublayers after self-attention."""
-        if self.cross is not None and self.around_cross is not None:
-            x = self.around_cross.leave(x, self.cross(self.around_cross.enter(x), memory))
+        if self.cross is not None and self.around_cross is not None and memory is not None:
+            asking = self.around_cross.enter(x)
+            if seen is None:
+                y = self.cross(asking, memory)
+            else:
+                y, weights = self.cross.show(asking, memory)
+                seen.append(weights)
+            x = self.around_cross.leave(x, y)
         around = self.around_feed_forward
         return around.leave(x, self.feed_forward(around.enter(x)))
 
@@ -131,11 +144,33 @@ class TransformerLayer(nn.Module):
         """The cache of ``batch`` texts of which nothing has been read."""
         return self.attention.start(batch)
 
-    def step(self, x: Tensor, cache: Cache, memory: Memory | None = None) -> tuple[Tensor, Cache]:
+    def step(
+        self, x: Tensor, cache: Cache, memory: Memory | None = None, seen: list[Tensor] | None = None
+    ) -> tuple[Tensor, Cache]:
         """Read the next tokens ``x`` (N, T, D), usually one; ``memory`` may have N / K rows for K adjacent rows each.
+
+        ``seen`` takes the weights (N / K, h, K T, S) with which the memory was looked at.
 
         Returns:
             (N, T, D) as the causal ``forward`` over all tokens gives it, and the new cache; the one given stays.
         """
         y, cache = self.attention.step(self.around_attention.enter(x), cache)
-        return self._finish(self.around_attention.leave(x, y), memory), cache
+        return self._finish(self.around_attention.leave(x, y), memory, seen), cache
+
+    def advance(
+        self, x: Tensor, past: Past, index: int, memory: Memory | None = None, seen: list[Tensor] | None = None
+    ) -> Tensor:
+        """``step`` for one token of each hypothesis, ``x`` (N, D): (N, D); keys and values go into ``past``.
+
+        Args:
+            past: with room for this token, ``Past.step``.
+            index: of this layer in it.
+            memory: as ``recall`` gives it.
+            seen: takes the weights (B, h, K, S) with which the memory was looked at.
+        """
+        query, key, value = self.attention.one(self.around_attention.enter(x), past.length - 1)  # (N, h, d) each
+        y = self.attention.output(past.attend(index, query, key, value))
+        x = self.around_attention.leave(x, y)
+        if self.cross is not None and self.around_cross is not None and memory is not None:
+            x = self.around_cross.leave(x, self.cross.one(self.around_cross.enter(x), memory, seen))
+        return self.around_feed_forward.leave(x, self.feed_forward(self.around_feed_forward.enter(x)))

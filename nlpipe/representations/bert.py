@@ -148,8 +148,7 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
 
     def train(self, mode: bool = True) -> Bert:
         super().train(mode)
-        if mode:
-            self._half_copy.clear()  # the weights are about to change
+        self._half_copy.clear()  # weights change in training, and once more after it, when the best are put back
         if self.model is not None and not self.fine_tuned:
             self.model.eval()
         return self

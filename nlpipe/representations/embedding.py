@@ -21,7 +21,7 @@ PADDING, UNKNOWN = 0, 1
 class Embedding(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
     """Word vectors learned from the labels, together with the rest of the pipeline.
 
-    ``vocabulary`` and ``table`` (its weight is (V, D)) are there for a head to share.
+    ``vocabulary``, ``table`` (its weight is (V, D)) and ``scale`` are there for a head to share.
 
     Options:
         dim: D, numbers in a word's vector.
@@ -29,7 +29,11 @@ class Embedding(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
         max_words: most words with a vector, the commonest; null for no bound.
         dropout: share of the numbers set to zero while training.
         word_dropout: share of the words taken for unknown while training, which teaches the vector of unknown words.
+        scaled: multiply the vectors by the root of dim, as Vaswani et al. 2017 do (section 3.4) before they add
+            positions, and where the table gives the scores of a translation as well.
     """
+
+    shares_table = True
 
     def __init__(
         self,
@@ -38,19 +42,21 @@ class Embedding(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
         max_words: Positive | None = None,
         dropout: Dropout = 0.0,
         word_dropout: Dropout = 0.0,
+        scaled: bool = False,
     ) -> None:
         super().__init__()
         self.dim = dim
         self.min_count = min_count
         self.max_words = max_words
         self.word_dropout = word_dropout
+        self.scale = dim**0.5 if scaled else 1.0
         self.dropout = nn.Dropout(dropout)
         self.vocabulary = Vocabulary.from_counts(Counter(), 1, None)
         self.table: nn.Embedding
 
     def fit(self, data: Data[Tokens]) -> None:
         counts = Counter(word for tokens, _ in data for words in tokens.words for word in words)
-        self.vocabulary = Vocabulary.from_counts(counts, self.min_count, self.max_words)
+        self.vocabulary = Vocabulary.from_counts(counts, self.min_count, self.max_words, self.specials)
 
     def allocate(self, width: int) -> int:
         self.table = nn.Embedding(len(self.vocabulary), self.dim, padding_idx=PADDING)
@@ -75,7 +81,10 @@ class Embedding(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
         mask = torch.as_tensor(filled, device=self.device)  # (B, T)
         if self.training and self.word_dropout:
             ids = ids.masked_fill(mask & (torch.rand(ids.shape, device=ids.device) < self.word_dropout), UNKNOWN)
-        rows: Tensor = self.dropout(self.table(ids))  # (B, T, D)
+        rows: Tensor = self.table(ids)  # (B, T, D)
+        if self.scale != 1.0:
+            rows = rows * self.scale
+        rows = self.dropout(rows)
         return Sequences(rows, lengths, source, mask)
 
     def ledger(self, source: Tokens) -> dict[str, float]:

@@ -11,6 +11,7 @@ from nlpipe.tasks.task import Task
 TASKS = {
     "classification": "classification:Classification",
     "tagging": "tagging:Tagging",
+    "translation": "translation:Translation",
 }
 """Name, as cards and pipeline files spell it, to ``module:Class``."""
 

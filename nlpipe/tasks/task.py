@@ -58,6 +58,13 @@ class Ledger:
     counts: dict[str, float] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
 
+    def add(self, what: str, example: str) -> None:
+        """One more of ``what``; its text is kept, cut to 100 characters, if it is among the first five."""
+        self.counts[what] = self.counts.get(what, 0) + 1
+        shown = self.examples.setdefault(what, [])
+        if len(shown) < 5:
+            shown.append(example if len(example) <= 100 else example[:97] + "...")
+
 
 Note = Callable[[str, str], None]
 """Told what is lost in reading, by name, with the example: it is counted in the ledger."""

@@ -16,20 +16,6 @@ if TYPE_CHECKING:
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16"]
 
-WORTHWHILE = 250_000
-"""Weights in linear layers from which bf16 pays on a CPU that has it.
-
-Measured on one Zen 4 core, whole steps: two Transformer layers of width 128 gain 1.7 times, six of width 384 2.7
-times, and an MLP of width 128 loses a third.
-"""
-RECURRENT = 50_000
-"""Weights in one recurrent layer and direction from which it pays as well.
-
-Measured on one Zen 4 core, forward and backward over padded rows (64 texts of 20 tokens, D = 50): at 128 features an
-LSTM (92,160 weights) gains 1.6 times, a GRU (69,120) 1.4; at 64 a GRU (22,272) and at 32 an RNN lose. It is different
-for packed sequences, which gain nothing; nothing here packs.
-"""
-
 
 def there_is() -> dict[str, str]:
     """The devices of this machine, by the name an option gives them, each in words."""
@@ -61,26 +47,11 @@ def choose_device(asked: Device) -> str:
 
 def choose_precision(asked: Precision, device: str, objective: nn.Module) -> Literal["fp32", "bf16"]:
     """``fp32`` or ``bf16``; a rule, not a measurement, so that the same run is the same on the same machine."""
-    import torch
-
     if asked != "auto":
         return asked
-    if device == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    if device != "cpu" or not cpu_has_bf16():
-        return "fp32"
-    modules = list(objective.modules())
-    weights = sum(m.weight.numel() for m in modules if isinstance(m, torch.nn.Linear))
-    layers = [sum(p.numel() for p in m.parameters()) for m in modules if isinstance(m, torch.nn.RNNBase)]
-    return "bf16" if weights >= WORTHWHILE or max(layers, default=0) >= RECURRENT else "fp32"
+    from nlpipe.nn.precision import bf16_pays
 
-
-def cpu_has_bf16() -> bool:
-    """Whether this CPU multiplies bf16 in hardware (AVX512_BF16 or AMX)."""
-    import torch
-
-    tests = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-    return any(test() for test in tests if test is not None)
+    return "bf16" if bf16_pays(objective, device) else "fp32"
 
 
 def rank() -> int:

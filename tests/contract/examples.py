@@ -5,7 +5,10 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from nlpipe import decoders
 from nlpipe.registry import FOLDERS, slot
+from nlpipe.stage import Stage
+from nlpipe.tokenizers import Whitespace
 
 TEXTS = [
     "A warm, funny film with a great cast.",
@@ -68,6 +71,10 @@ OPTIONS: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("encoder", "rnn"): [{"hidden": 6}],
     ("encoder", "lstm"): [{"hidden": 6}, {"hidden": 4, "bidirectional": True, "layers": 2}],
     ("encoder", "gru"): [{"hidden": 6}],
+    ("head", "seq2seq"): [
+        {"decoder": decoders.GRU(hidden=6), "tokenizer": Whitespace(), "max_length": 5},
+        {"decoder": decoders.Transformer(heads=2), "tokenizer": Whitespace(), "beam": 2, "max_length": 5},
+    ],
     ("head", "estimator"): [{"estimator": "RidgeClassifier"}, {"estimator": "ComplementNB"}],
 }
 """Options each stage is tried with, by slot and name; a stage that is not here is tried with its defaults."""
@@ -103,5 +110,6 @@ def cases(*slots: str) -> list[tuple[str, str, dict[str, Any]]]:
 def label(case: Any) -> str:
     """A case as pytest shows it: ``bpe(vocabulary_size=200)``."""
     if isinstance(case, tuple) and len(case) == 3:
-        return f"{case[1]}({', '.join(f'{key}={value}' for key, value in case[2].items())})"
+        shown = {key: type(value).__name__ if isinstance(value, Stage) else value for key, value in case[2].items()}
+        return f"{case[1]}({', '.join(f'{key}={value}' for key, value in shown.items())})"
     return "-".join(case) if isinstance(case, tuple) else str(case)

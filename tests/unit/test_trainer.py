@@ -13,9 +13,10 @@ import torch
 from torch import nn
 
 from nlpipe.errors import ModelError, NlpipeError
+from nlpipe.nn.precision import cpu_has_bf16
 from nlpipe.trainer import Trainer
 from nlpipe.training.batching import plan
-from nlpipe.training.device import choose_precision, cpu_has_bf16
+from nlpipe.training.device import choose_precision
 from nlpipe.training.optimizer import multiplier
 from tests.unit.trainer_toys import Toy, ToyExamples, copies
 

@@ -22,10 +22,14 @@ FORMATS = {
     "tsv": "separated:read_tsv",
     "jsonl": "json_lines:read_json_lines",
     "conll": "conll:read_conll",
+    "parallel": "parallel:read_parallel",
+    "po": "catalogue:read_po",
 }
 """Format, as cards spell it, to ``module:function``; each also gzipped."""
 
-SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".conll": "conll"}
+SUFFIXES = {
+    ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".conll": "conll", ".po": "po",
+}  # fmt: skip
 
 
 def reader(name: str) -> Reader:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nlpipe.errors import DataError
+from nlpipe.tasks.task import Ledger
 
 BUFFER = 1 << 20
 
@@ -53,6 +54,7 @@ class Layout:
         encoding: any that Python knows; a byte order mark is dropped.
         quoting: whether ``"`` encloses fields; None: as is usual for the format.
         delimiter: what stands between fields; None: as is usual for the format.
+        ledger: where the reader counts what it leaves out.
     """
 
     columns: Mapping[str, str | int] = field(default_factory=dict)
@@ -60,6 +62,7 @@ class Layout:
     encoding: str = "utf-8"
     quoting: bool | None = None
     delimiter: str | None = None
+    ledger: Ledger = field(default_factory=Ledger)
 
 
 def read_lines(origin: Origin, encoding: str = "utf-8") -> Iterator[str]:

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 
 from nlpipe.datasets.cards import FileSource, Found, HubSource
 from nlpipe.datasets.readers import Layout, reader
-from nlpipe.tasks.task import Row
+from nlpipe.tasks.task import Ledger, Row
 
 
-def rows(found: Found, split: str, columns: dict[str, str | int]) -> Iterator[Row] | None:
+def rows(found: Found, split: str, columns: dict[str, str | int], ledger: Ledger | None = None) -> Iterator[Row] | None:
     """Rows of a split as they stream; None where the card has no such split.
+
+    Args:
+        ledger: where the reader counts what it leaves out.
 
     Raises:
         DataError: the source cannot be reached or does not match its hash; later, any fault of the files.
@@ -32,5 +35,5 @@ def rows(found: Found, split: str, columns: dict[str, str | int]) -> Iterator[Ro
 
         origins = wheel_origins(source, split)
     card = found.card
-    layout = Layout(columns, card.header, card.encoding, card.quoting, card.delimiter)
+    layout = Layout(columns, card.header, card.encoding, card.quoting, card.delimiter, ledger or Ledger())
     return reader(card.layout_format())(origins, layout)

@@ -199,6 +199,21 @@ def test_bf16_is_near_fp32(tiny: str) -> None:
     assert torch.cosine_similarity(exact, half).min() > 0.98
 
 
+@torch.no_grad()
+def test_weights_put_back_after_training_are_those_that_answer(tiny: str) -> None:
+    """As the trainer does it: an epoch is scored, then the best weights are put back, then ``eval`` is called."""
+    stage = built(tiny, precision="bf16", trainable=True)
+    tokens = tokens_of(corpus()[:3])
+    stage.forward(tokens)
+    for parameter in stage.parameters():
+        parameter.mul_(0.5)
+    stage.eval()
+    fresh = built(tiny, precision="bf16", trainable=True)
+    for parameter in fresh.parameters():
+        parameter.mul_(0.5)
+    assert torch.equal(stage.forward(tokens).rows, fresh.forward(tokens).rows)
+
+
 def test_a_text_of_ten_thousand_words_and_a_short_one(directory: str) -> None:
     words = " ".join(corpus() * 12).split()[:10_000]
     stage = built(directory, max_pieces_per_batch=4096)

@@ -1,0 +1,56 @@
+"""A decoder with its table as one step function, in the precision that is fastest: what a search goes through."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from nlpipe.nn.precision import bf16_pays
+from nlpipe.search import Tree
+from nlpipe.stage import Decoder
+from nlpipe.wire import Sequences
+
+LEAST = 1e-6
+"""Attention that a word without any counts with, so that its logarithm is a number."""
+
+
+class Stepper(nn.Module):
+    """Decoder and output layer as a search steps through them.
+
+    Args:
+        decoder: built.
+        table: (V, D) vectors of the target's tokens, in and out.
+        project: from the decoder's features to D.
+        scale: what the vectors are multiplied by on their way in.
+    """
+
+    def __init__(self, decoder: Decoder[Sequences, Sequences], table: Tensor, project: nn.Module, scale: float) -> None:
+        super().__init__()
+        self.decoder = decoder
+        self.table = table
+        self.project = project
+        self.scale = scale
+
+    def faster_in_half(self) -> bool:
+        """Whether ``half_copy`` is the faster one where it is."""
+        return bf16_pays(self, self.table.device.type)
+
+    def half_copy(self) -> Stepper:
+        """A copy in bfloat16."""
+        decoder = copy.deepcopy(self.decoder)
+        project = copy.deepcopy(self.project).to(torch.bfloat16).eval()
+        decoder.module.to(torch.bfloat16).eval()
+        return Stepper(decoder, self.table.detach().to(torch.bfloat16), project, self.scale)
+
+    def step(self, tokens: Tensor, state: Tree, memory: Tree) -> tuple[Tensor, Tree]:
+        """One more token (N,) of each hypothesis: log-probabilities (N, V) of the next, float32, and the new state."""
+        x = self.table.index_select(0, tokens)[:, None] * self.scale  # (N, 1, D)
+        y, state = self.decoder.step(x, state, memory)
+        scores = (self.project(y[:, 0]) @ self.table.T).float()  # (N, V)
+        return scores.sub_(scores.logsumexp(-1, keepdim=True)), state
+
+    def covered(self, state: Tree, memory: Tree) -> Tensor:
+        """(N,) coverage of the source, Wu et al. 2016, eq. 14: the sum over its words of log(min(attention, 1))."""
+        return self.decoder.watched(state).clamp(LEAST, 1.0).log().sum(-1)

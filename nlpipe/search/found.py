@@ -1,0 +1,43 @@
+"""What a search found: hypotheses with their scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from nlpipe.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Found:
+    """The n best hypotheses of B sentences, best first.
+
+    Args:
+        tokens: (B, n, T), padded with the token that ends a sentence.
+        lengths: (B, n) tokens before the end.
+        scores: (B, n) what they were ranked by; -inf where a sentence has no such hypothesis.
+        log_probs: (B, n) log-probability in nats, the end included.
+
+    Raises:
+        ModelError: a score is not a number, or a sentence has no hypothesis.
+    """
+
+    tokens: Tensor
+    lengths: Tensor
+    scores: Tensor
+    log_probs: Tensor
+
+    def __post_init__(self) -> None:
+        if bool(self.scores.isnan().any()):
+            raise ModelError("the model gave log-probabilities that are not numbers (NaN): its training broke down")
+        if len(self.scores) and bool((self.scores[:, 0] == float("-inf")).any()):
+            raise ModelError("the model gave every word the probability 0, so that no sentence can be made of it")
+
+    def lists(self) -> list[list[list[int]]]:
+        """The tokens of each hypothesis of each sentence; at least one a sentence."""
+        exists = (self.scores > float("-inf")).tolist()
+        return [
+            [row[:length] for row, length, real in zip(rows, lengths, kept, strict=True) if real]
+            for rows, lengths, kept in zip(self.tokens.tolist(), self.lengths.tolist(), exists, strict=True)
+        ]
