@@ -92,6 +92,14 @@ def test_the_bound_changes_no_result(n_best: int) -> None:
     assert stopped_early > 10
 
 
+def test_hypotheses_that_end_leave_as_many_to_go_on() -> None:
+    """Where half of the best continuations are ends, K others still run."""
+    for seed in range(60):
+        toy = Toy.make(seed, ending=2.0)
+        found = search(toy, 1, beam=3, n_best=3, max_length=6)
+        assert found.lists()[0] == [words for _, words in endless(toy, beam=3, longest=6)[:3]]
+
+
 def endless(toy: Toy, beam: int, longest: int) -> list[tuple[float, list[int]]]:
     """The same beam in plain Python, which never stops before the longest sentence."""
     running: list[tuple[float, list[int]]] = [(0.0, [])]

@@ -22,9 +22,12 @@ class Toy:
     looked: Tensor  # (M, S) attention
 
     @classmethod
-    def make(cls, seed: int, sharpness: float = 1.5) -> Toy:
+    def make(cls, seed: int, sharpness: float = 1.5, ending: float = 0.0) -> Toy:
+        """``ending``: what is added to the score of the end."""
         made = torch.Generator().manual_seed(seed)
-        table = (sharpness * torch.randn(4099, WORDS, generator=made)).log_softmax(-1)
+        scores = sharpness * torch.randn(4099, WORDS, generator=made)
+        scores[:, END] += ending
+        table = scores.log_softmax(-1)
         looked = torch.randn(4099, SOURCE, generator=made).softmax(-1)
         return cls(table, looked)
 
