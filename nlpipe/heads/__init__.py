@@ -13,5 +13,7 @@ SLOT = Slot("head", Head, __name__, {
     "naive_bayes": "naive_bayes:NaiveBayes",
     "nbsvm": "nbsvm:NBSVM",
     "classifier": "classifier:Classifier",
+    "lexical": "lexical:Lexical",
+    "translation_memory": "translation_memory:TranslationMemory",
 })  # fmt: skip
 __getattr__ = SLOT.attribute
