@@ -39,7 +39,7 @@ class KneserNey:
 
     @property
     def order(self) -> int:
-        """n."""
+        """Most words of an n-gram, n."""
         return len(self.keys) + 1
 
     @classmethod
@@ -97,7 +97,7 @@ class KneserNey:
         return history
 
     def step(self, history: np.ndarray, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """log p(word | history), (N,), and the histories with that word, (N, n - 1)."""
+        """For each history log p(word | history), (N,), and the histories with that word, (N, n - 1)."""
         after = np.empty_like(history)
         after[:, :1] = words[:, None]
         found = self.unigrams[words]

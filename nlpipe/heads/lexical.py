@@ -31,6 +31,10 @@ LONGEST = 3
 LINKS = 40_000_000
 """Pairs of words that are aligned at most, about 1.5 GB; a larger training split is sampled."""
 UNKNOWN = 1
+USUAL_BONUS = 2.0
+"""The bonus of a target word where there is no dev split to decide it."""
+CALIBRATED = 500
+"""Most texts of the dev split that the bonus is decided on."""
 
 
 class Lexical(Head[Tokens, Text]):
@@ -45,7 +49,8 @@ class Lexical(Head[Tokens, Text]):
         candidates: strings that each source word may become, the most probable ones.
         order: words that the language model looks at together.
         language: what the language model's log-probability counts, beside that of the strings.
-        bonus: added for each target word, in nats; the language model alone prefers short texts.
+        bonus: added for each target word, in nats, as the language model alone prefers short texts; null lets the dev
+            split decide, so that answers are as long as its targets.
         beam: hypotheses kept for each text.
     """
 
@@ -53,11 +58,11 @@ class Lexical(Head[Tokens, Text]):
         self,
         tokenizer: Tokenizer,
         iterations: Positive = 5,
-        diagonal: NonNegativeFloat = 4.0,
+        diagonal: NonNegativeFloat = 6.0,
         candidates: Positive = 8,
-        order: Annotated[int, Ge(1), Le(6)] = 3,
+        order: Annotated[int, Ge(1), Le(6)] = 4,
         language: NonNegativeFloat = 0.5,
-        bonus: float = 0.5,
+        bonus: float | None = None,
         beam: Positive = 8,
     ) -> None:
         self.tokenizer = tokenizer
@@ -67,6 +72,7 @@ class Lexical(Head[Tokens, Text]):
         self.order = order
         self.language = language
         self.bonus = bonus
+        self.word_bonus = USUAL_BONUS if bonus is None else bonus
         self.beam = beam
         self.sources = Vocabulary.count([])
         self.targets = Vocabulary.count([])
@@ -113,9 +119,7 @@ class Lexical(Head[Tokens, Text]):
         warnings.warn(message, NlpipeWarning, stacklevel=2)
         return [int(i) for i in kept]
 
-    def _learn_strings(
-        self, sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], links: np.ndarray
-    ) -> None:
+    def _learn_strings(self, sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], links: np.ndarray) -> None:
         """Count which string of target words each occurrence of a source word is aligned with."""
         offsets = np.cumsum([0, *(len(s) for s in sources)])
         ids, words = np.concatenate(list(sources)), np.concatenate(list(targets))
@@ -140,11 +144,8 @@ class Lexical(Head[Tokens, Text]):
 
     def _keep_best(self, ids: np.ndarray, strings: np.ndarray) -> None:
         """The most frequent strings of each source word, as a table."""
-        size = len(self.targets) + 1
-        folded = ids.astype(np.int64)
         rows, kinds = np.unique(strings, axis=0, return_inverse=True)
-        assert len(rows) < 2**40, size
-        pairs, counts = np.unique(folded * len(rows) + kinds.reshape(-1), return_counts=True)
+        pairs, counts = np.unique(ids.astype(np.int64) * len(rows) + kinds.reshape(-1), return_counts=True)
         owner = pairs // len(rows)
         logs = np.log(counts / np.bincount(owner, counts)[owner])
         order = np.lexsort((pairs, -logs, owner))
@@ -162,6 +163,22 @@ class Lexical(Head[Tokens, Text]):
 
     def build(self, width: int) -> int:
         return 0
+
+    def calibrate(self, dev: Data[Tokens]) -> None:
+        """Where no bonus is given: the one that makes answers as long as the targets of ``dev``, by bisection."""
+        pairs = list(dev) if self.bonus is None else []
+        if not sum(len(source) for source, _ in pairs):
+            return
+        source = Tokens.concat([wire for wire, _ in pairs])
+        target = Text.concat([wire for _, wire in pairs])
+        chosen = range(0, len(source), -(-len(source) // CALIBRATED))
+        source, target = source.take(chosen), target.take(chosen)
+        wanted = sum(map(len, self.tokenizer.forward(target).words))
+        low, high = -4.0, 12.0
+        for _ in range(7):
+            self.word_bonus = (low + high) / 2
+            given = sum(map(len, self._search(source)[0]))
+            low, high = (self.word_bonus, high) if given < wanted else (low, self.word_bonus)
 
     # -- use -----------------------------------------------------------------------------------------------------
 
@@ -185,8 +202,8 @@ class Lexical(Head[Tokens, Text]):
         assert model is not None, "fit comes first"
         lengths = np.array([len(words) for words in source.words], dtype=np.int64)
         ids = np.zeros((len(source), int(lengths.max(initial=0))), dtype=np.int64)  # (B, S)
-        for b, words in enumerate(source.words):
-            ids[b, : lengths[b]] = self.sources.ids(words)
+        for b, sentence in enumerate(source.words):
+            ids[b, : lengths[b]] = self.sources.ids(sentence)
         count, beam = len(source), self.beam
         scores = np.full((count, beam), -np.inf)
         scores[:, 0] = 0.0
@@ -209,9 +226,7 @@ class Lexical(Head[Tokens, Text]):
         words, places = self._trace(source, ids, lengths, parents, chosen, final)
         return words, places, scores[np.arange(count), final]
 
-    def _extend(
-        self, ids: np.ndarray, scores: np.ndarray, history: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _extend(self, ids: np.ndarray, scores: np.ndarray, history: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Every hypothesis with every string of its next source word: scores (b, K, C), histories (b, K, C, n - 1)."""
         model = self.model
         assert model is not None
@@ -223,7 +238,7 @@ class Lexical(Head[Tokens, Text]):
             live = (words >= 0) & np.isfinite(wide)
             if live.any():
                 logs, after = model.step(states[live], words[live].astype(np.int64))
-                wide[live] += self.language * logs + self.bonus
+                wide[live] += self.language * logs + self.word_bonus
                 states[live] = after
         return wide, states
 
@@ -243,7 +258,7 @@ class Lexical(Head[Tokens, Text]):
             live = rows[lengths > t]
             strings[live, t] = self.strings[ids[live, t], chosen[t, live, at[live]]]
             at[live] = parents[t, live, at[live]]
-        all_words, all_places = [], []
+        all_words, all_places = list[list[str]](), list[list[int]]()
         names = self.targets.words()
         for b in range(len(lengths)):
             spans = source.spans(b) if (strings[b] == UNKNOWN).any() else []
@@ -260,8 +275,10 @@ class Lexical(Head[Tokens, Text]):
     def state(self) -> State:
         model = self.model
         assert model is not None, "fit comes first"
-        arrays = {"strings": self.strings, "logs": self.logs, **model.arrays()}
-        return State(arrays, {"sources": self.sources.state(), "targets": self.targets.state()})
+        arrays: dict[str, np.ndarray] = {"strings": self.strings, "logs": self.logs, **model.arrays()}
+        return State(
+            arrays, {"sources": self.sources.state(), "targets": self.targets.state(), "word_bonus": self.word_bonus}
+        )
 
     def load_state(self, state: State, version: int) -> None:
         super().load_state(state, version)
@@ -269,6 +286,7 @@ class Lexical(Head[Tokens, Text]):
         self.sources = Vocabulary.from_state(state.data["sources"])
         self.targets = Vocabulary.from_state(state.data["targets"])
         self.strings, self.logs = arrays["strings"], arrays["logs"]
+        self.word_bonus = state.data["word_bonus"]
         self.model = KneserNey.from_arrays(arrays, self.targets.id(START))
 
 

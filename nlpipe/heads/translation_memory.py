@@ -1,4 +1,4 @@
-"""The translation memory: the answer that belongs to the most similar training text; what every translator must beat."""
+"""The translation memory: the target of the most similar training source; the floor of every comparison."""
 
 from __future__ import annotations
 

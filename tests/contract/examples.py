@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 from nlpipe.registry import FOLDERS, slot
+from nlpipe.tokenizers import Regex
 
 TEXTS = [
     "A warm, funny film with a great cast.",
@@ -68,6 +69,7 @@ OPTIONS: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("encoder", "rnn"): [{"hidden": 6}],
     ("encoder", "lstm"): [{"hidden": 6}, {"hidden": 4, "bidirectional": True, "layers": 2}],
     ("encoder", "gru"): [{"hidden": 6}],
+    ("head", "lexical"): [{"tokenizer": Regex(lowercase=False)}],
     ("head", "estimator"): [{"estimator": "RidgeClassifier"}, {"estimator": "ComplementNB"}],
 }
 """Options each stage is tried with, by slot and name; a stage that is not here is tried with its defaults."""
