@@ -14,6 +14,7 @@ SLOT = Slot("head", Head, __name__, {
     "nbsvm": "nbsvm:NBSVM",
     "classifier": "classifier:Classifier",
     "lexical": "lexical:Lexical",
+    "pretrained_seq2seq": "pretrained_seq2seq:PretrainedSeq2Seq",
     "translation_memory": "translation_memory:TranslationMemory",
 })  # fmt: skip
 __getattr__ = SLOT.attribute

@@ -70,6 +70,7 @@ OPTIONS: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("encoder", "lstm"): [{"hidden": 6}, {"hidden": 4, "bidirectional": True, "layers": 2}],
     ("encoder", "gru"): [{"hidden": 6}],
     ("head", "lexical"): [{"tokenizer": Regex(lowercase=False)}],
+    ("head", "pretrained_seq2seq"): [{"model": "none"}],
     ("head", "estimator"): [{"estimator": "RidgeClassifier"}, {"estimator": "ComplementNB"}],
 }
 """Options each stage is tried with, by slot and name; a stage that is not here is tried with its defaults."""
@@ -77,6 +78,7 @@ OPTIONS: dict[tuple[str, str], list[dict[str, Any]]] = {
 SKIP: dict[tuple[str, str], str] = {
     ("representation", "bert"): "needs weights; tests/unit/representations stands in",
     ("representation", "static"): "needs a file of vectors; tests/unit/representations stands in",
+    ("head", "pretrained_seq2seq"): "needs weights; tests/unit/heads stands in",
     ("representation", "join"): "needs other stages; tests/unit/representations stands in",
 }
 """Stages that the generic laws of ``test_stages.py`` cannot try, with the reason and the test that stands in."""

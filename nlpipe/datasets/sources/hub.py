@@ -51,7 +51,10 @@ def _rows(table: Any, place: str, columns: dict[str, str | int], names: dict[str
 def _inside(table: Any, column: str | int) -> bool:
     """Whether ``column`` is ``translation.en``: a field of a column that has fields."""
     outer, _, inner = str(column).partition(".")
-    return bool(inner) and outer in table.column_names and inner in (getattr(table.features[outer], "keys", list)())
+    if not inner or outer not in table.column_names:
+        return False
+    feature = table.features[outer]
+    return inner in (feature if isinstance(feature, dict) else getattr(feature, "languages", None) or ())
 
 
 def _values(batch: Any, column: str | int) -> list[Any]:
