@@ -115,7 +115,7 @@ def test_models_that_are_none(model, tmp_path):
     with pytest.raises(ModelError, match="there is no directory"):
         pipeline(str(tmp_path / "nowhere"))
     (tmp_path / "pytorch_model.bin").write_bytes(b"")
-    with pytest.raises(ModelError, match="only as pytorch_model.bin"):
+    with pytest.raises(ModelError, match=r"only as pytorch_model\.bin"):
         pipeline(str(tmp_path))
     (tmp_path / "model.safetensors").write_bytes(b"")
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
