@@ -46,8 +46,8 @@ def attention_of(pipeline: Pipeline, texts: Sequence[str]) -> list[Attended]:
 
 def page(found: Iterable[tuple[str, str, Attended]], title: str) -> str:
     """An HTML page of (source text, answer, attention); it needs no network and runs no script."""
-    parts = [f'<!doctype html><html><head><meta charset="utf-8"><title>{escape(title)}</title>']
-    parts.append(f"<style>{STYLE}</style></head><body><h1>{escape(title)}</h1>")
+    parts = [f'<!doctype html><html><head><meta charset="utf-8"><title>{_clean(title)}</title>']
+    parts.append(f"<style>{STYLE}</style></head><body><h1>{_clean(title)}</h1>")
     parts.append("<p>Rows are words of the answer, columns words of the source; the darker, the more it counted.</p>")
     for source, answer, attended in found:
         parts.append(f"<h2>{_clean(source)}</h2><p>{_clean(answer)}</p>{heat_map(*attended)}")

@@ -196,6 +196,8 @@ def test_every_card_is_sound(name):
 def test_samples_load(name):
     data = load_dataset(name)
     assert not any(data.ledger["all"].counts.values())
+    if data.task.label_role is None:
+        return
     assert set(data.train.targets.values) == set(data.test.targets.values) == set(data.labels)
 
 

@@ -1,4 +1,4 @@
-"""Parallel files, po catalogues, filters and wheels: every pair is an example, or counted, or an error with its line."""
+"""Parallel files, po catalogues, filters and wheels: a pair is an example, counted, or an error with its line."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_gzipped_and_several_pairs(pair, tmp_path):
 
 def test_line_ends_are_not_text_and_separators_are(tmp_path):
     (tmp_path / "x").write_bytes("one\u2028line\r\ntwo\x85 \nthree".encode())
-    (tmp_path / "y").write_bytes("eins\nzwei\r\ndrei\n".encode())
+    (tmp_path / "y").write_bytes(b"eins\nzwei\r\ndrei\n")
     found = load_dataset(card([str(tmp_path / "x"), str(tmp_path / "y")]))
     assert found.train.inputs.strings == ["one\u2028line", "two\x85 ", "three"]
     assert found.train.targets.strings == ["eins", "zwei", "drei"]
