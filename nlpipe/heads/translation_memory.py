@@ -28,7 +28,7 @@ class TranslationMemory(Head[Vectors, Text]):
 
     def __init__(self, batch: Positive = 64) -> None:
         self.batch = batch
-        self.memory: Any = sp.csr_matrix((0, 0))  # (N, D), rows of length 1, sparse or dense as the vectors come
+        self.memory: Any = sp.csr_matrix((0, 0))  # (D, N), columns of length 1, sparse or dense as the vectors come
         self.targets: list[str] = []
 
     def fit(self, data: Data[Vectors]) -> None:
@@ -46,7 +46,7 @@ class TranslationMemory(Head[Vectors, Text]):
         vectors = Vectors.concat(parts)
         if vectors.width == 0:
             raise DataError("no features: every source is empty after tokenisation")
-        self.memory, self.targets = _unit(vectors.matrix()), targets
+        self.memory, self.targets = _across(_unit(vectors.matrix())), targets
 
     def build(self, width: int) -> int:
         return 0
@@ -54,9 +54,8 @@ class TranslationMemory(Head[Vectors, Text]):
     def predict(self, source: Vectors) -> Predictions[Text]:
         texts, scores = [], []
         rows = _unit(source.matrix())
-        across = self.memory.T.tocsr() if sp.issparse(self.memory) else self.memory.T  # (D, N)
         for start in range(0, len(source), self.batch):
-            best, cosines = _nearest(rows[start : start + self.batch] @ across)  # each (b,)
+            best, cosines = _nearest(rows[start : start + self.batch] @ self.memory)  # each (b,)
             texts += [self.targets[i] if cosine > LEAST else "" for i, cosine in zip(best, cosines, strict=True)]
             scores.append(np.log(np.maximum(cosines, LEAST)))
         return Predictions(Text(texts), np.concatenate([*scores, np.zeros(0)]))
@@ -87,6 +86,11 @@ def _unit(rows: Any) -> Any:
     rows = np.asarray(rows, dtype=np.float64)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return rows / np.where(lengths > 0, lengths, 1.0)
+
+
+def _across(rows: Any) -> Any:
+    """(D, N), with the rows of ``rows`` as columns."""
+    return rows.T.tocsr() if sp.issparse(rows) else np.ascontiguousarray(rows.T)
 
 
 def _nearest(cosines: Any) -> tuple[np.ndarray, np.ndarray]:
