@@ -156,6 +156,7 @@ def predict(
     form: Annotated[str, typer.Option("--format", help="text, jsonl, or html (entities marked).")] = "text",
     given: Annotated[str | None, typer.Option("--input", help="text or jsonl; by the file's ending.")] = None,
     field: Annotated[str, typer.Option(help="Which field of a JSON Lines input is the text.")] = "text",
+    attention: Annotated[Path | None, typer.Option(help="Also draw what each word looked at, an HTML file.")] = None,
 ) -> None:
     """Answer texts given as arguments, in a file, or on standard input: one line for each, in order."""
     import json
@@ -172,6 +173,8 @@ def predict(
     if form == "html" and pipeline.task.name != "tagging":
         raise NlpipeError(f"--format html marks entities, and this pipeline is for {pipeline.task.name}")
     source = iter(texts) if texts else _lines(file, given, field)
+    if attention is not None:
+        source = _drawn(pipeline, source, attention)
     write = sys.stdout.write
     marked: list[dict[str, Any]] = []
     for batch, predictions in pipeline.predict_stream(source):
@@ -188,6 +191,25 @@ def predict(
         from nlpipe.report.entities import entity_page
 
         write(entity_page(marked))
+
+
+def _drawn(pipeline: Any, texts: Iterator[str], target: Path) -> Iterator[str]:
+    """The same texts again, once the attention over the first of them is drawn into ``target``."""
+    from itertools import chain, islice
+
+    from nlpipe.report.attention import attention_of, page
+
+    most = 50  # single sentences are looked at, not files
+    first = list(islice(texts, most))
+    found = attention_of(pipeline, first)
+    records = [pipeline.task.record(None, pipeline.predict([text]), 0) for text in first]
+    answers = [pipeline.task.line(record) for record in records]
+    try:
+        drawn = page(zip(first, answers, found, strict=True), f"Attention of {pipeline.name}")
+        target.write_text(drawn, encoding="utf-8")
+    except OSError as error:
+        raise NlpipeError(f"--attention {target}: {error.strerror or error}") from None
+    return chain(first, texts)
 
 
 @app.command()

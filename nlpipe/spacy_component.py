@@ -22,7 +22,7 @@ from nlpipe.pipeline import Pipeline
 from nlpipe.wire import Locate, Tags, Tokens
 
 
-@Language.factory("nlpipe", default_config={"model": "", "batch_size": 256})
+@Language.factory("nlpipe", default_config={"model": "", "batch_size": 256})  # type: ignore[untyped-decorator]
 def make(nlp: Language, name: str, model: str, batch_size: int) -> Entities:
     """The component of a saved pipeline.
 

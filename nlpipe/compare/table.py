@@ -10,7 +10,15 @@ if TYPE_CHECKING:
 
     from nlpipe.compare.comparison import Comparison, Row
 
-SECONDARY = ("f1_macro", "log_loss", "calibration_error", "mean_absolute_error", "quadratic_kappa")
+SECONDARY = (
+    "chrf",
+    "exact_match",
+    "f1_macro",
+    "log_loss",
+    "calibration_error",
+    "mean_absolute_error",
+    "quadratic_kappa",
+)
 """Scores shown beside the primary one, where a task has them."""
 
 

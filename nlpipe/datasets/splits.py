@@ -82,7 +82,8 @@ def _keys(task: Task, split: Split) -> list[str]:
 
 def _count_conflicts(counted: Ledgers, splits: dict[str, Split], keys: dict[str, list[str]]) -> None:
     """Equal inputs with different labels, anywhere."""
-    counted["all"].counts.setdefault("label_conflicts", 0)
+    if isinstance(splits["train"].targets, Labels):
+        counted["all"].counts.setdefault("label_conflicts", 0)
     labels: dict[str, str] = {}
     told = set()
     for name, split in splits.items():

@@ -17,5 +17,8 @@ SLOT = Slot("head", Head, __name__, {
     "dictionary": "dictionary:Dictionary",
     "perceptron": "perceptron:Perceptron",
     "seq2seq": "seq2seq:Seq2Seq",
+    "lexical": "lexical:Lexical",
+    "pretrained_seq2seq": "pretrained_seq2seq:PretrainedSeq2Seq",
+    "translation_memory": "translation_memory:TranslationMemory",
 })  # fmt: skip
 __getattr__ = SLOT.attribute

@@ -70,7 +70,7 @@ def find_model(model: str, revision: str | None) -> Path:
     import huggingface_hub
 
     patterns = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*", "special_tokens_map.json"]
-    patterns += ["vocab*", "merges.txt", "*.model", "added_tokens.json"]
+    patterns += ["vocab*", "merges.txt", "*.model", "*.spm", "added_tokens.json", "generation_config.json"]
     try:
         found = huggingface_hub.snapshot_download(
             model, revision=revision, allow_patterns=patterns, ignore_patterns=["*/*"]
@@ -180,12 +180,11 @@ def load_splitter(directory: Path) -> Splitter:
     return Splitter.of(loaded.backend_tokenizer.to_str(), about)
 
 
-def load_encoder(directory: Path) -> nn.Module:
-    """The encoder of a model's directory, in fp32 and eval mode, without a head.
+def need_safetensors(directory: Path) -> None:
+    """Nothing, or an error.
 
     Raises:
-        ModelError: no weights, pickled weights only, weights that do not fit the configuration, a model with code of
-            its own, or one that is not an encoder alone.
+        ModelError: the directory has no weights, or pickled ones only.
     """
     if not list(directory.glob("*.safetensors")):
         pickled = next((p.name for kind in ("*.bin", "*.pt", "*.ckpt", "*.h5") for p in directory.glob(kind)), None)
@@ -195,6 +194,16 @@ def load_encoder(directory: Path) -> nn.Module:
                 "it where you trust it: AutoModel.from_pretrained(directory).save_pretrained(directory)"
             )
         raise ModelError(f"{directory}: has no weights (model.safetensors)")
+
+
+def load_encoder(directory: Path) -> nn.Module:
+    """The encoder of a model's directory, in fp32 and eval mode, without a head.
+
+    Raises:
+        ModelError: no weights, pickled weights only, weights that do not fit the configuration, a model with code of
+            its own, or one that is not an encoder alone.
+    """
+    need_safetensors(directory)
     try:
         with quiet():
             config = transformers.AutoConfig.from_pretrained(

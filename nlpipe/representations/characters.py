@@ -132,8 +132,9 @@ class Characters(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
         mask = torch.as_tensor(filled, device=self.device)  # (U, L)
         if self.kind == "convolution":
             columns = F.pad(letters.transpose(1, 2), ((self.span - 1) // 2, self.span // 2))  # (U, d, L + span - 1)
-            found = self.slide(columns).masked_fill(~mask[:, None], -torch.inf)  # (U, D, L)
-            return found.amax(-1).relu()
+            found: Tensor = self.slide(columns).masked_fill(~mask[:, None], -torch.inf)  # (U, D, L)
+            longest: Tensor = found.amax(-1)
+            return longest.relu()
         last = torch.as_tensor(lengths, device=self.device)
         order = reversal(mask, last)
         turned = letters.flatten(0, 1)[order].view_as(letters)

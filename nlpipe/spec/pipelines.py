@@ -197,8 +197,12 @@ def _read_data(
 
 
 def _read_stages(root: Value, faults: list[Fault]) -> list[Read]:
-    """All stages in order, the head last; empty where there is no head."""
+    """All stages in order, the head last; empty where there is no head.
+
+    Where no tokenizer is named it is regex, unless the stage that would follow takes Text itself.
+    """
     reads = []
+    named = root.entries.get("tokenizer")
     for kind in SLOTS:
         given = root.entries.get(kind)
         if given is None or given.content is None:
@@ -212,6 +216,9 @@ def _read_stages(root: Value, faults: list[Fault]) -> list[Read]:
             reads.extend(read_stage(item, kind, join(kind, i), faults) for i, item in items)
         else:
             reads.append(read_stage(given, kind, kind, faults))
+    by_default = named is None or named.content is None
+    if by_default and len(reads) > 1 and reads[1].stage is not None and reads[1].stage.takes is Text:
+        del reads[0]
     return reads
 
 

@@ -160,7 +160,7 @@ def _data() -> Schema:
 
 
 _TEXTS = {
-    "tokenizer": "Text to words; regex where none is named.",
+    "tokenizer": "Text to words; regex where none is named and the next stage wants words.",
     "representation": "Words to numbers: one vector per text or per word.",
     "encoder": "Numbers to numbers: one stage, or several in order.",
     "head": "Numbers to what the task asks for.",

@@ -8,7 +8,7 @@ from typing import Any
 from nlpipe import decoders
 from nlpipe.registry import FOLDERS, slot
 from nlpipe.stage import Stage
-from nlpipe.tokenizers import Whitespace
+from nlpipe.tokenizers import Regex, Whitespace
 
 TEXTS = [
     "A warm, funny film with a great cast.",
@@ -75,6 +75,8 @@ OPTIONS: dict[tuple[str, str], list[dict[str, Any]]] = {
         {"decoder": decoders.GRU(hidden=6), "tokenizer": Whitespace(), "max_length": 5},
         {"decoder": decoders.Transformer(heads=2), "tokenizer": Whitespace(), "beam": 2, "max_length": 5},
     ],
+    ("head", "lexical"): [{"tokenizer": Regex(lowercase=False)}],
+    ("head", "pretrained_seq2seq"): [{"model": "none"}],
     ("head", "estimator"): [{"estimator": "RidgeClassifier"}, {"estimator": "ComplementNB"}],
 }
 """Options each stage is tried with, by slot and name; a stage that is not here is tried with its defaults."""
@@ -82,6 +84,7 @@ OPTIONS: dict[tuple[str, str], list[dict[str, Any]]] = {
 SKIP: dict[tuple[str, str], str] = {
     ("representation", "bert"): "needs weights; tests/unit/representations stands in",
     ("representation", "static"): "needs a file of vectors; tests/unit/representations stands in",
+    ("head", "pretrained_seq2seq"): "needs weights; tests/unit/heads stands in",
     ("representation", "join"): "needs other stages; tests/unit/representations stands in",
 }
 """Stages that the generic laws of ``test_stages.py`` cannot try, with the reason and the test that stands in."""

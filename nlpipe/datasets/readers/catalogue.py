@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from nlpipe.datasets.readers.lines import Layout, Origin, read_lines
 from nlpipe.errors import DataError
@@ -45,14 +46,18 @@ def read_po(origins: Sequence[Origin], layout: Layout) -> Iterator[Row]:
     Columns are ``msgid`` (also ``source``), ``msgstr`` (``target``) and ``msgctxt``, a context or nothing.
 
     Raises:
-        DataError: a line that is none of the format's; a column that is none of the three.
+        DataError: a file without entries, a line that is none of the format's, a column that is none of the three.
     """
     known = {"source": "msgid", "target": "msgstr", "msgid": "msgid", "msgstr": "msgstr", "msgctxt": "msgctxt"}
     for role, column in layout.columns.items():
         if column not in known:
             raise DataError(f"po has no column {column!r} for '{role}'; it has msgid, msgstr and msgctxt")
     for origin in origins:
-        for entry in entries(origin, layout):
+        found = entries(origin, layout)
+        first = next(found, None)
+        if first is None:
+            raise DataError(f"{origin.name}: the file is empty")
+        for entry in chain([first], found):
             if not entry.strings.get("msgid"):
                 continue  # the header
             if entry.fuzzy:

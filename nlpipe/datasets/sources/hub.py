@@ -25,19 +25,19 @@ def hub_rows(found: Found, source: HubSource, split: str, columns: dict[str, str
     table = _load(found, source, chosen)
     place = f"{source.path}[{chosen}]"
     for role, column in columns.items():
-        if column not in table.column_names:
+        if column not in table.column_names and not _inside(table, column):
             names = table.column_names
             near = suggest(str(column), names)
             way = f"{near} There are: " if near.startswith("; did") else "; there are: "
             raise DataError(f"{place}: there is no column {column!r} for '{role}'{way}{', '.join(names)}")
-    names = {role: _names(table.features[column]) for role, column in columns.items()}
+    names = {role: _names(table.features.get(column)) for role, column in columns.items()}
     return _rows(table, place, columns, names)
 
 
 def _rows(table: Any, place: str, columns: dict[str, str | int], names: dict[str, list[str] | None]) -> Iterator[Row]:
     for start in range(0, len(table), BATCH):
         batch = table[start : start + BATCH]
-        values = {role: batch[column] for role, column in columns.items()}
+        values = {role: _values(batch, column) for role, column in columns.items()}
         for i in range(len(next(iter(values.values())))):
             fields = {}
             for role, listed in values.items():
@@ -57,6 +57,23 @@ def _names(feature: Any) -> list[str] | None:
 
 def _named(value: int | None, names: list[str]) -> str | None:
     return names[value] if value is not None and value >= 0 else None  # -1: a label kept secret
+
+
+def _inside(table: Any, column: str | int) -> bool:
+    """Whether ``column`` is ``translation.en``: a field of a column that has fields."""
+    outer, _, inner = str(column).partition(".")
+    if not inner or outer not in table.column_names:
+        return False
+    feature = table.features[outer]
+    return inner in (feature if isinstance(feature, dict) else getattr(feature, "languages", None) or ())
+
+
+def _values(batch: Any, column: str | int) -> list[Any]:
+    """A column of a batch, or the field of one."""
+    if column in batch:
+        return list(batch[column])
+    outer, _, inner = str(column).partition(".")
+    return [value[inner] for value in batch[outer]]
 
 
 def _load(found: Found, source: HubSource, split: str) -> Any:

@@ -195,7 +195,9 @@ def test_every_card_is_sound(name):
 @pytest.mark.parametrize("name", [name for name in card_names() if name.startswith("sample_")])
 def test_samples_load(name):
     data = load_dataset(name)
-    assert data.ledger["all"].counts == {"duplicates_dropped": 0, "label_conflicts": 0}
+    assert not any(data.ledger["all"].counts.values())
+    if data.task.label_role is None:
+        return
     assert set(data.train.targets.values) == set(data.test.targets.values) == set(data.labels)
 
 

@@ -1,0 +1,199 @@
+"""Pretrained encoder-decoders of ``transformers`` (Marian, T5, BART …), as they are, by ``generate``."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from torch import Tensor
+
+from nlpipe.errors import ModelError, NlpipeWarning
+from nlpipe.nn.pretrained import config_of, find_model, need_safetensors, quiet
+from nlpipe.options import NonNegativeFloat, Positive
+from nlpipe.stage import Data, Head, Predictions, State
+from nlpipe.wire import Text
+
+
+class PretrainedSeq2Seq(Head[Text, Text]):
+    """A pretrained translator, summariser or other model from text to text; nothing is trained.
+
+    An empty text has an empty answer. Texts longer than the model's positions are cut, with a warning that counts
+    them. The score is the log-probability of the answer's pieces, in nats.
+
+    Options:
+        model: a directory that ``transformers`` wrote, or a name on the hub; weights must be safetensors
+        revision: branch, tag or commit on the hub
+        prefix: put before every text, as T5 wants it, 'translate English to German: '
+        source_language: how the model's tokenizer calls the language of the texts, where it knows several
+        target_language: how it calls the language of the answers
+        beam: hypotheses kept for each text; 1 is greedy
+        length_penalty: exponent of the length that scores are divided by; null leaves it to the model
+        max_length: most pieces of an answer
+        batch: texts that are answered together
+    """
+
+    def __init__(
+        self,
+        model: str,
+        revision: str | None = None,
+        prefix: str = "",
+        source_language: str | None = None,
+        target_language: str | None = None,
+        beam: Positive = 4,
+        length_penalty: NonNegativeFloat | None = None,
+        max_length: Positive = 256,
+        batch: Positive = 16,
+    ) -> None:
+        self.model = model
+        self.revision = revision
+        self.prefix = prefix
+        self.source_language = source_language
+        self.target_language = target_language
+        self.beam = beam
+        self.length_penalty = length_penalty
+        self.max_length = max_length
+        self.batch = batch
+        self.network: Any = None
+        self.tokenizer: Any = None
+
+    @property
+    def module(self) -> Any:
+        return self.network
+
+    def fit(self, data: Data[Text]) -> None:
+        """Load the model; the data are not looked at.
+
+        Raises:
+            ModelError: there is none, or it cannot be read, or is no encoder with a decoder.
+        """
+        directory = find_model(self.model, self.revision)
+        need_safetensors(directory)
+        options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+        try:
+            with quiet():
+                config = transformers.AutoConfig.from_pretrained(str(directory), **options)
+                if not config.is_encoder_decoder:
+                    raise ModelError(f"{directory}: {config.model_type} has no encoder and decoder; see 'bert' for it")
+                self.network, report = transformers.AutoModelForSeq2SeqLM.from_pretrained(
+                    str(directory), config=config, dtype=torch.float32, use_safetensors=True,
+                    output_loading_info=True, **options,
+                )  # fmt: skip
+        except ModelError:
+            raise
+        except Exception as error:  # whatever a broken file makes the library raise
+            reason = str(error).partition("\n")[0]
+            raise ModelError(f"{directory}: the model cannot be read: {reason}") from None
+        if report["missing_keys"]:
+            few = ", ".join(sorted(report["missing_keys"])[:3])
+            raise ModelError(f"{directory}: its weights do not fit its config.json (missing: {few} …)")
+        self.network.eval()
+        self.tokenizer = _tokenizer(directory)
+        rows, pieces = self.network.get_input_embeddings().weight.shape[0], len(self.tokenizer)
+        if pieces > rows:
+            raise ModelError(f"{directory}: the tokenizer has {pieces} pieces, the model {rows} vectors for them")
+
+    def build(self, width: int) -> int:
+        return 0
+
+    @torch.inference_mode()
+    def predict(self, source: Text) -> Predictions[Text]:
+        texts, scores = [""] * len(source), np.zeros(len(source))
+        filled = [i for i, text in enumerate(source.strings) if text.strip()]
+        cut = 0
+        for start in range(0, len(filled), self.batch):
+            chosen = filled[start : start + self.batch]
+            pieces, long = self._pieces([self.prefix + source.strings[i] for i in chosen])
+            cut += long
+            answers, found = self._answer(pieces)
+            for i, answer, score in zip(chosen, answers, found, strict=True):
+                texts[i], scores[i] = answer, score
+        if cut:
+            message = f"{cut} of {len(source)} texts are longer than the {self._longest()} pieces that the model reads"
+            warnings.warn(f"{message}; they were cut", NlpipeWarning, stacklevel=2)
+        return Predictions(Text(texts), scores)
+
+    def _longest(self) -> int:
+        """Pieces that the model reads at most."""
+        config = self.network.config
+        known = [getattr(config, name, None) for name in ("max_position_embeddings", "n_positions")]
+        return int(min([self.tokenizer.model_max_length, *(n for n in known if n)]))
+
+    def _pieces(self, texts: list[str]) -> tuple[dict[str, Tensor], int]:
+        """Ids and mask, (B, S), and how many of the texts had to be cut."""
+        if self.source_language is not None:
+            self.tokenizer.src_lang = self.source_language
+        longest = self._longest()
+        lengths = [len(ids) for ids in self.tokenizer(texts, verbose=False)["input_ids"]]
+        found = self.tokenizer(texts, truncation=True, max_length=longest, padding=True, return_tensors="pt")
+        kept = {name: found[name].to(self.network.device) for name in ("input_ids", "attention_mask")}
+        return kept, sum(length > longest for length in lengths)
+
+    def _answer(self, pieces: dict[str, Tensor]) -> tuple[list[str], list[float]]:
+        options: dict[str, Any] = {"num_beams": self.beam, "do_sample": False, "max_new_tokens": self.max_length}
+        if self.length_penalty is not None:
+            options["length_penalty"] = self.length_penalty
+        if self.target_language is not None:
+            options["forced_bos_token_id"] = self.tokenizer.convert_tokens_to_ids(self.target_language)
+        with quiet():
+            given = self.network.generate(**pieces, **options)  # (B, T + 1), beginning with the decoder's start
+        before, after = given[:, :-1], given[:, 1:]
+        logits = self.network(**pieces, decoder_input_ids=before).logits.float()  # (B, T, V)
+        logs = logits.log_softmax(-1).gather(-1, after.unsqueeze(-1)).squeeze(-1)  # (B, T)
+        ends = (after == self.tokenizer.eos_token_id).cumsum(1)
+        part = (ends == 0) | ((ends == 1) & (after == self.tokenizer.eos_token_id))  # up to the first end, included
+        return self.tokenizer.batch_decode(given, skip_special_tokens=True), (logs * part).sum(1).tolist()
+
+    # -- on disk: weights, configuration and the tokenizer's files, so that the saved model needs nothing else -------
+
+    def state(self) -> State:
+        tensors: dict[str, Tensor] = self.network.state_dict()
+        first: dict[int, str] = {}
+        tied = {name: kept for name, t in tensors.items() if (kept := first.setdefault(t.data_ptr(), name)) != name}
+        arrays = {name: t.cpu().numpy() for name, t in tensors.items() if name not in tied}
+        with tempfile.TemporaryDirectory() as folder, quiet():
+            self.tokenizer.save_pretrained(folder)
+            for path in sorted(Path(folder).iterdir()):
+                arrays[f"tokenizer:{path.name}"] = np.frombuffer(path.read_bytes(), dtype=np.uint8)
+        generation = json.loads(self.network.generation_config.to_json_string())
+        return State(arrays, {"config": config_of(self.network), "generation": generation, "tied": tied})
+
+    def load_state(self, state: State, version: int) -> None:
+        super().load_state(state, version)
+        with quiet():
+            config = transformers.AutoConfig.for_model(**state.data["config"])
+            self.network = transformers.AutoModelForSeq2SeqLM.from_config(config).eval()
+            self.network.generation_config = transformers.GenerationConfig.from_dict(state.data["generation"])
+        tensors, files = {}, {}
+        for name, array in state.arrays.items():
+            kind, colon, file = name.partition(":")
+            if kind == "tokenizer" and colon:
+                files[file] = array.tobytes()
+            else:
+                tensors[name] = torch.from_numpy(np.array(array))
+        self.network.load_state_dict({**tensors, **{name: tensors[kept] for name, kept in state.data["tied"].items()}})
+        with tempfile.TemporaryDirectory() as folder:
+            for file, content in files.items():
+                (Path(folder) / Path(file).name).write_bytes(content)
+            self.tokenizer = _tokenizer(Path(folder))
+
+
+def _tokenizer(directory: Path) -> Any:
+    """The tokenizer of a model's directory.
+
+    Raises:
+        ModelError: there is none, or it cannot be read.
+    """
+    try:
+        with quiet():
+            return transformers.AutoTokenizer.from_pretrained(
+                str(directory), local_files_only=True, trust_remote_code=False
+            )
+    except Exception as error:  # whatever a broken file makes the library raise
+        reason = str(error).strip().partition("\n")[0]
+        raise ModelError(f"{directory}: its tokenizer cannot be read: {reason}") from None

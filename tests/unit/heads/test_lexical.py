@@ -1,0 +1,137 @@
+"""The word-by-word translator against exhaustive search, and what it must do with odd words."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from nlpipe.datasets import load_dataset
+from nlpipe.errors import DataError
+from nlpipe.heads import Lexical
+from nlpipe.heads.lexical import _best_different, _with_next
+from nlpipe.metrics.translation import bleu
+from nlpipe.pipeline import Pipeline
+from nlpipe.tokenizers import Characters, Regex, Whitespace
+from nlpipe.vocabulary import END
+from nlpipe.wire import Text, Tokens
+
+EN = ["the house is old", "the house is big", "a house", "the old cat sleeps", "a big cat", "the cat is old", "big"]
+DE = ["das Haus ist alt", "das Haus ist groß", "ein Haus", "die alte Katze schläft", "eine große Katze",
+      "die Katze ist alt", "groß"]  # fmt: skip
+
+
+def fitted(**options):
+    return Pipeline([Whitespace(), Lexical(Whitespace(lowercase=False), **options)], "translation").fit(EN, DE)
+
+
+@pytest.mark.parametrize("language", [0.0, 0.5, 1.5])
+@pytest.mark.parametrize("bonus", [0.0, 2.0])
+def test_a_wide_beam_is_exhaustive_search(language, bonus):
+    pipeline = fitted(candidates=3, beam=300, order=3, language=language, bonus=bonus)
+    head = pipeline.head
+    for text in ["the house", "a big cat sleeps", "big", "old the a"]:
+        ids = head.sources.ids(text.split())
+        best = -np.inf
+        for choice in itertools.product(range(3), repeat=len(ids)):
+            logs = head.logs[ids, choice]
+            if not np.isfinite(logs).all():
+                continue
+            words = [w for s, c in zip(ids, choice, strict=True) for w in head.strings[s, c].tolist() if w >= 0]
+            history, total = head.model.begin(1), logs.sum() + bonus * len(words)
+            for word in [*words, head.targets.id(END)]:
+                log, history = head.model.step(history, np.array([word]))
+                total += language * log[0]
+            best = max(best, total)
+        assert pipeline.predict([text]).scores[0] == pytest.approx(best)
+
+
+def test_a_wider_beam_is_never_worse():
+    texts = [*EN, "the big old cat is a house", "a a a a"]
+    scores = [fitted(beam=beam, bonus=1.0).predict(texts).scores for beam in (1, 300)]
+    assert (scores[1] >= scores[0] - 1e-9).all()
+
+
+def test_it_translates_what_it_learnt():
+    said = fitted().predict(["the old house", "a cat", "the cat is big"]).values.strings
+    for text, words in zip(said, ({"Haus"}, {"Katze"}, {"Katze", "ist", "groß"}), strict=True):
+        assert words <= set(text.split())
+
+
+def test_unknown_words_are_copied_as_the_text_has_them():
+    pipeline = Pipeline([Regex(), Lexical(Regex(lowercase=False))], "translation").fit(EN, DE)
+    assert pipeline.predict(["Zürich XIV", "", "  "]).values.strings == ["Zürich XIV", "", ""]
+
+
+def test_attention_says_where_words_come_from():
+    head = fitted().head
+    source = Whitespace().forward(Text(["the house is Xyz", ""]))
+    (words, said, matrix), empty = head.attend(source)
+    assert words == ["the", "house", "is", "xyz"]
+    assert " ".join(said) == head.predict(source).values.strings[0]
+    assert matrix.shape == (len(said), 4)
+    np.testing.assert_array_equal(matrix.sum(axis=1), 1.0)
+    assert words[matrix[said.index("Haus")].argmax()] == "house"
+    assert said[-1] == "Xyz"
+    assert matrix[-1].argmax() == 3
+    assert empty[0] == empty[1] == []
+
+
+def test_the_dev_split_decides_the_length():
+    head = fitted().head
+    source = Whitespace().forward(Text(EN))
+    given = {}
+    for name, targets in (("short", ["x"] * len(EN)), ("long", [f"{text} {text}" for text in DE])):
+        head.calibrate([(source, Text(targets))])
+        given[name] = (head.word_bonus, sum(len(text.split()) for text in head.predict(source).values.strings))
+    assert given["short"] < given["long"]
+    fixed = fitted(bonus=0.25).head
+    fixed.calibrate([(source, Text(DE))])
+    assert fixed.word_bonus == 0.25
+
+
+def test_nothing_to_learn_from():
+    with pytest.raises(DataError, match="no training pair with words on both sides"):
+        Pipeline([Regex(), Lexical(Regex())], "translation").fit(["", "a"], ["b", " "])
+
+
+def test_letters_to_letters():
+    data = load_dataset("sample_spelling")
+    pipeline = Pipeline([Characters(), Lexical(Characters())], "translation").fit_split(data.train, data.dev)
+    said = pipeline.predict(data.test.inputs).values.strings
+    right = sum(a == b for a, b in zip(said, data.test.targets.strings, strict=True))
+    copied = sum(a == b for a, b in zip(data.test.inputs.strings, data.test.targets.strings, strict=True))
+    assert right > 20 > copied
+
+
+def test_the_sample_is_learnt():
+    data = load_dataset("sample_translation")
+    pipeline = Pipeline([Regex(), Lexical(Regex(lowercase=False))], "translation").fit_split(data.train, data.dev)
+    on = pipeline.predict(data.train.inputs)
+    assert bleu()(data.train.targets, on)["bleu"] > 50
+
+
+def test_words_without_a_source_join_their_neighbours():
+    links = np.array([0, 2, 0, 1, 0, 0, 0])
+    example = np.array([0, 0, 0, 0, 0, 1, 1])
+    assert _with_next(links, example).tolist() == [2, 2, 1, 1, 1, 0, 0]
+
+
+def test_equal_histories_keep_their_best():
+    scores = np.array([[5.0, 4.0, 3.0, 2.0, 1.0]])
+    states = np.array([[[1, 1], [1, 1], [2, 1], [1, 1], [3, 1]]])
+    assert _best_different(scores, states, 2).tolist() == [[0, 2]]
+    assert _best_different(scores, states, 4).tolist() == [[0, 2, 4, 1]]
+
+
+def test_2000_words_and_very_many_unknown():
+    said = fitted().predict(["the cat " * 1000, "ž " * 2000]).values.strings
+    assert len(said) == 2
+    assert said[1] == " ".join(["ž"] * 2000)
+
+
+def test_tokens_of_data_that_comes_split():
+    head = fitted().head
+    said = head.predict(Tokens.from_words([["the", "Neue Heimat"]])).values.strings
+    assert said[0].endswith("Neue\u00a0Heimat")

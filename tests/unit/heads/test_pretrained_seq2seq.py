@@ -1,0 +1,131 @@
+"""A pretrained encoder-decoder as a pipeline, shown on small random BART and T5 that are built here."""
+
+from __future__ import annotations
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+from nlpipe.errors import ModelError, NlpipeWarning
+from nlpipe.heads import PretrainedSeq2Seq
+from nlpipe.pipeline import Pipeline
+from nlpipe.spec import pipeline_from
+from nlpipe.wire import Text
+
+WORDS = ["a", "b", "c", "d", "e", "ein", "zwei", "drei", "vier"]
+TEXTS = ["a b c", "", "d", "e d c b a a a", " ", "unknown words b", "c b"]
+
+
+def write(folder, kind):
+    vocabulary = {word: i for i, word in enumerate(["<pad>", "</s>", "<unk>", "<s>", *WORDS])}
+    backend = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    backend.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=backend, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", model_max_length=12
+    )
+    common = {"vocab_size": len(vocabulary), "pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0}
+    torch.manual_seed(3)
+    if kind == "bart":
+        config = transformers.BartConfig(
+            d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2, decoder_attention_heads=2,
+            encoder_ffn_dim=16, decoder_ffn_dim=16, max_position_embeddings=32, bos_token_id=3,
+            forced_eos_token_id=None, init_std=1.0, **common,
+        )  # fmt: skip
+        model = transformers.BartForConditionalGeneration(config)
+    else:
+        config = transformers.T5Config(d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2, **common)
+        model = transformers.T5ForConditionalGeneration(config)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="module", params=["bart", "t5"])
+def model(request, tmp_path_factory):
+    return write(tmp_path_factory.mktemp(request.param), request.param)
+
+
+def pipeline(model, **options):
+    head = PretrainedSeq2Seq(model, **{"max_length": 8, "batch": 3, **options})
+    return Pipeline([head], "translation").fit(["a"], ["ein"])
+
+
+def test_it_answers_as_generate_does(model):
+    found = pipeline(model, beam=2).predict(TEXTS)
+    network = transformers.AutoModelForSeq2SeqLM.from_pretrained(model)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(model)
+    for text, said, score in zip(TEXTS, found.values.strings, found.scores, strict=True):
+        if not text.strip():
+            assert (said, score) == ("", 0.0)
+            continue
+        with torch.inference_mode():
+            given = network.generate(**tokenizer([text], return_tensors="pt"), num_beams=2, max_new_tokens=8)
+            logits = network(**tokenizer([text], return_tensors="pt"), decoder_input_ids=given[:, :-1]).logits
+        assert said == tokenizer.decode(given[0], skip_special_tokens=True)
+        logs = logits[0].log_softmax(-1)
+        expected = 0.0
+        for place, piece in enumerate(given[0, 1:].tolist()):
+            expected += float(logs[place, piece])
+            if piece == 1:
+                break
+        assert score == pytest.approx(expected, abs=1e-4)
+
+
+def test_it_is_saved_whole(model, tmp_path):
+    fitted = pipeline(model, beam=2, length_penalty=0.5)
+    again = Pipeline.load(fitted.save(tmp_path / "model"))
+    for name, tensor in fitted.head.network.state_dict().items():
+        assert torch.equal(tensor, again.head.network.state_dict()[name]), name
+    before, after = fitted.predict(TEXTS), again.predict(TEXTS)
+    assert after.values.strings == before.values.strings
+    np.testing.assert_array_equal(after.scores, before.scores)
+
+
+def test_a_batch_equals_one_by_one(model):
+    fitted = pipeline(model)
+    together = fitted.predict(TEXTS)
+    alone = [fitted.predict([text]) for text in TEXTS]
+    assert together.values.strings == [one.values.strings[0] for one in alone]
+    np.testing.assert_allclose(together.scores, [one.scores[0] for one in alone], atol=1e-4)
+
+
+def test_what_is_too_long_is_cut_and_counted(model):
+    fitted = pipeline(model)
+    with pytest.warns(NlpipeWarning, match="1 of 2 texts are longer than the 12 pieces"):
+        long = fitted.predict(["b " * 2000, "a"]).values.strings
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert long == fitted.predict(["b " * 11, "a"]).values.strings
+
+
+def test_its_file_needs_no_tokenizer(model):
+    head = {"name": "pretrained_seq2seq", "model": model}
+    spec = pipeline_from({"data": None, "head": head})
+    assert [stage.name for stage in spec.stages] == ["pretrained_seq2seq"]
+    assert pipeline_from(spec.resolved()).resolved() == spec.resolved()
+
+
+def test_models_that_are_none(model, tmp_path):
+    with pytest.raises(ModelError, match="there is no directory"):
+        pipeline(str(tmp_path / "nowhere"))
+    (tmp_path / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(ModelError, match=r"only as pytorch_model\.bin"):
+        pipeline(str(tmp_path))
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
+    with pytest.raises(ModelError, match="bert has no encoder and decoder"):
+        pipeline(str(tmp_path))
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "t5"}))
+    with pytest.raises(ModelError, match="the model cannot be read"):
+        pipeline(str(tmp_path))
+
+
+def test_it_takes_text_alone():
+    assert PretrainedSeq2Seq.takes is Text
+    assert PretrainedSeq2Seq.gives is Text
