@@ -54,7 +54,7 @@ class Dictionary(Head[Tokens, Tags]):
             for start in range(len(words)):
                 for length in self._lengths.get(words[start], ()):
                     name = tuple(words[start : start + length])
-                    found[name] += name in self.names
+                    found[name] += len(name) == length and name in self.names
         self._set({name: kind for name, kind in self.names.items() if types[name].total() >= self.share * found[name]})
 
     def _set(self, names: dict[Words, str]) -> None:
@@ -74,10 +74,10 @@ class Dictionary(Head[Tokens, Tags]):
         while start < len(words):
             step = 1
             for length in self._lengths.get(lowered[start], ()):
-                kind = self.names.get(tuple(lowered[start : start + length]))
-                if kind is not None:
-                    units.append((start, start + length, kind))
-                    step = length
+                name = tuple(lowered[start : start + length])
+                if name in self.names:
+                    step = len(name)  # near the end it is a shorter one that begins alike
+                    units.append((start, start + step, self.names[name]))
                     break
             start += step
         return schemes.from_spans(units, len(words))

@@ -61,7 +61,7 @@ def sources(takes: type[Wire], texts: list[str]) -> dict[str, Wire]:
 def targets(gives: type[Wire], texts: list[str]) -> Wire:
     """What a head that gives ``gives`` learns from."""
     if gives is Tags:
-        return Tags([["B" if word[0] in "aeiou" else "O" for word in words] for words in tokens(texts).words])
+        return Tags([["B-X" if word[0] in "aeiou" else "O" for word in words] for words in tokens(texts).words])
     return Text(texts) if gives is Text else Labels(LABELS[: len(texts)])
 
 

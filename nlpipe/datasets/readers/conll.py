@@ -54,10 +54,12 @@ def _sentences(origin: Origin, layout: Layout) -> Iterator[Sentence]:
                 yield sentence
             sentence = []
             continue
-        if not width and not plain.startswith("#") and delimiter is None:
+        if not width and plain.startswith("#") and (plain.startswith("# ") or "\t" not in plain):
+            continue
+        if delimiter is None:
             delimiter = "\t" if "\t" in plain else " "
         values = _split(plain, delimiter)
-        if plain.startswith("#") and len(values) != width:
+        if plain.startswith("#") and width and len(values) != width:
             continue
         if not width:
             width = len(values)

@@ -1,0 +1,106 @@
+"""Dictionary and perceptron, and linear heads applied to every word."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from nlpipe import schemes
+from nlpipe.errors import DataError
+from nlpipe.heads import Dictionary, LogisticRegression, Perceptron
+from nlpipe.heads.per_token import fit_per_token, predict_per_token
+from nlpipe.wire import Labels, Sequences, Tags, Tokens, Vectors
+
+WORDS = [["New", "York", "is", "big"], ["he", "saw", "New", "York", "City"], ["May", "I"], ["may", "I"], ["In", "May"]]
+GOLD = [["B-LOC", "I-LOC", "O", "O"], ["O", "O", "B-LOC", "I-LOC", "I-LOC"], ["O", "O"], ["O", "O"], ["O", "B-DATE"]]
+
+
+def learned(**options):
+    head = Dictionary(**options)
+    head.fit([(Tokens.from_words(WORDS), Tags(GOLD))])
+    return head
+
+
+def tag(head, *words):
+    return head.predict(Tokens.from_words([list(words)])).values.values[0]
+
+
+def test_the_longest_name_is_taken():
+    assert tag(learned(), "to", "new", "york", "city", "York") == ["O", "B-LOC", "I-LOC", "I-LOC", "O"]
+    assert tag(learned(), "New", "York", "New", "York") == ["B-LOC", "I-LOC", "B-LOC", "I-LOC"]
+
+
+def test_words_that_mostly_are_no_entity_are_none():
+    assert tag(learned(), "may") == ["O"]
+    assert tag(learned(share=0.3), "may") == ["B-DATE"]
+
+
+def test_capitals_can_count():
+    assert tag(learned(lowercase=False), "new", "york") == ["O", "O"]
+
+
+def test_no_entities_and_no_entity_tags():
+    head = Dictionary()
+    head.fit([(Tokens.from_words([["a"]]), Tags([["O"]]))])
+    assert tag(head, "a", "b") == ["O", "O"]
+    with pytest.raises(DataError, match="the tags mark no entities"):
+        Dictionary().fit([(Tokens.from_words([["a"]]), Tags([["NOUN"]]))])
+
+
+def separable(seed=0, count=300):
+    random = np.random.default_rng(seed)
+    rows = random.normal(size=(count, 6))
+    labels = [("a", "b", "c")[int(row[:3].argmax())] for row in rows]
+    return Vectors(sp.csr_matrix(rows)), Labels(labels)
+
+
+def test_the_perceptron_learns_what_can_be_separated():
+    source, target = separable()
+    head = Perceptron(epochs=50)
+    head.fit([(source, target)])
+    found = np.array(head.predict(source).values.values)
+    assert np.mean(found == np.array(target.values)) > 0.97
+
+
+def test_the_perceptron_answers_with_the_mean_of_its_weights():
+    """Against the definition, with every intermediate weight kept."""
+    source, target = separable(1, 40)
+    head = Perceptron(epochs=3)
+    head.seed = 5
+    head.fit([(source, target)])
+    rows, codes = source.dense(), [head.classes.index(label) for label in target.values]
+    weights, kept = np.zeros((7, 3)), []
+    random = np.random.default_rng(5)
+    for _ in range(3):
+        mistakes = 0
+        for i in random.permutation(40):
+            x = np.append(rows[i], 1.0)
+            said = int((x @ weights).argmax())
+            if said != codes[i]:
+                mistakes += 1
+                weights[:, codes[i]] += x
+                weights[:, said] -= x
+            kept.append(weights.copy())
+        if not mistakes:
+            break
+    mean = np.mean(kept, axis=0)
+    np.testing.assert_allclose(np.vstack([head.weights, head.offsets]), mean, atol=1e-9)
+
+
+def rows_of(words):
+    kinds = sorted({word.lower() for sentence in WORDS for word in sentence})
+    flat = [word for sentence in words for word in sentence]
+    matrix = np.array([[float(word.lower() == kind) for kind in kinds] for word in flat], dtype=np.float32)
+    return Sequences(sp.csr_matrix(matrix), [len(sentence) for sentence in words], Tokens.from_words(words))
+
+
+@pytest.mark.parametrize("head", [LogisticRegression(C=100), Perceptron()])
+def test_linear_heads_tag_every_word_within_the_scheme(head):
+    data = [(rows_of(WORDS), Tags(GOLD))]
+    fit_per_token(head, data)
+    found = predict_per_token(head, rows_of([["York", "York"], [], *WORDS]))
+    assert [len(tags) for tags in found.values.values] == [2, 0, *map(len, WORDS)]
+    assert all(schemes.faults(tags, "IOB2") == [] for tags in found.values.values)
+    assert found.values.values[2] == GOLD[0]
+    assert found.values.tokens is not None and found.values.tokens.words[0] == ["York", "York"]
