@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -135,3 +137,17 @@ def test_tokens_of_data_that_comes_split():
     head = fitted().head
     said = head.predict(Tokens.from_words([["the", "Neue Heimat"]])).values.strings
     assert said[0].endswith("Neue\u00a0Heimat")
+
+
+def test_classical_translation_loads_no_torch():
+    code = (
+        "import sys\nfrom nlpipe.datasets import load_dataset\nfrom nlpipe.heads import Lexical, TranslationMemory\n"
+        "from nlpipe.pipeline import Pipeline\nfrom nlpipe.representations import TfIdf\n"
+        "from nlpipe.tokenizers import Regex\ndata = load_dataset('sample_translation')\n"
+        "for stages in ([Regex(), TfIdf(), TranslationMemory()], [Regex(), Lexical(Regex())]):\n"
+        "    found = Pipeline(stages, 'translation').fit_split(data.train, data.dev).predict(data.test.inputs)\n"
+        "    assert [m(data.test.targets, found) for m in data.task.metrics(())]\n"
+        "print(sorted({'torch', 'transformers', 'sacrebleu', 'gensim', 'tokenizers'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
