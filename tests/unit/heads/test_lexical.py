@@ -46,12 +46,15 @@ def test_a_wide_beam_is_exhaustive_search(language, bonus):
                 log, history = head.model.step(history, np.array([word]))
                 total += language * log[0]
             best = max(best, total)
-        assert pipeline.predict([text]).scores[0] == pytest.approx(best)
+        words, _, scores = head._search(Whitespace().forward(Text([text])))
+        assert scores[0] == pytest.approx(best)
+        assert pipeline.predict([text]).scores[0] == pytest.approx(best - bonus * len(words[0]))
 
 
 def test_a_wider_beam_is_never_worse():
     texts = [*EN, "the big old cat is a house", "a a a a"]
-    scores = [fitted(beam=beam, bonus=1.0).predict(texts).scores for beam in (1, 300)]
+    source = Whitespace().forward(Text(texts))
+    scores = [fitted(beam=beam, bonus=1.0).head._search(source)[2] for beam in (1, 300)]
     assert (scores[1] >= scores[0] - 1e-9).all()
 
 
@@ -59,6 +62,10 @@ def test_it_translates_what_it_learnt():
     said = fitted().predict(["the old house", "a cat", "the cat is big"]).values.strings
     for text, words in zip(said, ({"Haus"}, {"Katze"}, {"Katze", "ist", "groß"}), strict=True):
         assert words <= set(text.split())
+
+
+def test_scores_are_no_better_than_certain():
+    assert (fitted(bonus=3.0).predict([*EN, "zzz", ""]).scores <= 0).all()
 
 
 def test_unknown_words_are_copied_as_the_text_has_them():
