@@ -22,6 +22,7 @@ NAMES = [
     "stream",
     "bilstm_speed",
     "bert_speed",
+    "translation_baselines",
 ]
 
 

@@ -23,6 +23,16 @@ def sst2() -> dict[str, Any]:
     return {"task": "classification", "format": "tsv", **files, "columns": {"text": 0, "label": 1}}
 
 
+def multi30k() -> dict[str, Any]:
+    """Multi30k as inline data, English to German; the public data beside the project is needed."""
+    folder = ROOT.parent / "shared" / "data" / "multi30k"
+    if not folder.exists():
+        sys.exit(f"{folder} is not there; this benchmark needs the public data sets beside the project")
+    names = {"train": "train", "dev": "val", "test": "test_2016_flickr"}
+    files = {split: [str(folder / f"{name}.{side}.gz") for side in ("en", "de")] for split, name in names.items()}
+    return {"task": "translation", "format": "parallel", **files}
+
+
 def run(command: list[str], stdin: Path | None = None) -> dict[str, Any]:
     """Run ``command``; its wall seconds, its peak memory in MB, and the JSON of its last line, if it prints one."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

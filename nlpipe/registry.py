@@ -41,7 +41,7 @@ EXTRAS: Mapping[str, str] = {
     "torch": "neural",
     "accelerate": "neural",
     "transformers": "bert",
-    "sacrebleu": "translation",
+    "sentencepiece": "translation",
     "datasets": "hub",
     "altair": "report",
     "distributed": "distributed",

@@ -41,7 +41,7 @@ FILES = ("pipeline.yaml", "metrics.json", "predictions.jsonl", "costs.json", "le
 
 PACKAGES = (
     "nlpipe", "numpy", "scipy", "scikit-learn", "gensim", "spacy", "tokenizers", "torch", "transformers", "accelerate",
-    "sacrebleu", "skops", "datasets",
+    "sentencepiece", "skops", "datasets",
 )  # fmt: skip
 """Whose versions are recorded, where they are installed."""
 

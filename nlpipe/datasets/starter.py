@@ -62,6 +62,8 @@ def init_spec(path: str | Path) -> str:
     kind = format_of(shown)
     if kind is None:
         raise DataError(f"{shown}: the ending tells no format; name it .csv, .tsv or .jsonl")
+    if kind not in ("csv", "tsv", "jsonl"):
+        raise DataError(f"{shown}: a {kind} file has no labels; write data: {{task: translation, train: {shown}}}")
     layout = Layout(header=False, delimiter=_delimiter(origin, kind))
     header = kind != "jsonl" and _has_header(origin, kind, layout)
     columns = _look(origin, kind, layout, header)

@@ -40,7 +40,8 @@ CALIBRATED = 500
 class Lexical(Head[Tokens, Text]):
     """IBM Model 1 with a Kneser-Ney language model and a beam search: translation without a neural network.
 
-    Words that training never saw are copied as the text has them. The score is that of the search, in nats.
+    Words that training never saw are copied as the text has them. The score is that of the search without the bonus:
+    the log-probability of the strings, plus that of the target as the language model sees it, weighted.
 
     Options:
         tokenizer: how targets are split into words and joined again.
@@ -184,6 +185,7 @@ class Lexical(Head[Tokens, Text]):
 
     def predict(self, source: Tokens) -> Predictions[Text]:
         words, _, scores = self._search(source)
+        scores = scores - self.word_bonus * np.array([len(sentence) for sentence in words])
         return Predictions(Text([self.tokenizer.join(sentence) for sentence in words]), scores)
 
     def attend(self, source: Tokens) -> list[tuple[list[str], list[str], np.ndarray]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import tempfile
 import warnings
@@ -16,6 +17,7 @@ from torch import Tensor
 from nlpipe.errors import ModelError, NlpipeWarning
 from nlpipe.nn.pretrained import config_of, find_model, need_safetensors, quiet
 from nlpipe.options import NonNegativeFloat, Positive
+from nlpipe.registry import missing_extra
 from nlpipe.stage import Data, Head, Predictions, State
 from nlpipe.wire import Text
 
@@ -188,12 +190,18 @@ def _tokenizer(directory: Path) -> Any:
 
     Raises:
         ModelError: there is none, or it cannot be read.
+        MissingExtra: it is one of SentencePiece, which is not installed.
     """
     try:
-        with quiet():
+        with quiet(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Recommended: pip install sacremoses")
             return transformers.AutoTokenizer.from_pretrained(
                 str(directory), local_files_only=True, trust_remote_code=False
             )
     except Exception as error:  # whatever a broken file makes the library raise
+        pieces = [*directory.glob("*.spm"), *directory.glob("*.model")]
+        if pieces and importlib.util.find_spec("sentencepiece") is None:
+            lost = ModuleNotFoundError(name="sentencepiece")
+            raise missing_extra(f"the tokenizer of '{directory}'", lost) from error
         reason = str(error).strip().partition("\n")[0]
         raise ModelError(f"{directory}: its tokenizer cannot be read: {reason}") from None

@@ -140,7 +140,7 @@ class Task(ABC):
 
     @abstractmethod
     def line(self, record: Mapping[str, Any]) -> str:
-        """What ``record`` gave, as one line for a person: the answer, a tab, its score."""
+        """What ``record`` gave, as one line for a person: the answer, for labels with a tab and its score."""
 
     @abstractmethod
     def restore(self, records: Sequence[Mapping[str, Any]]) -> tuple[Wire, Predictions[Any]]:

@@ -86,3 +86,28 @@ def test_without_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(MissingExtra, match=r'pip install "nlpipe\[hub\]"'):
         load_dataset(hub("x"), tmp_path)
+
+
+@pytest.mark.parametrize("languages", [True, False])
+def test_a_field_of_a_column(tmp_path, languages):
+    datasets = pytest.importorskip("datasets")
+    inner = (
+        datasets.Translation(languages=["en", "de"])
+        if languages
+        else {"en": datasets.Value("string"), "de": datasets.Value("string")}
+    )
+    rows = {"translation": [{"en": "yes", "de": "ja"}, {"en": "no", "de": "nein"}]}
+    part = datasets.Dataset.from_dict(rows, features=datasets.Features({"translation": inner}))
+    datasets.DatasetDict({"train": part, "validation": part, "test": part}).save_to_disk(str(tmp_path / "pairs"))
+    source = {"kind": "hub", "path": "pairs", "dev": "validation", "test": "test"}
+    card = {
+        "task": "translation",
+        "source": source,
+        "columns": {"source": "translation.en", "target": "translation.de"},
+    }
+    found = load_dataset(card, tmp_path)
+    assert found.train.inputs.strings == ["yes", "no"]
+    assert found.train.targets.strings == ["ja", "nein"]
+    card["columns"] = {"source": "translation.en", "target": "translation.fr"}
+    with pytest.raises(DataError, match=r"no column 'translation\.fr' for 'target'"):
+        load_dataset(card, tmp_path)

@@ -74,3 +74,9 @@ def test_nothing_to_guess_from(tmp_path, name, content, message):
 def test_no_such_file(tmp_path):
     with pytest.raises(DataError, match=r"none\.csv: cannot be read"):
         init_spec(tmp_path / "none.csv")
+
+
+def test_a_catalogue_has_no_labels(tmp_path):
+    (tmp_path / "app.po").write_text('msgid "a"\nmsgstr "b"\n')
+    with pytest.raises(DataError, match=r"app\.po: a po file has no labels; write data: {task: translation"):
+        init_spec(tmp_path / "app.po")

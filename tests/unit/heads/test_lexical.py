@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -44,12 +46,15 @@ def test_a_wide_beam_is_exhaustive_search(language, bonus):
                 log, history = head.model.step(history, np.array([word]))
                 total += language * log[0]
             best = max(best, total)
-        assert pipeline.predict([text]).scores[0] == pytest.approx(best)
+        words, _, scores = head._search(Whitespace().forward(Text([text])))
+        assert scores[0] == pytest.approx(best)
+        assert pipeline.predict([text]).scores[0] == pytest.approx(best - bonus * len(words[0]))
 
 
 def test_a_wider_beam_is_never_worse():
     texts = [*EN, "the big old cat is a house", "a a a a"]
-    scores = [fitted(beam=beam, bonus=1.0).predict(texts).scores for beam in (1, 300)]
+    source = Whitespace().forward(Text(texts))
+    scores = [fitted(beam=beam, bonus=1.0).head._search(source)[2] for beam in (1, 300)]
     assert (scores[1] >= scores[0] - 1e-9).all()
 
 
@@ -57,6 +62,10 @@ def test_it_translates_what_it_learnt():
     said = fitted().predict(["the old house", "a cat", "the cat is big"]).values.strings
     for text, words in zip(said, ({"Haus"}, {"Katze"}, {"Katze", "ist", "groß"}), strict=True):
         assert words <= set(text.split())
+
+
+def test_scores_are_no_better_than_certain():
+    assert (fitted(bonus=3.0).predict([*EN, "zzz", ""]).scores <= 0).all()
 
 
 def test_unknown_words_are_copied_as_the_text_has_them():
@@ -135,3 +144,17 @@ def test_tokens_of_data_that_comes_split():
     head = fitted().head
     said = head.predict(Tokens.from_words([["the", "Neue Heimat"]])).values.strings
     assert said[0].endswith("Neue\u00a0Heimat")
+
+
+def test_classical_translation_loads_no_torch():
+    code = (
+        "import sys\nfrom nlpipe.datasets import load_dataset\nfrom nlpipe.heads import Lexical, TranslationMemory\n"
+        "from nlpipe.pipeline import Pipeline\nfrom nlpipe.representations import TfIdf\n"
+        "from nlpipe.tokenizers import Regex\ndata = load_dataset('sample_translation')\n"
+        "for stages in ([Regex(), TfIdf(), TranslationMemory()], [Regex(), Lexical(Regex())]):\n"
+        "    found = Pipeline(stages, 'translation').fit_split(data.train, data.dev).predict(data.test.inputs)\n"
+        "    assert [m(data.test.targets, found) for m in data.task.metrics(())]\n"
+        "print(sorted({'torch', 'transformers', 'sacrebleu', 'gensim', 'tokenizers'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
