@@ -18,10 +18,12 @@ NAMES = [
     "classical_accuracy",
     "choose_neural",
     "neural_accuracy",
+    "ner_accuracy",
     "tfidf_beside_script",
     "stream",
     "bilstm_speed",
     "bert_speed",
+    "ner_speed",
     "translation_baselines",
 ]
 

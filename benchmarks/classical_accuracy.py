@@ -19,6 +19,7 @@ import nlpipe
 from benchmarks.processes import ROOT, sst2
 from nlpipe.datasets.load import load_dataset
 from nlpipe.metrics.bootstrap import resampled_scores
+from nlpipe.runner import Result
 from nlpipe.tasks import task_named
 from nlpipe.wire import Labels, Text
 
@@ -48,11 +49,12 @@ def measure() -> dict[str, Any]:
     return {"table": [header, *rows]}
 
 
-def interval(result: Any) -> tuple[float, float]:
-    """The 95 % bootstrap interval of accuracy."""
+def interval(result: Result) -> tuple[float, float]:
+    """The 95 % bootstrap interval of the primary score."""
     gold, predictions = result.predictions()
-    metric = task_named("classification").metrics(result.environment["labels"])[0]
-    low, high = np.percentile(resampled_scores(metric, gold, predictions)["accuracy"], [2.5, 97.5])
+    metric = task_named(result.environment["task"]).metrics(result.environment["labels"])[0]
+    values = resampled_scores(metric, gold, predictions)[result.metrics["primary"]]
+    low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
 
 

@@ -33,6 +33,23 @@ def multi30k() -> dict[str, Any]:
     return {"task": "translation", "format": "parallel", **files}
 
 
+def tagged(name: str) -> dict[str, Any]:
+    """WNUT 2017, NCBI disease or Weibo as inline data; the public data beside the project is needed."""
+    folder = ROOT.parent / "shared" / "data" / name
+    if not folder.exists():
+        sys.exit(f"{folder} is not there; this benchmark needs the public data sets beside the project")
+    names = {
+        "wnut17": ("wnut17train.conll", "emerging.dev.conll", "emerging.test.annotated"),
+        "ncbi_disease": ("train.tsv", "devel.tsv", "test.tsv"),
+        "weibo_ner": tuple(f"weiboNER_2nd_conll.{split}" for split in ("train", "dev", "test")),
+    }[name]
+    files = {split: str(folder / file) for split, file in zip(("train", "dev", "test"), names, strict=True)}
+    clean = (
+        {"replace": {"/[0-9]$/": ""}} if name == "weibo_ner" else {}
+    )  # a digit that tells words of several characters
+    return {"task": "tagging", "format": "conll", **files, **clean}
+
+
 def run(command: list[str], stdin: Path | None = None) -> dict[str, Any]:
     """Run ``command``; its wall seconds, its peak memory in MB, and the JSON of its last line, if it prints one."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
