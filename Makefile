@@ -5,11 +5,14 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraint
 
 .PHONY: compare compare-full test check bench clean
 
-compare: .venv/base   ## real reviews, six approaches side by side; leaves the best one saved
-	$(BIN)/nlpipe compare pipelines/sentiment/compare_quick.yaml
+QUICK := $(wildcard pipelines/*/compare_quick.yaml)
+FULL := $(wildcard pipelines/*/compare.yaml)
+
+compare: .venv/base   ## real data of each task, the approaches that need no torch; leaves the best ones saved
+	set -e; for file in $(QUICK); do $(BIN)/nlpipe compare $$file; done
 
 compare-full: .venv/dev   ## every approach, from bag of words to BERT
-	$(BIN)/nlpipe compare pipelines/sentiment/compare.yaml
+	set -e; for file in $(FULL); do $(BIN)/nlpipe compare $$file; done
 
 test: .venv/dev
 	$(BIN)/python -m pytest
