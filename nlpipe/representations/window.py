@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -24,6 +23,8 @@ from nlpipe.wire import Sequences, Tokens
 KEPT = 200_000
 """Different words whose features are remembered."""
 REPEATS, REPEATED = re.compile(r"(.)\1+"), r"\1"
+Names = dict[str, dict[int, set[tuple[str, ...]]]]
+"""A gazetteer: first word to length, longest first, to the names of that length, in lower case."""
 BORDER = "\0"
 """Stands before the first word of a text and behind the last."""
 
@@ -62,8 +63,8 @@ class Window(Representation[Tokens, Sequences]):
         """Word, in lower case, to its number in ``pairs``."""
         self.pairs = np.zeros(0, dtype=np.int64)
         """Sorted numbers of known pairs: first word x words + second word."""
-        self.names: list[dict[str, list[tuple[str, ...]]]] = []
-        """For each gazetteer, first word to the names that begin with it, longest first."""
+        self.names: list[Names] = []
+        """Each gazetteer."""
         self._seen: dict[str, tuple[np.ndarray, np.ndarray, int]] = {}
 
     @property
@@ -184,7 +185,8 @@ class Window(Representation[Tokens, Sequences]):
     def state(self) -> State:
         data = {
             "own": list(self.own), "near": list(self.near), "words": list(self.numbers),
-            "names": [[list(name) for names in each.values() for name in names] for each in self.names],
+            "names": [[list(name) for sized in each.values() for n in sized for name in sorted(sized[n])]
+                      for each in self.names],
         }  # fmt: skip
         return State({"pairs": self.pairs}, data)
 
@@ -218,7 +220,7 @@ def _matrix(columns: Sequence[np.ndarray], width: int) -> sp.csr_matrix:
     return sp.csr_matrix((np.ones(len(flat), np.float32), flat, ends), shape=(len(columns), width))
 
 
-def _read_names(path: str) -> dict[str, list[tuple[str, ...]]]:
+def _read_names(path: str) -> Names:
     try:
         lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -229,14 +231,14 @@ def _read_names(path: str) -> dict[str, list[tuple[str, ...]]]:
     return _by_first(names)
 
 
-def _by_first(names: Iterable[tuple[str, ...]]) -> dict[str, list[tuple[str, ...]]]:
-    found: dict[str, list[tuple[str, ...]]] = {}
+def _by_first(names: Iterable[tuple[str, ...]]) -> Names:
+    found: Names = {}
     for name in sorted(names, key=lambda name: (-len(name), name)):
-        found.setdefault(name[0], []).append(name)
+        found.setdefault(name[0], {}).setdefault(len(name), set()).add(name)
     return found
 
 
-def _name_rows(sentences: Sequence[list[str]], gazetteers: Sequence[dict[str, Any]]) -> sp.csr_matrix:
+def _name_rows(sentences: Sequence[list[str]], gazetteers: Sequence[Names]) -> sp.csr_matrix:
     """(N, 2 gazetteers): whether a word begins, or goes on with, the longest name that stands there."""
     marks = np.zeros((sum(map(len, sentences)), 2 * len(gazetteers)), dtype=np.float32)
     first = 0
@@ -245,10 +247,11 @@ def _name_rows(sentences: Sequence[list[str]], gazetteers: Sequence[dict[str, An
         for g, names in enumerate(gazetteers):
             t = 0
             while t < len(lowered):
-                found = next((n for n in names.get(lowered[t], ()) if tuple(lowered[t : t + len(n)]) == n), None)
-                if found is not None:
+                known = names.get(lowered[t], {})
+                found = next((n for n, same in known.items() if tuple(lowered[t : t + n]) in same), 0)
+                if found:
                     marks[first + t, 2 * g] = 1
-                    marks[first + t + 1 : first + t + len(found), 2 * g + 1] = 1
-                t += len(found) if found is not None else 1
+                    marks[first + t + 1 : first + t + found, 2 * g + 1] = 1
+                t += max(found, 1)
         first += len(sentence)
     return sp.csr_matrix(marks)
