@@ -26,11 +26,11 @@ PEERS = ROOT / "benchmarks" / "peers"
 FLAIR = Path(os.environ.get("NLPIPE_FLAIR_PYTHON", "~/.cache/nlpipe-peers/flair/bin/python")).expanduser()
 """The interpreter of an environment with Flair."""
 REPEATS = 7
-ROUNDS = 2
+ROUNDS = 1
 
 
 def measure() -> dict[str, Any]:
-    """All in turn, twice; the speeds are the medians."""
+    """All in turn."""
     data = tagged("ncbi_disease")
     told = {"data": data, "seed": 1, "repeats": REPEATS}
     rows: dict[str, list[dict[str, Any]]] = {}
@@ -40,7 +40,7 @@ def measure() -> dict[str, Any]:
                 file = str(ROOT / "pipelines" / "ner" / f"{name}.yaml")
                 command = python(str(PEERS / "nlpipe_tagging.py"), json.dumps({**told, "file": file}))
                 rows.setdefault(name, []).append(run(command))
-            spacy = python(str(PEERS / "spacy_ner.py"), json.dumps({**told, "epochs": 30}))
+            spacy = python(str(PEERS / "spacy_ner.py"), json.dumps({**told, "epochs": 15}))
             rows.setdefault("spaCy ner", []).append(run(spacy))
             if FLAIR.exists():
                 found = run([str(FLAIR), str(PEERS / "flair_tagger.py"), _for_flair(Path(folder), data)])

@@ -265,8 +265,15 @@ class Card(_Part):
 
     def roles(self) -> dict[str, str | int]:
         """Role to column: the task's own where the card says nothing."""
-        form = None if isinstance(self.origin(), HubSource) else self.layout_format()
-        return task_named(self.task).roles(form, self.columns)
+        return task_named(self.task).roles(self._told_format(), self.columns)
+
+    def _told_format(self) -> str | None:
+        """Its format; None where nothing tells it, and for the hub, which has columns of its own."""
+        source, task = self.origin(), task_named(self.task)
+        if isinstance(source, HubSource):
+            return None
+        found = self.format or format_of(source.train[0])
+        return found if found in task.formats else task.usual_format
 
     def settings(self) -> dict[str, str]:
         """Options of its task that it gives."""
@@ -280,12 +287,10 @@ class Card(_Part):
         """
         source = self.origin()
         assert not isinstance(source, HubSource)
-        task = task_named(self.task)
-        found = self.format or format_of(source.train[0])
-        if found not in task.formats:
-            found = task.usual_format
+        found = self._told_format()
         if found is None:
-            raise DataError(f"{source.train[0]}: the ending tells no format; write format: {' | '.join(task.formats)}")
+            formats = " | ".join(task_named(self.task).formats)
+            raise DataError(f"{source.train[0]}: the ending tells no format; write format: {formats}")
         return found
 
 

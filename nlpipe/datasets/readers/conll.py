@@ -41,7 +41,7 @@ def read_conll(origins: Sequence[Origin], layout: Layout) -> Iterator[Row]:
             fields = {role: [values[int(c)] for _, values in sentence] for role, c in layout.columns.items()}
             yield Row(fields, origin.name, sentence[0][0], layout.columns, [line for line, _ in sentence])
         if empty:
-            raise DataError(f"{origin.name}: the file has no tokens")
+            raise DataError(f"{origin.name}: the file is empty")
 
 
 def _sentences(origin: Origin, layout: Layout) -> Iterator[Sentence]:

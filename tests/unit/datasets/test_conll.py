@@ -54,7 +54,7 @@ def test_ranges_and_empty_nodes_of_conllu_are_no_tokens(tmp_path):
         ("a\tO\nb\tx\tO\n", "a.conll:2: too many columns: 3, where the first token has 2"),
         ("a\tO\n\tO\n", "a.conll:2: the token is empty; end a sentence with a blank line"),
         ("a\nb\n", "token and tag are the same column"),
-        ("\n\n", "a.conll: the file has no tokens"),
+        ("\n\n", "a.conll: the file is empty"),
     ],
 )
 def test_faults_have_their_line(tmp_path, text, message):

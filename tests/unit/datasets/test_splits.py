@@ -8,14 +8,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nlpipe.datasets import splits
 from nlpipe.datasets.cards import Sizes
-from nlpipe.datasets.splits import complete, digest_of
+from nlpipe.datasets.splits import digest_of
 from nlpipe.errors import DataError
 from nlpipe.tasks import task_named
-from nlpipe.tasks.task import Split
+from nlpipe.tasks.task import Ledger, Split
 from nlpipe.wire import Labels, Text
 
 TASK = task_named("classification")
+
+
+def complete(task, given, sizes, place):
+    """The splits, and the ledgers that were filled on the way."""
+    ledgers = {name: Ledger() for name in ("all", "train", "dev", "test")}
+    return splits.complete(task, given, sizes, place, ledgers), ledgers
 
 
 def split(pairs):
