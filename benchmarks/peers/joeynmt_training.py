@@ -1,6 +1,6 @@
 """JoeyNMT's own training loop; run by the interpreter of its environment. Arguments: the file of ids, options as JSON.
 
-Options: shape (layers, heads, dim, feed_forward, dropout), tokens, lr, updates, seed. The ids go in as words.
+Options: threads, shape (layers, heads, dim, feed_forward, dropout), tokens, lr, updates, seed. The ids go in as words.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from joeynmt.training import TrainManager, train
 
-THREADS = 2
 FIRST = 4
 """Updates that are not timed."""
 
@@ -41,7 +40,7 @@ def config(folder: Path, options: dict[str, Any]) -> dict[str, Any]:
             "optimizer": "adamw", "learning_rate": options["lr"], "clip_grad_norm": 1.0, "loss": "crossentropy",
             "label_smoothing": 0.1, "batch_size": options["tokens"], "batch_type": "token", "epochs": 100,
             "updates": options["updates"], "validation_freq": 10**9, "logging_freq": 10**6, "overwrite": True,
-            "early_stopping_metric": "loss", "scheduling": "plateau",
+            "early_stopping_metric": "loss", "scheduling": "noam",
         },
         "model": {"tied_embeddings": True, "tied_softmax": True, "encoder": side, "decoder": dict(side)},
     }  # fmt: skip
@@ -59,7 +58,7 @@ def write(folder: Path, told: dict[str, Any]) -> None:
 def main() -> None:
     """Train; print target tokens a second, their ends counted, after the first updates."""
     told, options = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), json.loads(sys.argv[2])
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(options["threads"])
     moments: list[tuple[float, int]] = []
     original = TrainManager._train_step
 

@@ -1,6 +1,6 @@
 """A translation pipeline trained, and what its peers need of it; arguments: options as JSON.
 
-Options: file, data (of `nlpipe.datasets`), limit (training pairs), epochs, seed, ids (a file for the pairs as token ids,
+Options: threads, file, data (of `nlpipe.datasets`), limit (training pairs), epochs, seed, ids (a file for the pairs as token ids,
 or null).
 """
 
@@ -17,13 +17,11 @@ from benchmarks.processes import ROOT
 from nlpipe.datasets.load import load_dataset
 from nlpipe.heads.seq2seq import Seq2Seq
 
-THREADS = 2
-
 
 def main() -> None:
     """Train; print target tokens a second, their ends counted, of the epochs after the first."""
     options = json.loads(sys.argv[1])
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(options["threads"])
     data = load_dataset(options["data"], ROOT)
     train = data.train.take(range(options["limit"]))
     pipeline = nlpipe.load(options["file"], [f"trainer.epochs={options['epochs']}", "trainer.average=1"])

@@ -1,6 +1,6 @@
 """A bare `torch.nn.Transformer` trained to translate, as tutorials build it; arguments: the file of ids, options as JSON.
 
-Options: shape (layers, heads, dim, feed_forward, dropout), tokens, lr, epochs, seed. bf16 autocast, tied tables, label
+Options: threads, shape (layers, heads, dim, feed_forward, dropout), tokens, lr, epochs, seed. bf16 autocast, tied tables, label
 smoothing, fused AdamW; the batches are those of nlpipe, by length.
 """
 
@@ -19,7 +19,6 @@ from torch.nn.utils.rnn import pad_sequence
 from nlpipe.nn.positions import sinusoids
 from nlpipe.training.batching import plan
 
-THREADS = 2
 PAD, START, END = 0, 2, 3
 
 
@@ -56,7 +55,7 @@ class Translator(nn.Module):
 def main() -> None:
     """Train; print target tokens a second, their ends counted, of the epochs after the first."""
     told, options = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), json.loads(sys.argv[2])
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(options["threads"])
     torch.manual_seed(options["seed"])
     sources, targets = ([torch.tensor(row) for row in rows] for rows in told["pairs"])
     lengths = np.array([max(len(a), len(b)) for a, b in zip(sources, targets, strict=True)])
