@@ -1,7 +1,7 @@
 """How many sentences a second a saved translator translates; arguments: its folder, options as JSON.
 
-Options: threads, sentences (a JSON file of texts, short to long), ways (lists of beam, batch size, how many sentences), answers
-(a file for translations to compare, or null), lengths (tokens that greedy search is made to go on for).
+Options: threads, sentences (a JSON file of texts, short to long), ways (lists of beam, batch size, how many sentences),
+answers (a file for translations to compare, or null), lengths (tokens that greedy search is made to go on for).
 """
 
 from __future__ import annotations

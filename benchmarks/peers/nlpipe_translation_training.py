@@ -1,7 +1,7 @@
 """A translation pipeline trained, and what its peers need of it; arguments: options as JSON.
 
-Options: threads, file, data (of `nlpipe.datasets`), limit (training pairs), epochs, seed, ids (a file for the pairs as token ids,
-or null).
+Options: threads, file, data (of `nlpipe.datasets`), limit (training pairs), epochs, seed, ids (a file for the pairs as
+token ids, or null).
 """
 
 from __future__ import annotations

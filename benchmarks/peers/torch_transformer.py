@@ -1,7 +1,7 @@
-"""A bare `torch.nn.Transformer` trained to translate, as tutorials build it; arguments: the file of ids, options as JSON.
+"""A bare `torch.nn.Transformer` trained to translate, as tutorials build it; arguments: ids (a file), options as JSON.
 
-Options: threads, shape (layers, heads, dim, feed_forward, dropout), tokens, lr, epochs, seed. bf16 autocast, tied tables, label
-smoothing, fused AdamW; the batches are those of nlpipe, by length.
+Options: threads, shape (layers, heads, dim, feed_forward, dropout), tokens, lr, epochs, seed. bf16 autocast, tied
+tables, label smoothing, fused AdamW; the batches are those of nlpipe, by length.
 """
 
 from __future__ import annotations
