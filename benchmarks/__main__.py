@@ -25,6 +25,8 @@ NAMES = [
     "bert_speed",
     "ner_speed",
     "translation_baselines",
+    "translation_training",
+    "translation_decoding",
 ]
 
 

@@ -216,14 +216,20 @@ def _drawn(pipeline: Any, texts: Iterator[str], target: Path) -> Iterator[str]:
 def export(
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or a saved model's.")],
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new directory.")],
-    to: Annotated[str, typer.Option("--to", help="What is to read it: transformers.")] = "transformers",
+    to: Annotated[str, typer.Option("--to", help="What is to read it: transformers, ctranslate2.")] = "transformers",
 ) -> None:
-    """Write the BERT of a run, fine-tuned where it was, as a directory that another library loads."""
+    """Write the BERT of a run, or (ctranslate2) its transformer that translates, as another library loads it."""
     from nlpipe.pipeline import Pipeline
 
-    if to != "transformers":
-        raise NlpipeError(f"--to {to}: it is transformers")
-    typer.echo(Pipeline.load(run_folder).export(directory))
+    if to not in ("transformers", "ctranslate2"):
+        raise NlpipeError(f"--to {to}: it is transformers or ctranslate2")
+    pipeline = Pipeline.load(run_folder)
+    if to == "transformers":
+        typer.echo(pipeline.export(directory))
+        return
+    from nlpipe.ctranslate2_model import export_ctranslate2
+
+    typer.echo(export_ctranslate2(pipeline, directory))
 
 
 def _lines(file: Path | None, given: str | None, field: str) -> Iterator[str]:

@@ -166,12 +166,13 @@ class SelfAttention(nn.Module):
         weights = weigh(query, key, self._visible(x, mask, causal))  # (B, h, T, T)
         return self.output(join_heads(weights @ value)), weights
 
-    def one(self, x: Tensor, offset: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Q, K, V of one token of each text, ``x`` (N, D), that stands at ``offset``: (N, h, d) each."""
-        query, key, value = self.query_key_value(x).view(len(x), 3, self.heads, -1).unbind(1)
+    def one(self, x: Tensor, offset: int) -> tuple[Tensor, Tensor]:
+        """Q (N, h, d), and K and V (N, 2, h, d), of one token of each text, ``x`` (N, D), that stands at ``offset``."""
+        parts = self.query_key_value(x).view(len(x), 3, self.heads, -1)  # (N, 3, h, d)
         if self.rotary is not None:
-            query, key = (self.rotary(part[:, :, None], offset)[:, :, 0] for part in (query, key))
-        return query, key, value
+            turned = (self.rotary(parts[:, i, :, None], offset)[:, :, 0] for i in range(2))  # (N, h, d) each
+            parts = torch.stack([*turned, parts[:, 2]], 1)  # (N, 3, h, d)
+        return parts[:, 0], parts[:, 1:]
 
     def start(self, batch: int) -> Cache:
         """The cache of ``batch`` texts of which nothing has been read."""

@@ -52,11 +52,12 @@ class Past:
         after.length += 1
         return after
 
-    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    def attend(self, layer: int, query: Tensor, key_value: Tensor) -> Tensor:
         """Keep key and value of the newest token in ``layer`` and attend to all so far, itself among them.
 
         Args:
-            query: (N, h, d); so ``key`` and ``value``.
+            query: (N, h, d).
+            key_value: (N, 2, h, d).
 
         Returns:
             (N, h d).
@@ -64,8 +65,8 @@ class Past:
         heads, dim = query.shape[1:]
         width, tensor = self.width, self.stores[layer].tensor  # (2, B, h, room, K, d)
         batch = tensor.shape[1]
-        tensor[0, :, :, self.length - 1] = key.view(batch, width, heads, dim).transpose(1, 2)
-        tensor[1, :, :, self.length - 1] = value.view(batch, width, heads, dim).transpose(1, 2)
+        newest = key_value.view(batch, width, 2, heads, dim).permute(2, 0, 3, 1, 4)  # (2, B, h, K, d)
+        tensor[:, :, :, self.length - 1].copy_(newest)
         keys, values = tensor[:, :, :, : self.length].flatten(1, 2).flatten(2, 3)  # (B h, t K, d) each
         asked = query.view(batch, width, heads, dim).transpose(1, 2).reshape(-1, width, dim)  # (B h, K, d)
         scores = torch.baddbmm(asked.new_empty(1), asked, keys.transpose(1, 2), beta=0, alpha=dim**-0.5)

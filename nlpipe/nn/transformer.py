@@ -168,8 +168,8 @@ class TransformerLayer(nn.Module):
             memory: as ``recall`` gives it.
             seen: takes the weights (B, h, K, S) with which the memory was looked at.
         """
-        query, key, value = self.attention.one(self.around_attention.enter(x), past.length - 1)  # (N, h, d) each
-        y = self.attention.output(past.attend(index, query, key, value))
+        query, key_value = self.attention.one(self.around_attention.enter(x), past.length - 1)
+        y = self.attention.output(past.attend(index, query, key_value))
         x = self.around_attention.leave(x, y)
         if self.cross is not None and self.around_cross is not None and memory is not None:
             x = self.around_cross.leave(x, self.cross.one(self.around_cross.enter(x), memory, seen))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from nlpipe.search.beam import top
 from nlpipe.search.found import Found
 from nlpipe.search.rules import NEVER, Lengths, Rules
 from nlpipe.search.tree import Step, Tree, take
@@ -39,7 +40,7 @@ def greedy(
         ModelError: a log-probability is not a number.
     """
     rules = Rules(len(tokens), tokens.device, end, max_length, min_length, no_repeat_ngram, prefix, banned)
-    return _go(step, tokens, state, memory, rules, lambda scores: scores.argmax(-1))
+    return _go(step, tokens, state, memory, rules, lambda scores: top(scores, 1)[1][:, 0])
 
 
 def sample(

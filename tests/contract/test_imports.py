@@ -26,7 +26,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("datasets",),
     ("features", "objective", "stretches"),
     ("spec", "pipeline", "wiring"),
-    ("costs",),
+    ("costs", "ctranslate2_model"),
     ("runner",),
     ("compare",),
     ("report",),

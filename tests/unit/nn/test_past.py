@@ -9,7 +9,7 @@ from nlpipe.nn.past import ROOM, Past
 def written(past, sentences, tokens):
     """One token of each hypothesis (N, h, d) into one layer, and what it attends to."""
     past = past.step(sentences, len(tokens))
-    return past.attend(0, tokens, tokens, tokens), past
+    return past.attend(0, tokens, torch.stack([tokens, tokens], 1)), past
 
 
 def expected(history):

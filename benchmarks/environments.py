@@ -1,0 +1,37 @@
+"""Environments of their own for peers whose pins clash with ours; what is the same on both sides they share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+CACHE = Path(os.environ.get("NLPIPE_PEERS", "~/.cache/nlpipe-peers")).expanduser()
+
+THREADS = int(os.environ.get("NLPIPE_BENCH_THREADS", "2"))
+"""Of every translator that is timed. Where another process has one of two cores, two threads wait for each other at
+every small product: all of them, CTranslate2 too, become a hundred times slower, and nothing can be measured but one
+thread on the free core."""
+
+TRANSLATION = (
+    "joeynmt==2.3.0", "ctranslate2==4.8.5",
+    # what JoeyNMT imports, without its pins, of which protobuf < 3.21 fits nothing of today
+    "sentencepiece", "subword-nmt", "sacremoses", "portalocker", "tensorboard", "tensorboard-data-server", "werkzeug",
+    "markupsafe", "absl-py", "grpcio", "protobuf", "markdown", "pillow", "matplotlib", "contourpy", "cycler",
+    "fonttools", "kiwisolver", "pyparsing", "python-dateutil", "six", "datasets",
+)  # fmt: skip
+
+
+def translation() -> Path:
+    """The interpreter of an environment with JoeyNMT and CTranslate2, made on first use; torch is this one's."""
+    folder = CACHE / "translation"
+    interpreter, done = folder / "bin" / "python", folder / "complete"
+    if not done.exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        packages = folder / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+        (packages / "shared.pth").write_text(sysconfig.get_paths()["purelib"] + "\n", encoding="utf-8")
+        subprocess.run([str(interpreter), "-m", "pip", "install", "-q", "--no-deps", *TRANSLATION], check=True)
+        done.touch()
+    return interpreter
