@@ -260,6 +260,7 @@ class Seq2Seq(Neural[Sequences, Text], Head[Sequences, Text]):
         """Arguments of a search that all searches take."""
         lengths = source.lengths
         longest = np.minimum((self.max_ratio * lengths).astype(np.int64) + SPARE, self.max_length)
+        longest = np.where(lengths > 0, longest, 0)  # nothing said is nothing translated
         shortest = np.minimum((self.min_ratio * lengths).astype(np.int64), longest)
         return {
             "end": self.vocabulary.id(END),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -43,8 +44,7 @@ class Translation:
     score: float
 
 
-@dataclass(frozen=True)
-class Attention:
+class Attention(NamedTuple):
     """Where a translation looked: the words of its source, its own with the end, and weights (T, S)."""
 
     source: list[str]

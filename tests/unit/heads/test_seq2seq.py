@@ -353,3 +353,20 @@ def test_take_knows_objects_that_take_themselves() -> None:
     found = take(tree, torch.tensor([2, 0, 2]))
     assert found[0].tolist() == [4, 0, 4]
     assert found[1] == ([2, 0, 2],)
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_an_empty_text_gives_an_empty_one(decoder: Any, beam: int) -> None:
+    texts = ["one two", "", "three"]
+    found = head(decoder, beam=beam, min_ratio=0.5).predict(sequences(texts)).values.strings
+    assert found[1] == ""
+    assert head(decoder, beam=beam, min_ratio=0.5).predict(sequences([""])).values.strings == [""]
+
+
+def test_attention_is_drawn_as_a_page(learnt: Pipeline) -> None:
+    from nlpipe.report.attention import attention_of, page
+
+    found = attention_of(learnt, ["two one", "six"])
+    drawn = page([("two one", "x", found[0]), ("six", "y", found[1])], "t")
+    assert drawn.count("<svg") == 2
