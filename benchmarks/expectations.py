@@ -27,7 +27,7 @@ def main() -> None:
         told = [
             f"# Expect on {found['data']}: {found['primary']} {row['score']:.3f} "
             f"({row['low']:.3f} to {row['high']:.3f}),",
-            f"# {row['costs']['fit_seconds']:.1f} s to fit on {machine['cores']} cores ({machine['name']}).",
+            f"# {row['costs']['fit_seconds']:.1f} s to fit, threads: {row['costs']['threads']:.0f} ({machine['name']}).",
         ]
         path.write_text("\n".join([*told, *body]) + "\n", encoding="utf-8")
 
