@@ -111,7 +111,7 @@ SMALL = ["tokenizer.vocabulary_size=150", "trainer.tokens=256", "trainer.lr=2e-3
 FEW: dict[str, list[str]] = {
     "sentiment/word2vec_logreg": ["representation.epochs=50"],
     "sentiment/transformer": ["trainer.batch_size=8"],
-    "translation/transformer": [*SMALL, "encoder.layers=1", "head.decoder.layers=1"],
+    "translation/transformer": [*SMALL, "trainer.epochs=15", "encoder.layers=1", "head.decoder.layers=1"],
     "translation/rnn_attention": SMALL,
 }
 """For files that are made for more examples than there are here: more steps."""
