@@ -103,7 +103,7 @@ def describe_type(annotation: Any) -> str:
     """An annotation in words: ``int >= 1``, ``'l1' | 'l2'``, ``list of str``."""
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Annotated:
-        bounds = [_bound(mark) for mark in args[1:]]
+        bounds = [_bound(mark, args[0]) for mark in args[1:]]
         return " ".join([describe_type(args[0]), " and ".join(b for b in bounds if b)]).strip()
     if origin is typing.Literal:
         return " | ".join("null" if a is None else repr(a) for a in args)
@@ -120,11 +120,13 @@ def describe_type(annotation: Any) -> str:
     return getattr(annotation, "__name__", str(annotation))
 
 
-def _bound(mark: Any) -> str:
+def _bound(mark: Any, kind_of: Any) -> str:
+    """A bound in words; ``typing`` holds ``Gt(0)`` and ``Gt(0.0)`` for one, so a bound of floats is written as one."""
     symbols = {Ge: ">=", Gt: ">", Le: "<=", Lt: "<"}
     for kind, symbol in symbols.items():
         if isinstance(mark, kind):
-            return f"{symbol} {getattr(mark, kind.__name__.lower())}"
+            bound = getattr(mark, kind.__name__.lower())
+            return f"{symbol} {float(bound) if kind_of is float else bound}"
     return ""
 
 

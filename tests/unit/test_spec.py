@@ -210,7 +210,9 @@ def test_the_wires_of_the_data_are_checked():
 
     tags = "representation: embedding\nhead: {}\n"
     assert read_pipeline(write(tags.format("tagger") + "data: entities"), wires=wires).data == "entities"
-    assert read_pipeline(write(tags.format("classifier") + "data: entities"), wires=wires).data == "entities"
+    assert said(tags.format("classifier") + "data: entities", wires=wires)[0].startswith(
+        "p.yaml:2:7: head: head 'classifier' takes Vectors, but representation 'embedding' gives Sequences"
+    )
     assert said(tags.format("tagger") + "data: reviews", wires=wires) == [
         "p.yaml:2:7: head: head 'tagger' gives Tags, but the task asks for Labels; "
         "heads that give Labels: classifier, dictionary, logistic_regression"
