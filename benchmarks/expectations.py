@@ -24,10 +24,11 @@ def main() -> None:
             continue
         path = ROOT / "pipelines" / sys.argv[1] / f"{row['name']}.yaml"
         body = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+        costs = row["costs"]
         told = [
             f"# Expect on {found['data']}: {found['primary']} {row['score']:.3f} "
             f"({row['low']:.3f} to {row['high']:.3f}),",
-            f"# {row['costs']['fit_seconds']:.1f} s to fit, threads: {row['costs']['threads']:.0f} ({machine['name']}).",
+            f"# {costs['fit_seconds']:.1f} s to fit, threads: {costs['threads']:.0f} ({machine['name']}).",
         ]
         path.write_text("\n".join([*told, *body]) + "\n", encoding="utf-8")
 
