@@ -71,4 +71,5 @@ def report() -> str:
     return "\n".join(parts) + "\n"
 
 
-main()
+if __name__ == "__main__":
+    main()

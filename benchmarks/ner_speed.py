@@ -40,7 +40,7 @@ def measure() -> dict[str, Any]:
                 file = str(ROOT / "pipelines" / "ner" / f"{name}.yaml")
                 command = python(str(PEERS / "nlpipe_tagging.py"), json.dumps({**told, "file": file}))
                 rows.setdefault(name, []).append(run(command))
-            spacy = python(str(PEERS / "spacy_ner.py"), json.dumps({**told, "epochs": 15}))
+            spacy = python(str(PEERS / "spacy_ner.py"), json.dumps({**told, "epochs": 10}))
             rows.setdefault("spaCy ner", []).append(run(spacy))
             if FLAIR.exists():
                 found = run([str(FLAIR), str(PEERS / "flair_tagger.py"), _for_flair(Path(folder), data)])
