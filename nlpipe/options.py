@@ -154,7 +154,8 @@ def options_of(owner: Callable[..., Any]) -> Mapping[str, Option]:
     """The options of a class (its constructor's parameters) or function, by name, in order.
 
     Raises:
-        TypeError: a parameter is not annotated, or is ``*args`` or ``**kwargs`` (a fault of that class, not of a user).
+        TypeError: a parameter is not annotated, or is ``*args`` or ``**kwargs`` (a fault of that class, not of a user:
+            a signature is the schema, and these name no options).
     """
     init = owner.__init__ if inspect.isclass(owner) else owner
     if init is object.__init__:

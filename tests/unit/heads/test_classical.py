@@ -63,7 +63,9 @@ LEARNERS = sorted(set(HEADS) - {"majority"})
 @pytest.mark.parametrize("name", sorted(HEADS))
 def test_laws_of_predictions_and_state(name, classes):
     if classes == 120 and name == "estimator":
-        pytest.skip("five small trees do not know 120 classes")
+        pytest.skip(
+            "its law is more than 0.75 right, and five small trees are not that on 120 classes; 2 and 3 are tried"
+        )
     matrix, labels = counts(classes, rows=max(240, 3 * classes), width=max(40, classes))
     matrix = sp.vstack([sp.csr_matrix((1, matrix.shape[1])), matrix[1:]], format="csr")  # the first text is empty
     head = fitted(HEADS[name](), matrix, labels)
