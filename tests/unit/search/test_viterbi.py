@@ -37,6 +37,26 @@ def test_it_finds_the_best_allowed_sequence(scheme, seed):
             assert own[np.arange(length), chosen].sum() == pytest.approx(best_of_all(own, *rules))
 
 
+@pytest.mark.parametrize("scheme", ["IOB1", "IOB2", "IOBES"])
+@pytest.mark.parametrize("noise", [0.5, 2.0])
+def test_long_texts_are_as_good_as_when_searched_word_by_word(scheme, noise):
+    random = np.random.default_rng(3)
+    classes = ["O", *(f"{mark}-{kind}" for kind in "XY" for mark in schemes.MARKS[scheme])]
+    rules = start, pairs, end = schemes.allowed(classes, scheme)
+    lengths = random.integers(1, 60, size=80)
+    scores = random.normal(size=(lengths.sum(), len(classes))) * noise
+    scores[:, 0] += 1.5  # mostly O, so that broken rules stand apart
+    best = viterbi(scores, lengths, *rules)
+    forbidden = np.where(pairs, 0.0, -np.inf)
+    for last, length in zip(np.cumsum(lengths), lengths, strict=True):
+        own, chosen = scores[last - length : last], best[last - length : last]
+        value = own[0] + np.where(start, 0.0, -np.inf)
+        for row in own[1:]:
+            value = (value[:, None] + forbidden).max(0) + row
+        assert schemes.faults([classes[c] for c in chosen], scheme) == []
+        assert own[np.arange(length), chosen].sum() == pytest.approx((value + np.where(end, 0.0, -np.inf)).max())
+
+
 def test_any_rules_with_large_sets_of_predecessors():
     random = np.random.default_rng(0)
     for _ in range(20):
