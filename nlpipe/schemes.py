@@ -47,9 +47,10 @@ def malformed(tag: str, scheme: str) -> str:
     return ""
 
 
-def marks_entities(tags: Iterable[str]) -> bool:
-    """Whether these are tags of IOB2: each is O or begins with B- or I-."""
-    return all(tag == "O" or tag[:2] in ("B-", "I-") for tag in tags)
+def marks_entities(tags: Iterable[str], scheme: str = "IOB2") -> bool:
+    """Whether these are tags of a scheme: each is O or begins with one of its marks, as in ``B-PER``."""
+    marks = tuple(f"{mark}-" for mark in MARKS[scheme])
+    return all(tag == "O" or tag.startswith(marks) for tag in tags)
 
 
 def detect(sentences: Sequence[Sequence[str]]) -> str:

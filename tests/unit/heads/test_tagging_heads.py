@@ -104,3 +104,19 @@ def test_linear_heads_tag_every_word_within_the_scheme(head):
     assert all(schemes.faults(tags, "IOB2") == [] for tags in found.values.values)
     assert found.values.values[2] == GOLD[0]
     assert found.values.tokens is not None and found.values.tokens.words[0] == ["York", "York"]
+
+
+def test_linear_heads_learn_where_entities_end_from_marks_of_last_and_single_words():
+    head = LogisticRegression(C=100)
+    fit_per_token(head, [(rows_of(WORDS), Tags(GOLD))])
+    assert {tag[0] for tag in head.classes} > {"S"}
+    found = predict_per_token(head, rows_of(WORDS)).values.values
+    assert {tag[0] for tags in found for tag in tags} <= {"B", "I", "O"}
+
+
+def test_labels_that_mark_no_entities_are_learned_as_they_are():
+    head = LogisticRegression(C=100)
+    kinds = [["S-bar" if word.lower() < "m" else "low" for word in sentence] for sentence in WORDS]
+    fit_per_token(head, [(rows_of(WORDS), Tags(kinds))])
+    assert set(head.classes) == {"S-bar", "low"}
+    assert predict_per_token(head, rows_of(WORDS)).values.values == kinds
