@@ -18,7 +18,6 @@ from nlpipe.heads.tag_decoding import decode
 from nlpipe.stage import Data, LabelHead, Predictions
 from nlpipe.wire import Labels, Sequences, Tags, Vectors
 
-
 INSIDE = "IOBES"
 
 
