@@ -6,6 +6,8 @@ free to break it, so both are given and say which they are:
     f1             strict: only B-X begins an entity; what continues nothing belongs to none (seqeval's strict mode)
     f1_conlleval   what continues nothing begins an entity (the script conlleval; seqeval's usual mode)
 
+``f1_overlap`` forgives borders: an entity is right where one of its type shares a word with it, one for one.
+
 Tjong Kim Sang and Buchholz 2000, "Introduction to the CoNLL-2000 Shared Task"; Nakayama 2018, seqeval.
 """
 
@@ -28,6 +30,7 @@ Seen = frozenset[tuple[str, ...]] | None
 
 STRICT = "entities of exactly the gold words and type; strict IOB2: only B- begins one; 0 where 0/0"
 CONLLEVAL = "entities of exactly the gold words and type; a tag that continues nothing begins one; 0 where 0/0"
+OVERLAP = "entities that share a word with a gold one of their type, one for one; strict IOB2; 0 where 0/0"
 WHAT = {
     "f1": "F1 of", "precision": "share of right ones among predicted", "recall": "share of right ones among gold",
 }  # fmt: skip
@@ -62,11 +65,11 @@ def strict_spans(tags: Sequence[str]) -> list[schemes.Unit]:
 
 
 def entities(types: Sequence[str], seen: Seen = None) -> Metric:
-    """Precision, recall and F1 of entities: strict, by type, as conlleval reads, of spans alone, of seen and unseen.
+    """Precision, recall and F1 of entities: strict, by type, as conlleval reads, of spans, of overlaps, seen and unseen.
 
     An entity counts as seen if one of the training split has the same words, in lower case, whatever its type.
     """
-    groups = ["", "conlleval", "spans"]
+    groups = ["", "conlleval", "spans", "overlap"]
     if seen is not None:
         groups += ["seen", "unseen"]
     names = [*groups, *types[:MOST_LABELS]]
@@ -77,8 +80,8 @@ def entities(types: Sequence[str], seen: Seen = None) -> Metric:
         rows: list[int] = []
         columns: list[int] = []
 
-        def count(i: int, start: int, true: set[Any], said: set[Any]) -> None:
-            for offset, number in enumerate((len(true & said), len(said), len(true))):
+        def count(i: int, start: int, true: set[Any], said: set[Any], right: int | None = None) -> None:
+            for offset, number in enumerate((len(true & said) if right is None else right, len(said), len(true))):
                 rows.extend([i] * number)
                 columns.extend([start + offset] * number)
 
@@ -88,6 +91,7 @@ def entities(types: Sequence[str], seen: Seen = None) -> Metric:
             count(i, 0, true, said)
             count(i, place["conlleval"], set(schemes.to_spans(tags)), set(schemes.to_spans(answer)))
             count(i, place["spans"], {unit[:2] for unit in true}, {unit[:2] for unit in said})
+            count(i, place["overlap"], true, said, overlapping(true, said))
             for kind in {unit[2] for unit in true | said} & of_type.keys():
                 own = {unit for unit in true if unit[2] == kind}, {unit for unit in said if unit[2] == kind}
                 count(i, of_type[kind], *own)
@@ -112,6 +116,25 @@ def entities(types: Sequence[str], seen: Seen = None) -> Metric:
     return Metric(statistics, scores, _signatures(groups, types))
 
 
+def overlapping(true: set[schemes.Unit], said: set[schemes.Unit]) -> int:
+    """The most pairs, one of each set, that share a word and a type, where nobody is in two pairs.
+
+    Within each set no two of a type overlap, so that pairing from left to right is best.
+    """
+    pairs = 0
+    for kind in {unit[2] for unit in true} & {unit[2] for unit in said}:
+        ours, theirs = (sorted(unit[:2] for unit in units if unit[2] == kind) for units in (true, said))
+        i = j = 0
+        while i < len(ours) and j < len(theirs):
+            if ours[i][0] < theirs[j][1] and theirs[j][0] < ours[i][1]:
+                pairs, i, j = pairs + 1, i + 1, j + 1
+            elif ours[i][1] <= theirs[j][0]:
+                i += 1
+            else:
+                j += 1
+    return pairs
+
+
 def _name(score: str, group: str, groups: Sequence[str]) -> str:
     """``f1``, ``f1_conlleval``, ``f1[PER]``."""
     if not group:
@@ -124,6 +147,7 @@ def _signatures(groups: Sequence[str], types: Sequence[str]) -> dict[str, str]:
         "": STRICT,
         "conlleval": CONLLEVAL,
         "spans": STRICT.replace(" and type", ", whatever the type"),
+        "overlap": OVERLAP,
         "seen": f"{STRICT}; of those whose words, in lower case, are an entity of the training split",
         "unseen": f"{STRICT}; of those whose words, in lower case, are no entity of the training split",
     }

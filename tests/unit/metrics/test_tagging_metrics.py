@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import maximum_bipartite_matching
 from seqeval.metrics import f1_score, precision_score, recall_score
 from seqeval.scheme import IOB2
 
 from nlpipe.metrics.bootstrap import interval
-from nlpipe.metrics.tagging import tagging_metrics
+from nlpipe.metrics.tagging import overlapping, strict_spans, tagging_metrics
 from nlpipe.stage import Predictions
 from nlpipe.wire import Tags, Tokens
 
@@ -41,6 +43,22 @@ def test_equal_to_seqeval(pairs):
             strict = theirs(gold, said, mode="strict", scheme=IOB2, zero_division=0)
             assert found[name] == pytest.approx(float(strict))
             assert found[f"{name}_conlleval"] == pytest.approx(float(theirs(gold, said, zero_division=0)))
+
+
+@settings(max_examples=300)
+@given(sentences)
+def test_overlaps_are_paired_as_well_as_can_be(pairs):
+    for pair in pairs:
+        true, said = (set(strict_spans([tags[side] for tags in pair])) for side in (0, 1))
+        share = [[a[2] == b[2] and a[0] < b[1] and b[0] < a[1] for b in said] for a in true]
+        best = maximum_bipartite_matching(csr_matrix(share)) if true and said else np.zeros(0)
+        assert overlapping(true, said) == (best >= 0).sum()
+
+
+def test_overlap_forgives_borders_but_not_types():
+    found = score([["B-X", "I-X", "O", "B-Y"]], [["O", "B-X", "O", "B-X"]])
+    assert found["f1"] == 0
+    assert found["f1_overlap"] == pytest.approx(0.5)
 
 
 def test_each_reading_by_hand():
