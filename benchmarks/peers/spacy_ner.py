@@ -1,8 +1,8 @@
 """spaCy's own `ner`, trained on conll files and timed: a JSON of data, epochs, repeats; prints F1 and words/s.
 
 As `spacy init config --pipeline ner --optimize efficiency` sets it up (a hashed-embedding CNN of 96 features), trained
-with its loop: batches of 100 words that grow to 1,000, dropout 0.1, the best epoch on dev. Prediction is `nlp.pipe` over documents whose
-words are given.
+with its loop: batches of 100 words that grow to 1,000, dropout 0.1, the best epoch on dev. Prediction is `nlp.pipe`
+over documents whose words are given.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def strict_spans(tags: Sequence[str]) -> list[schemes.Unit]:
 
 
 def entities(types: Sequence[str], seen: Seen = None) -> Metric:
-    """Precision, recall and F1 of entities: strict, by type, as conlleval reads, of spans, of overlaps, seen and unseen.
+    """Precision, recall and F1 of entities: strict, by type, as conlleval reads, of spans, overlaps, seen and unseen.
 
     An entity counts as seen if one of the training split has the same words, in lower case, whatever its type.
     """
