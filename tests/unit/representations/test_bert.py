@@ -18,10 +18,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
+from nlpipe.decoders import GRU
 from nlpipe.errors import ModelError
+from nlpipe.heads import Seq2Seq
+from nlpipe.pipeline import Pipeline
 from nlpipe.representations import Bert, Embedding, Join
 from nlpipe.representations.pieces import buckets, cut_windows, overlaps
 from nlpipe.stage import State
+from nlpipe.tokenizers import Regex, Whitespace
 from nlpipe.wire import Span, Tokens
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzäöé🙂"
@@ -446,6 +450,24 @@ def test_code_of_its_own_is_never_run(tiny: str, tmp_path: Path) -> None:
 def test_options_the_model_cannot_meet(tiny: str, options: dict[str, Any], said: str) -> None:
     with pytest.raises(ModelError, match=said):
         built(tiny, trainable=True, **options)
+
+
+@pytest.mark.parametrize("trainable", [False, True])
+def test_it_reads_the_source_of_a_translator(tiny: str, trainable: bool, tmp_path: Path) -> None:
+    """The task is to say each word in capitals: what a decoder can only do if BERT tells it the words."""
+    words = sorted({word for text in corpus() for word in text.split() if word.isalpha()})[:6]
+    texts = [" ".join(random.Random(i).choices(words, k=1 + i % 3)) for i in range(120)]
+    stages = [
+        Regex(),
+        Bert(tiny, precision="fp32", trainable=trainable),
+        Seq2Seq(GRU(hidden=32, dropout=0.0), tokenizer=Whitespace(lowercase=False), dim=16, dropout=0.0, beam=2),
+    ]
+    trainer = {"epochs": 18, "batch_size": 16, "lr": 0.01, "pretrained_lr": 1e-4, "precision": "fp32"}
+    pipeline = Pipeline(stages, task="translation", trainer=trainer).fit(texts, [text.upper() for text in texts])
+    found = pipeline.predict(texts[:40]).values.strings
+    assert sum(got == text.upper() for got, text in zip(found, texts, strict=False)) >= 30
+    pipeline.save(tmp_path / "model")
+    assert Pipeline.load(tmp_path / "model").predict(texts[:40]).values.strings == found
 
 
 @pytest.mark.network
