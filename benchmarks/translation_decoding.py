@@ -4,8 +4,9 @@ All three have the weights of one run of `pipelines/translation/transformer.yaml
 from short to long; whole processes in turn. Ours counts tokenising and joining, theirs begin and end with tokens.
 JoeyNMT has fewer sentences, for it takes long. `equal` is the share of translations that CTranslate2 has, too, for
 greedy search and beam 5 without a length penalty (the two divide by different ones): as nlpipe is shipped, and in
-float32. Last, what a token costs in greedy search made to go on for 10 and for 1,000 tokens. Wanted: 5 times JoeyNMT at
-beam 5 and batches of 64, 0.35 times CTranslate2, one sentence in 40 ms, at 1,000 tokens at most 1.5 times the cost.
+float32, with their BLEU. Last, what a token costs in greedy search made to go on for 10 and for 1,000 tokens. Wanted: 5
+times JoeyNMT at beam 5 and batches of 64, 0.35 times CTranslate2, one sentence in 40 ms, at 1,000 tokens at most 1.5
+times the cost.
 
 The run is the newest runs/transformer-*, or NLPIPE_TRANSLATION_RUN.
 """
@@ -19,12 +20,20 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.environments import THREADS, translation
 from benchmarks.processes import ROOT, middle, multi30k, python, ratio, run
 from nlpipe.datasets.load import load_dataset
+from nlpipe.stage import Predictions
+from nlpipe.tasks import task_named
+from nlpipe.wire import Text
 
 PEERS = ROOT / "benchmarks" / "peers"
-WAYS = [[5, 1, 100], [5, 8, 400], [5, 64, 1000], [5, 128, 1000], [1, 1, 200], [1, 64, 1000]]
+WAYS = [
+    *([5, size, count] for size, count in ((1, 100), (4, 200), (16, 400), (64, 1000), (128, 1000))),
+    *([1, size, count] for size, count in ((1, 200), (4, 400), (16, 1000), (64, 1000), (128, 1000))),
+]
 """Beam, batch size, sentences."""
 FEW = [[5, 64, 128], [1, 1, 10], [1, 64, 128]]
 """Those of JoeyNMT."""
@@ -40,8 +49,10 @@ def measure() -> dict[str, Any]:
     rows: Runs = {"nlpipe": [], "CTranslate2": [], "JoeyNMT": []}
     with tempfile.TemporaryDirectory() as name:
         directory, texts = f"{name}/ctranslate2", f"{name}/texts.json"
-        strings = load_dataset(multi30k()).test.inputs.strings  # type: ignore[attr-defined]
-        Path(texts).write_text(json.dumps(sorted(strings, key=len)), encoding="utf-8")
+        test = load_dataset(multi30k()).test
+        short_first = np.argsort([len(text) for text in test.inputs.strings], kind="stable")  # type: ignore[attr-defined]
+        test = test.take(short_first.tolist())
+        Path(texts).write_text(json.dumps(test.inputs.strings), encoding="utf-8")  # type: ignore[attr-defined]
         run([other, "-m", "nlpipe", "export", folder, directory, "--to", "ctranslate2"])
         answers = {side: f"{name}/{side}.json" for side in ("nlpipe", "CTranslate2")}
         for i in range(ROUNDS):
@@ -53,10 +64,12 @@ def measure() -> dict[str, Any]:
             command = [other, "-W", "ignore", str(PEERS / "joeynmt_decoding.py"), folder, few]
             rows["JoeyNMT"].append(run(command))
         mine, its = (json.loads(Path(path).read_text(encoding="utf-8")) for path in answers.values())
+    metric = task_named("translation").metrics(())[0]
     said = [f"{THREADS} threads; sentences of the run {Path(folder).name}."]
     for way, texts_found in mine.items():
         same = [a == b for a, b in zip(texts_found, its[way.partition(",")[0]], strict=True)]
-        said.append(f"Equal to CTranslate2's, {way}: {sum(same) / len(same):.1%}.")
+        bleu = metric(test.targets, Predictions(Text(texts_found)))["bleu"]
+        said.append(f"Equal to CTranslate2's, {way}: {sum(same) / len(same):.1%} (bleu {bleu:.2f}).")
     said.append(f"JoeyNMT's greedy translations equal ours: {middle(rows['JoeyNMT'], 'equal'):.0%}.")
     return {"table": _table(rows), "said": " ".join(said), "runs": rows}
 
