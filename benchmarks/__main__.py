@@ -18,6 +18,7 @@ NAMES = [
     "classical_accuracy",
     "choose_neural",
     "neural_accuracy",
+    "choose_window",
     "ner_accuracy",
     "tfidf_beside_script",
     "stream",
