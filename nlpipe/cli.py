@@ -366,13 +366,16 @@ def schema() -> None:
 
 @app.command()
 def init(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Your examples: csv, tsv or jsonl, gzipped or not.")],
+    data: Annotated[
+        list[Path],
+        typer.Argument(metavar="DATA...", help="Your examples: csv, tsv, jsonl, conll, po, or two parallel."),
+    ],
     output: Annotated[Path | None, typer.Option("--output", help="Where to write it; printed by default.")] = None,
 ) -> None:
     """Make a pipeline file to start from out of your own data."""
     from nlpipe.datasets.starter import init_spec
 
-    text = init_spec(data)
+    text = init_spec(*data)
     if output is None:
         typer.echo(text, nl=False)
         return

@@ -10,12 +10,13 @@ from typing import Any
 
 import yaml
 
-from nlpipe.datasets.load import sorted_labels
+from nlpipe.datasets.load import load_dataset, sorted_labels
 from nlpipe.datasets.readers import Layout, Origin, format_of
 from nlpipe.datasets.readers.json_lines import objects
 from nlpipe.datasets.readers.lines import file_origin
 from nlpipe.datasets.readers.separated import records
 from nlpipe.errors import DataError
+from nlpipe.schemes import marks_entities
 
 LOOKED_AT = 2000
 """Rows the columns are guessed from."""
@@ -47,33 +48,95 @@ class _Seen:
         """Whether it could be a label: at least two values, most of them more than once."""
         return 2 <= len(self.values) <= min(MOST_LABELS, self.rows // 2) and "" not in self.values
 
+    @property
+    def numbers(self) -> bool:
+        """Whether it holds nothing else."""
+        return all(_number(value) for value in self.values)
 
-def init_spec(path: str | Path) -> str:
-    """The text of a pipeline file that classifies the rows of a csv, tsv or jsonl file (gzipped or not).
 
-    The longest column is taken for the text, the shortest one whose values repeat for the label; comments say what
-    was seen, so that a wrong guess shows. The file is read twice and never held.
+def init_spec(*paths: str | Path) -> str:
+    """The text of a pipeline file for a user's own data: one file, gzipped or not, or two parallel ones.
+
+    The format tells the task: conll, and jsonl with lists of ``entities``, are tagging; po, two files, and tables of
+    two columns without repeating values are translation; other tables are classification. Of those the longest column
+    is taken for the text, the shortest one whose values repeat for the label. Comments say what was seen, so that a
+    wrong guess shows.
 
     Raises:
-        DataError: the file cannot be read, or no column looks like a text or a label.
+        DataError: a file cannot be read, or no column looks like a text or a label.
     """
-    shown = str(path)
-    origin = file_origin(path)
-    kind = format_of(shown)
+    shown = [str(path) for path in paths]
+    if len(shown) == 2:
+        return _translation({"format": "parallel", "train": shown}, " and ".join(shown))
+    if len(shown) != 1:
+        raise DataError(f"one file of examples, or two that are parallel, not {len(shown)}: {', '.join(shown)}")
+    path = shown[0]
+    kind = format_of(path)
     if kind is None:
-        raise DataError(f"{shown}: the ending tells no format; name it .csv, .tsv or .jsonl")
-    if kind not in ("csv", "tsv", "jsonl"):
-        raise DataError(f"{shown}: a {kind} file has no labels; write data: {{task: translation, train: {shown}}}")
+        raise DataError(
+            f"{path}: the ending tells no format; name it .csv, .tsv, .jsonl, .conll or .po, or give two parallel files"
+        )
+    if kind == "conll":
+        return _tagging({"format": kind, "train": path}, path, "The word is column 0, the tag the last one")
+    if kind == "po":
+        return _translation({"format": kind, "train": path}, path)
+    origin = file_origin(path)
+    if kind == "jsonl" and isinstance(next(objects(origin, "utf-8"), (0, {}))[1].get("entities"), list):
+        columns = {"text": "text", "entities": "entities"}
+        return _tagging({"format": kind, "train": path, "columns": columns}, path, "Entities are spans of characters")
+    return _table_spec(origin, path, kind)
+
+
+def _table_spec(origin: Origin, shown: str, kind: str) -> str:
+    """The file is read twice and never held."""
     layout = Layout(header=False, delimiter=_delimiter(origin, kind))
     header = kind != "jsonl" and _has_header(origin, kind, layout)
     columns = _look(origin, kind, layout, header)
-    text, label = _guess(shown, columns)
-    counts: Counter[str] = Counter(row.get(label, "").strip() for row in _table(origin, kind, layout, header))
-    data: dict[str, Any] = {"task": "classification", "format": kind}
+    data: dict[str, Any] = {"format": kind}
     if layout.delimiter:
         data["delimiter"] = layout.delimiter
+    if len(columns) == 2 and not any(seen.repeats or seen.numbers for seen in columns.values()):
+        named = kind == "jsonl" or (header and not any(" " in str(name) for name in columns))
+        source, target = columns if named else (0, 1)
+        return _translation({**data, "train": shown, "columns": {"source": source, "target": target}}, shown)
+    text, label = _guess(shown, columns)
+    counts: Counter[str] = Counter(row.get(label, "").strip() for row in _table(origin, kind, layout, header))
     data |= {"train": shown, "columns": {"text": text, "label": label}}
-    return _written(shown, data, counts, columns[text], header)
+    return _written(shown, {"task": "classification", **data}, counts, columns[text], header)
+
+
+def _tagging(data: dict[str, Any], shown: str, columns: str) -> str:
+    """The whole file is read, so that its faults show now."""
+    data = {"task": "tagging", **data}
+    found = load_dataset(data)
+    splits = found.train, found.dev, found.test
+    tags = Counter(tag for split in splits for sentence in split.targets.values for tag in sentence)  # type: ignore[attr-defined]
+    marked = marks_entities(tags)
+    kinds = Counter({tag[2:]: count for tag, count in tags.items() if tag[:2] == "B-"}) if marked else tags
+    scheme = f" in the scheme {found.task.scheme}" if marked and data["format"] == "conll" else ""  # type: ignore[attr-defined]
+    said = [
+        f"{sum(map(len, splits))} sentences, {tags.total()} words.",
+        f"{columns}{scheme}; {'entities' if marked else 'tags'}: {_listed(kinds)}.",
+    ]
+    stages = [
+        "tokenizer: {name: regex, lowercase: false}",
+        "representation: {name: window, min_count: 2}",
+        "head: {name: logistic_regression, C: 10}",
+    ]
+    return _assembled(shown, said, data, [], stages)
+
+
+def _translation(data: dict[str, Any], shown: str) -> str:
+    """The whole file is read, so that its faults show now."""
+    data = {"task": "translation", **data}
+    found = load_dataset(data)
+    said = [f"{sum(map(len, (found.train, found.dev, found.test)))} pairs of texts."]
+    if "columns" in data:
+        source, target = data["columns"].values()
+        counted = "; no header line was seen, so columns are counted from 0" if source == 0 else ""
+        said.append(f"The source is column {_comment(source)}, the target column {_comment(target)}{counted}.")
+    stages = ["tokenizer: regex", "head: {name: lexical, tokenizer: {name: regex, lowercase: false}}"]
+    return _assembled(shown, said, data, [], stages)
 
 
 def _delimiter(origin: Origin, kind: str) -> str | None:
@@ -158,26 +221,42 @@ def _guess(shown: str, columns: dict[Column, _Seen]) -> tuple[Column, Column]:
 
 
 def _written(shown: str, data: dict[str, Any], counts: Counter[str], text: _Seen, header: bool) -> str:
-    """The file's text."""
+    """The file's text, of a classifier."""
     labels = sorted_labels(set(counts))
-    listed = ", ".join(f"{_comment(label) or '(none)'} {counts[label]}" for label in labels[:SHOWN_LABELS])
-    more = f", and {len(labels) - SHOWN_LABELS} more" if len(labels) > SHOWN_LABELS else ""
     columns = data["columns"]
     head = "" if header or data["format"] == "jsonl" else "; no header line was seen, so columns are counted from 0"
+    said = [
+        f"{counts.total()} rows{head}.",
+        f"The text is column {_comment(columns['text'])}, {text.length:.0f} characters on average.",
+        f"The label is column {_comment(columns['label'])}, {len(labels)} values: {_listed(counts)}.",
+    ]
     ranks = all(label.isdigit() for label in labels) and 3 <= len(labels) <= 11
+    advice = [f"# these look like ranks; if they are: {{labels: [{', '.join(labels)}], ordinal: true}}"] * ranks
+    return _assembled(
+        shown, said, data, advice, ["tokenizer: regex", "representation: tfidf", "head: logistic_regression"]
+    )
+
+
+def _assembled(shown: str, said: list[str], data: dict[str, Any], advice: list[str], stages: list[str]) -> str:
+    """A file's text: what was seen, the data, the stages."""
+    written = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, default_flow_style=None, width=1000)
     lines = [
-        f"# A starter for {_comment(shown)}: {counts.total()} rows{head}.",
-        f"# The text is column {_comment(columns['text'])}, {text.length:.0f} characters on average.",
-        f"# The label is column {_comment(columns['label'])}, {len(labels)} values: {listed}{more}.",
+        f"# A starter for {_comment(shown)}: {said[0]}",
+        *(f"# {line}" for line in said[1:]),
         "# A dev and a test split are taken from it; name your own with dev: and test: beside train:.",
         "data:",
+        *(f"  {line}" for line in [*written.rstrip("\n").split("\n"), *advice]),
+        *stages,
+        "seed: 13",
     ]
-    written = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, default_flow_style=None, width=1000)
-    lines += [f"  {line}" for line in written.rstrip("\n").split("\n")]
-    if ranks:
-        lines.append(f"  # these look like ranks; if they are: {{labels: [{', '.join(labels)}], ordinal: true}}")
-    lines += ["tokenizer: regex", "representation: tfidf", "head: logistic_regression", "seed: 13", ""]
-    return "\n".join(lines)
+    return "\n".join(lines) + "\n"
+
+
+def _listed(counts: Counter[str]) -> str:
+    """Each label with how often it occurs; the first few of many."""
+    labels = sorted_labels(set(counts))
+    more = f", and {len(labels) - SHOWN_LABELS} more" if len(labels) > SHOWN_LABELS else ""
+    return ", ".join(f"{_comment(label) or '(none)'} {counts[label]}" for label in labels[:SHOWN_LABELS]) + more
 
 
 def _comment(value: Any) -> str:

@@ -8,6 +8,7 @@ import yaml
 from nlpipe.datasets import find_card, load_dataset
 from nlpipe.datasets.starter import init_spec
 from nlpipe.errors import DataError
+from nlpipe.spec import pipeline_from
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,53 @@ def test_no_such_file(tmp_path):
         init_spec(tmp_path / "none.csv")
 
 
-def test_a_catalogue_has_no_labels(tmp_path):
-    (tmp_path / "app.po").write_text('msgid "a"\nmsgstr "b"\n')
-    with pytest.raises(DataError, match=r"app\.po: a po file has no labels; write data: {task: translation"):
-        init_spec(tmp_path / "app.po")
+SENTENCES = "".join(f"Anna\tNNP\tB-PER\nBerg\tNNP\tI-PER\nleft\tVBD\tO\nOslo{i}\tNNP\tB-LOC\n\n" for i in range(20))
+SPANS = "".join(
+    f'{{"text": "Anna left Oslo{i}", "entities": [{{"start": 0, "end": 4, "label": "PER"}}]}}\n' for i in range(20)
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.conll", SENTENCES, ["20 sentences, 80 words", "in the scheme IOB2; entities: LOC 20, PER 20."]),
+        ("a.conll", SENTENCES.replace("\tB-", "\t").replace("\tI-", "\t"), ["tags: LOC 20, O 20, PER 40."]),
+        ("a.jsonl", SPANS, ["20 sentences, 60 words", "spans of characters; entities: PER 20."]),
+    ],
+)
+def test_words_with_tags_are_tagging(tmp_path, name, content, said):
+    (tmp_path / name).write_text(content)
+    text = init_spec(tmp_path / name)
+    spec = yaml.safe_load(text)
+    assert spec["data"]["task"] == "tagging"
+    assert len(load_dataset(spec["data"], tmp_path).train)
+    assert all(words in text for words in said)
+    pipeline_from({key: value for key, value in spec.items() if key != "data"} | {"data": "sample_entities"})
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"a.po": "".join(f'msgid "word {i}"\nmsgstr "Wort {i}"\n\n' for i in range(20))},
+        {"a.tsv": "".join(f"word {i}\tWort {i}\n" for i in range(20))},
+        {"a.jsonl": "".join(f'{{"en": "word {i}", "de": "Wort {i}"}}\n' for i in range(20))},
+        {
+            "a.en": "".join(f"word {i}\n" for i in range(20)),
+            "a.de": "".join(f"Wort {i}\n" for i in range(20)),
+        },
+    ],
+)
+def test_pairs_of_texts_are_translation(tmp_path, files):
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    text = init_spec(*(tmp_path / name for name in files))
+    spec = yaml.safe_load(text)
+    found = load_dataset(spec["data"], tmp_path)
+    assert len(found.train) + len(found.dev) + len(found.test) == 20
+    assert found.train.inputs.strings[0].startswith("word")
+    assert "20 pairs of texts" in text
+
+
+def test_three_files_are_too_many(tmp_path):
+    with pytest.raises(DataError, match="one file of examples, or two that are parallel, not 3"):
+        init_spec("a", "b", "c")
