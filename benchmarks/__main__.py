@@ -57,6 +57,8 @@ def report() -> str:
         if not path.exists():
             continue
         found = json.loads(path.read_text(encoding="utf-8"))
+        if "machine" not in found:  # a script that keeps what it has, and was interrupted
+            continue
         module = importlib.import_module(f"benchmarks.{name}")
         machine = found["machine"]
         parts.append(f"## {module.__doc__.strip()}\n")
