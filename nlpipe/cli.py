@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -159,8 +158,7 @@ def predict(
     attention: Annotated[Path | None, typer.Option(help="Also draw what each word looked at, an HTML file.")] = None,
 ) -> None:
     """Answer texts given as arguments, in a file, or on standard input: one line for each, in order."""
-    import json
-
+    from nlpipe.answers import answer, draw_attention, lines_of
     from nlpipe.pipeline import Pipeline
 
     if form not in ("text", "jsonl", "html"):
@@ -172,44 +170,12 @@ def predict(
     pipeline = Pipeline.load(run_folder)
     if form == "html" and pipeline.task.name != "tagging":
         raise NlpipeError(f"--format html marks entities, and this pipeline is for {pipeline.task.name}")
-    source = iter(texts) if texts else _lines(file, given, field)
+    source = iter(texts) if texts else lines_of(file, given, field)
     if attention is not None:
-        source = _drawn(pipeline, source, attention)
-    write = sys.stdout.write
-    marked: list[dict[str, Any]] = []
-    for batch, predictions in pipeline.predict_stream(source):
-        for i, text in enumerate(batch):
-            record = pipeline.task.record(None, predictions, i)
-            if form == "html":
-                marked.append({"text": text, "entities": record.get("entities", record.get("tokens"))})
-            elif form == "jsonl":
-                write(json.dumps({"text": text, **record}, ensure_ascii=False) + "\n")
-            else:
-                write(pipeline.task.line(record) + "\n")
+        source = draw_attention(pipeline, source, attention)
+    for part in answer(pipeline, source, form):
+        sys.stdout.write(part)
         sys.stdout.flush()
-    if form == "html":
-        from nlpipe.report.entities import entity_page
-
-        write(entity_page(marked))
-
-
-def _drawn(pipeline: Any, texts: Iterator[str], target: Path) -> Iterator[str]:
-    """The same texts again, once the attention over the first of them is drawn into ``target``."""
-    from itertools import chain, islice
-
-    from nlpipe.report.attention import attention_of, page
-
-    most = 50  # single sentences are looked at, not files
-    first = list(islice(texts, most))
-    found = attention_of(pipeline, first)
-    records = [pipeline.task.record(None, pipeline.predict([text]), 0) for text in first]
-    answers = [pipeline.task.line(record) for record in records]
-    try:
-        drawn = page(zip(first, answers, found, strict=True), f"Attention of {pipeline.name}")
-        target.write_text(drawn, encoding="utf-8")
-    except OSError as error:
-        raise NlpipeError(f"--attention {target}: {error.strerror or error}") from None
-    return chain(first, texts)
 
 
 @app.command()
@@ -230,33 +196,6 @@ def export(
     from nlpipe.ctranslate2_model import export_ctranslate2
 
     typer.echo(export_ctranslate2(pipeline, directory))
-
-
-def _lines(file: Path | None, given: str | None, field: str) -> Iterator[str]:
-    """Texts of a file (also gzipped) or of standard input, one a line; in JSON Lines, objects with a text."""
-    import gzip
-    import json
-
-    where = "standard input" if file is None or str(file) == "-" else str(file)
-    open_file = gzip.open if where.endswith(".gz") else open
-    as_json = given == "jsonl" if given else where.removesuffix(".gz").endswith(".jsonl")
-    with sys.stdin.buffer if where == "standard input" else open_file(where, "rb") as handle:
-        for number, raw in enumerate(handle, 1):
-            try:
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\n").removesuffix("\r")
-            except UnicodeDecodeError as error:
-                raise NlpipeError(f"{where}:{number}: not UTF-8 at byte {error.start + 1}; convert it first") from None
-            if as_json:
-                try:
-                    record = json.loads(line)
-                    line = record[field] if isinstance(record, dict) else record
-                except json.JSONDecodeError as error:
-                    raise NlpipeError(f"{where}:{number}: not JSON: {error}") from None
-                except KeyError:
-                    raise NlpipeError(f"{where}:{number}: no field '{field}'; say which with --field") from None
-                if not isinstance(line, str):
-                    raise NlpipeError(f"{where}:{number}: {line!r} is not a text")
-            yield line
 
 
 @app.command()

@@ -30,7 +30,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("runner",),
     ("compare",),
     ("report",),
-    ("api", "sklearn_adapter", "spacy_component"),
+    ("answers", "api", "sklearn_adapter", "spacy_component"),
     ("cli",),
     ("__main__",),
 )
