@@ -35,7 +35,7 @@ def load(file: str | Path, overrides: Sequence[str] = ()) -> Pipeline:
 
 def build(spec: PipelineSpec) -> Pipeline:
     """The pipeline that ``spec`` describes, with fresh stages."""
-    from nlpipe.datasets.cards import task_of
+    from nlpipe.datasets.finding import task_of
 
     task = "classification" if spec.data is None else task_of(spec.data, base_of(spec))
     return Pipeline([stage.make() for stage in spec.stages], task, spec.trainer, spec.seed, spec.name)
@@ -108,7 +108,7 @@ def find_file(path: str | Path) -> Path:
     found = Path(path)
     if found.exists() or found.is_absolute():
         return found
-    from nlpipe.datasets.cards import data_folder
+    from nlpipe.datasets.finding import data_folder
 
     shipped = (
         data_folder().parent / "pipelines" / found.relative_to("pipelines" if found.parts[:1] == ("pipelines",) else "")
@@ -122,7 +122,7 @@ def wires_of(base: Path) -> Callable[[Any], tuple[type[Wire], type[Wire]] | None
     Raises:
         DataError: by the function, where the data set has no card or its description is wrong.
     """
-    from nlpipe.datasets.cards import task_of
+    from nlpipe.datasets.finding import task_of
     from nlpipe.tasks import task_named
 
     def wires(data: Any) -> tuple[type[Wire], type[Wire]] | None:

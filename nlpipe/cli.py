@@ -330,7 +330,7 @@ def data_list() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from nlpipe.datasets.cards import card_names, find_card
+    from nlpipe.datasets.finding import card_names, find_card
 
     table = Table(box=None, header_style="italic", padding=(0, 2))
     for heading in ("card", "task", "what", "licence"):
@@ -344,7 +344,7 @@ def data_list() -> None:
 @data_app.command(name="show")
 def data_show(name: Annotated[str, typer.Argument(metavar="CARD")]) -> None:
     """Show a card as it is written."""
-    from nlpipe.datasets.cards import find_card
+    from nlpipe.datasets.finding import find_card
 
     typer.echo(Path(find_card(name).place).read_text(encoding="utf-8"), nl=False)
 

@@ -201,6 +201,14 @@ def slot_name(stage: Stage[Any, Any]) -> str:
     return next(name for name, (_, base) in FOLDERS.items() if isinstance(stage, base))
 
 
+def written_name(stage: Stage[Any, Any]) -> str:
+    """What files call ``stage``; its class's name where that is not registered."""
+    try:
+        return slot(slot_name(stage)).name_of(type(stage))
+    except NlpipeError:
+        return type(stage).__name__
+
+
 def to_plain(stage: Stage[Any, Any]) -> dict[str, Any]:
     """A stage as a pipeline file writes it: ``name`` and every option, nested stages likewise.
 

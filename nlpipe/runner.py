@@ -24,11 +24,12 @@ from pathlib import Path
 from typing import Any
 
 from nlpipe import costs
-from nlpipe.datasets.cards import absolute
 from nlpipe.datasets.dataset import Dataset
+from nlpipe.datasets.finding import absolute
 from nlpipe.errors import NlpipeError, NlpipeWarning
 from nlpipe.files import read_json, whole_folder, write_json
-from nlpipe.pipeline import Pipeline, source_hash
+from nlpipe.pipeline import Pipeline
+from nlpipe.source import source_hash
 from nlpipe.spec import PipelineSpec, to_yaml
 from nlpipe.stage import Predictions
 from nlpipe.tasks import task_named

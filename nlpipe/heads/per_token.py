@@ -15,8 +15,8 @@ import numpy as np
 from nlpipe import schemes
 from nlpipe.heads.perceptron import Perceptron
 from nlpipe.heads.tag_decoding import decode
-from nlpipe.stage import Data, LabelHead, Predictions
-from nlpipe.wire import Labels, Sequences, Tags, Vectors
+from nlpipe.stage import Data, LabelHead, Predictions, Stage
+from nlpipe.wire import Labels, Sequences, Tags, Vectors, Wire
 
 INSIDE = "IOBES"
 
@@ -32,6 +32,11 @@ class Flat:
         for source, target in self.data:
             inside = (schemes.convert(tags, "IOB2", self.scheme) for tags in target.values)
             yield source.flat(), Labels([tag for tags in inside for tag in tags])
+
+
+def labels_words(head: Stage[Any, Any], target: type[Wire]) -> bool:
+    """Whether ``head`` labels vectors where the task wants tags, so that it is applied to every word."""
+    return isinstance(head, LabelHead) and target is Tags
 
 
 def fit_per_token(head: LabelHead, data: Data[Sequences]) -> None:

@@ -8,8 +8,9 @@ from html import escape
 
 import numpy as np
 
+from nlpipe.batches import inference
 from nlpipe.errors import NlpipeError
-from nlpipe.pipeline import Pipeline, inference
+from nlpipe.pipeline import Pipeline
 from nlpipe.wire import Text
 
 CELL, LETTER = 22, 7.6

@@ -79,7 +79,7 @@ def test_computed_once_for_all_heads_seeds_and_epochs(directory: str, cache: Pat
 def test_another_text_option_stage_or_source_is_another_entry(
     directory: str, cache: Path, calls: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nlpipe import pipeline
+    from nlpipe import fitting
 
     bert(directory).fit(TEXTS, LABELS)
     for number, change in enumerate(["text", "option", "pooling", "source"], 2):
@@ -87,7 +87,7 @@ def test_another_text_option_stage_or_source_is_another_entry(
         texts = [*TEXTS[:-1], "another"] if change == "text" else TEXTS
         options = {"pool": "first"} if change == "option" else {}
         if change == "source":
-            monkeypatch.setattr(pipeline, "source_hash", lambda: "another")
+            monkeypatch.setattr(fitting, "source_hash", lambda: "another")
         bert(directory, encoders=[Max()] if change == "pooling" else None, **options).fit(texts, LABELS)
         assert sum(calls) == len(TEXTS), change
         assert len(entries(cache)) == number, change

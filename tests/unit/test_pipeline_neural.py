@@ -19,12 +19,13 @@ import transformers
 
 import nlpipe
 from nlpipe import runner
+from nlpipe.batches import PADDED, cuts
 from nlpipe.cli import app
 from nlpipe.costs import peak_memory
 from nlpipe.encoders import GRU, LSTM, AttentionPooling, Convolution, Max, Mean, Transformer
 from nlpipe.errors import DataError, ModelError, NlpipeError, NlpipeWarning
 from nlpipe.heads import Classifier, LogisticRegression
-from nlpipe.pipeline import PADDED, Pipeline, cuts
+from nlpipe.pipeline import Pipeline
 from nlpipe.representations import Bert, Embedding, Join, Word2Vec
 from nlpipe.tokenizers import Regex
 from nlpipe.wire import Tokens

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nlpipe.datasets.cards import FileSource, Found, resolve
+from nlpipe.datasets.cards import FileSource
+from nlpipe.datasets.finding import Found, resolve
 from nlpipe.datasets.readers.lines import Origin, file_origin
 from nlpipe.errors import DataError
 from nlpipe.wheel import sha256_of

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from nlpipe.datasets.cards import Found, HubSource
+from nlpipe.datasets.cards import HubSource
+from nlpipe.datasets.finding import Found
 from nlpipe.errors import DataError, suggest
 from nlpipe.registry import missing_extra
 from nlpipe.tasks.task import Row

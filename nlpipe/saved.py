@@ -1,0 +1,102 @@
+"""A pipeline on disk: ``model.json`` and, for each stage that has a state, JSON and safetensors. Nothing is pickled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nlpipe.errors import ModelError
+from nlpipe.files import read_json, write_arrays, write_json
+from nlpipe.registry import from_plain, slot_name, to_plain
+from nlpipe.stage import Stage, State
+
+FORMAT = 1
+"""Of the saved folder; a folder of another format is refused."""
+
+
+def write_model(folder: Path, stages: Sequence[Stage[Any, Any]], told: Mapping[str, Any]) -> None:
+    """Write ``stages`` with their states into a folder that exists.
+
+    Args:
+        told: what else ``model.json`` keeps of the pipeline.
+    """
+    entries = []
+    for position, stage in enumerate(stages):
+        versions = {}
+        for key, each in all_states(stage):
+            state = each.state()
+            stem = f"{position}-{slot_name(stage)}{key}"
+            if state.data:
+                write_json(folder / f"{stem}.json", state.data)
+            if state.arrays:
+                write_arrays(folder / f"{stem}.safetensors", state.arrays)
+            versions[key] = each.version
+        entries.append({"slot": slot_name(stage), "stage": to_plain(stage), "versions": versions})
+    write_json(folder / "model.json", {"format": FORMAT, **told, "stages": entries})
+
+
+def model_root(folder: Path) -> Path:
+    """The folder itself, or the ``model/`` in a run's folder.
+
+    Raises:
+        ModelError: neither holds a saved pipeline.
+    """
+    for root in (folder, folder / "model"):
+        if (root / "model.json").exists():
+            return root
+    raise ModelError(f"{folder}: there is no saved pipeline here (no model.json); 'nlpipe run FILE' makes one")
+
+
+def read_manifest(root: Path) -> tuple[dict[str, Any], list[Stage[Any, Any]]]:
+    """What ``model.json`` says, and its stages, without their states.
+
+    Raises:
+        ModelError: it was written in another format, or names what this nlpipe does not have.
+    """
+    manifest = read_json(root / "model.json")
+    if manifest.get("format") != FORMAT:
+        raise ModelError(
+            f"{root}: saved in format {manifest.get('format')}, this nlpipe reads format {FORMAT}; run it again"
+        )
+    try:
+        return manifest, [from_plain(entry["slot"], entry["stage"]) for entry in manifest["stages"]]
+    except ValueError as error:
+        raise ModelError(f"{root / 'model.json'}: {error}") from None
+
+
+def read_states(root: Path, position: int, stage: Stage[Any, Any], entry: Mapping[str, Any]) -> None:
+    """Give ``stage`` and those nested in it the states that they were saved with.
+
+    Raises:
+        ModelError: a file is missing or damaged.
+    """
+    for key, each in all_states(stage):
+        stem = f"{position}-{entry['slot']}{key}"
+        try:
+            each.load_state(_read_state(root, stem), entry["versions"][key])
+        except KeyError as error:
+            raise ModelError(
+                f"{root / stem}: {error} is missing; the folder is not whole; run it with --again"
+            ) from None
+
+
+def all_states(stage: Stage[Any, Any], prefix: str = "") -> Iterator[tuple[str, Stage[Any, Any]]]:
+    """Nested stages first, then ``stage`` itself, each with the suffix of its files (``.parts.0``)."""
+    for name, nested in stage.nested().items():
+        yield from all_states(nested, f"{prefix}.{name}")
+    yield prefix, stage
+
+
+def _read_state(root: Path, stem: str) -> State:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    data, arrays = root / f"{stem}.json", root / f"{stem}.safetensors"
+    try:
+        return State(
+            load_file(arrays) if arrays.exists() else {},
+            read_json(data) if data.exists() else {},
+        )
+    except SafetensorError as error:
+        raise ModelError(f"{arrays}: damaged: {error}; run the pipeline with --again") from None
