@@ -222,9 +222,13 @@ def _matrix(columns: Sequence[np.ndarray], width: int) -> sp.csr_matrix:
 
 def _read_names(path: str) -> Names:
     try:
-        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"gazetteers: {path} cannot be read: {error}") from None
+        lines = Path(path).expanduser().read_text(encoding="utf-8-sig").split("\n")
+    except OSError as error:
+        here = "" if Path(path).is_absolute() else f"; relative paths start from {Path.cwd()}"
+        raise DataError(f"gazetteers: {path} cannot be read: {error.strerror or error}{here}") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise DataError(f"gazetteers: {path}:{line}: not UTF-8; convert the file first") from None
     names = {tuple(line.lower().split()) for line in lines} - {()}
     if not names:
         raise DataError(f"gazetteers: {path} holds no names; write one a line")

@@ -86,9 +86,24 @@ def test_names_from_a_file(tmp_path):
     np.testing.assert_array_equal(again.forward(tokens).rows.toarray()[:, -2:], marks)
 
 
+def test_only_line_feeds_end_a_name(tmp_path):
+    path = tmp_path / "places.txt"
+    path.write_bytes("\ufeffOslo\r\nNew\u2028York\r\n".encode())
+    stage = fitted(gazetteers=[str(path)])
+    marks = stage.forward(Tokens.from_words([["Oslo", "New", "York", "York"]])).rows.toarray()[:, -2:]
+    assert marks.tolist() == [[1, 0], [1, 0], [0, 1], [0, 0]]
+
+
 def test_a_list_of_names_that_cannot_be_read(tmp_path):
     with pytest.raises(DataError, match=r"gazetteers: .*gone\.txt cannot be read"):
         fitted(gazetteers=[str(tmp_path / "gone.txt")])
+    with pytest.raises(
+        DataError, match=r"gone\.txt cannot be read: No such file or directory; relative paths start fr"
+    ):
+        fitted(gazetteers=["gone.txt"])
+    (tmp_path / "latin.txt").write_bytes(b"Oslo\ncaf\xe9\n")
+    with pytest.raises(DataError, match=r"latin\.txt:2: not UTF-8"):
+        fitted(gazetteers=[str(tmp_path / "latin.txt")])
     (tmp_path / "empty.txt").write_text("\n")
     with pytest.raises(DataError, match="holds no names"):
         fitted(gazetteers=[str(tmp_path / "empty.txt")])
