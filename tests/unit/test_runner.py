@@ -96,6 +96,36 @@ def test_another_seed_option_or_data_is_another_run(
     assert other.folder.name != result.folder.name
 
 
+TAGGING = """
+data: sample_entities
+tokenizer: {name: regex, lowercase: false}
+representation: {name: window, gazetteers: [%s]}
+head: {name: perceptron, epochs: 1}
+"""
+
+
+def test_a_changed_file_that_an_option_names_is_another_run(tmp_path: Path) -> None:
+    names = tmp_path / "places.txt"
+    (tmp_path / "tag.yaml").write_text(TAGGING % names)
+    folders = []
+    for held in ("Oslo\n", "Oslo\nRome\n", "Oslo\n"):
+        names.write_text(held)
+        folders.append(nlpipe.run(tmp_path / "tag.yaml", out=tmp_path / "runs").folder)
+    assert folders[0] == folders[2] != folders[1]
+
+
+def test_the_ledger_counts_test_sentences_that_the_tokenizer_splits_otherwise(tmp_path: Path) -> None:
+    sentences = [f"Ann{i}\tB-PER\nleft\tO\n" for i in range(20)]
+    (tmp_path / "train.conll").write_text("\n".join(sentences))
+    (tmp_path / "test.conll").write_text("Ann1\tB-PER\nleft\tO\n\nthe\tO\nU.S.\tB-LOC\n\ndo\tO\nn't\tO\n")
+    (tmp_path / "tag.yaml").write_text(
+        "data: {task: tagging, train: train.conll, test: test.conll}\ntokenizer: regex\nhead: dictionary\n"
+    )
+    told = nlpipe.run(tmp_path / "tag.yaml", out=tmp_path / "runs").ledger["test"]
+    assert told["counts"]["split_otherwise"] == 1  # n't is one word of the tokenizer's too
+    assert told["examples"]["split_otherwise"] == ["the U.S."]
+
+
 def test_a_failing_fit_leaves_nothing(file: Path, tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text("text,label\n" + "a b,x\nc d,y\n" * 30)
     data = f"data={{task: classification, format: csv, train: {tmp_path}/one.csv}}"
