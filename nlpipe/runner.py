@@ -47,6 +47,14 @@ PACKAGES = (
 """Whose versions are recorded, where they are installed."""
 
 
+LOST = {
+    "entities_not_at_words": "entities whose ends are not those of words were left out",
+    "entities_overlapping": "entities that overlap a longer one were left out",
+    "tags_out_of_scheme": "tags broke their scheme and were read as conlleval reads them",
+}
+"""What the ledger counts that a person should hear of when the run ends."""
+
+
 @dataclass(frozen=True)
 class Result:
     """A run's folder, read when asked."""
@@ -281,6 +289,12 @@ def ledger(
         told["test"]["counts"] |= {"split_otherwise": 0, **found.counts}
         told["test"]["examples"] |= found.examples
     told["warnings"] = [str(w.message) for w in caught if issubclass(w.category, NlpipeWarning)]
+    told["warnings"] += [
+        f"{name}: {entry.counts[what]:,.0f} {said}, the first {entry.examples[what][0]}"
+        for name, entry in splits.items()
+        for what, said in LOST.items()
+        if what in entry.counts
+    ]
     return told
 
 

@@ -126,6 +126,19 @@ def test_the_ledger_counts_test_sentences_that_the_tokenizer_splits_otherwise(tm
     assert told["examples"]["split_otherwise"] == ["the U.S."]
 
 
+def test_entities_that_are_lost_are_told_when_the_run_ends(tmp_path: Path) -> None:
+    rows = [{"text": f"Anna{i} left", "entities": [[0, len(f"Anna{i}"), "PER"]]} for i in range(20)]
+    rows[3]["entities"] += [[0, 2, "LOC"], [6, 7, "LOC"]]
+    (tmp_path / "notes.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "tag.yaml").write_text(
+        "data: {task: tagging, train: notes.jsonl, columns: {text: text, entities: entities}}\n"
+        "tokenizer: regex\nhead: dictionary\n"
+    )
+    warned = nlpipe.run(tmp_path / "tag.yaml", out=tmp_path / "runs").ledger["warnings"]
+    assert len(warned) == 1
+    assert warned[0].startswith("train: 2 entities whose ends are not those of words were left out, the first ")
+
+
 def test_a_failing_fit_leaves_nothing(file: Path, tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text("text,label\n" + "a b,x\nc d,y\n" * 30)
     data = f"data={{task: classification, format: csv, train: {tmp_path}/one.csv}}"
