@@ -1,8 +1,8 @@
 """One pipeline on one data set with one seed: a folder of plain files from which everything later is computed.
 
 The folder is written beside its place and renamed into it, so that what is there is whole. Its name ends in a hash of
-the pipeline with every default filled in, the data, the seed and the source of the stages: the same run is not done
-twice, and a changed one never mistaken for it.
+the pipeline with every default filled in, the files that its options name, the data, the seed and the source of the
+stages: the same run is not done twice, and a changed one never mistaken for it.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ from nlpipe.files import read_json, whole_folder, write_json
 from nlpipe.pipeline import Pipeline
 from nlpipe.source import source_hash
 from nlpipe.spec import PipelineSpec, to_yaml
-from nlpipe.stage import Predictions
+from nlpipe.stage import Predictions, Tokenizer
 from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Ledger, Split
 from nlpipe.training.device import rank, wait_for_all
-from nlpipe.wire import Wire
+from nlpipe.wheel import sha256_of
+from nlpipe.wire import Text, Tokens, Wire
 
 FILES = ("pipeline.yaml", "metrics.json", "predictions.jsonl", "costs.json", "ledger.json", "environment.json")
 """What a run's folder holds, beside ``model/``."""
@@ -45,6 +46,14 @@ PACKAGES = (
     "sentencepiece", "skops", "datasets",
 )  # fmt: skip
 """Whose versions are recorded, where they are installed."""
+
+
+LOST = {
+    "entities_not_at_words": "entities whose ends are not those of words were left out",
+    "entities_overlapping": "entities that overlap a longer one were left out",
+    "tags_out_of_scheme": "tags broke their scheme and were read as conlleval reads them",
+}
+"""What the ledger counts that a person should hear of when the run ends."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +119,23 @@ def run_hash(spec: PipelineSpec, dataset: Dataset, seed: int, train_size: int | 
         "pipeline": resolved, "data": dataset.digest, "seed": seed, "train_size": train_size, "source": source_hash(),
         "packages": {name: _version(name) for name in PACKAGES},
     }  # fmt: skip
+    if files := files_named(resolved):
+        told["files"] = files
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def files_named(options: Any) -> dict[str, str]:
+    """The files that options name (gazetteers, word vectors), as written, with the sha256 of what they hold."""
+    if isinstance(options, dict | list):
+        parts = options.values() if isinstance(options, dict) else options
+        return {name: digest for part in parts for name, digest in files_named(part).items()}
+    if not isinstance(options, str):
+        return {}
+    try:
+        path = Path(options).expanduser()
+        return {options: sha256_of(path)} if path.is_file() else {}
+    except (OSError, RuntimeError, ValueError):  # a pattern is no path; what cannot be read is told by its stage
+        return {}
 
 
 def run(
@@ -258,8 +283,30 @@ def ledger(
     for name, split in (("train", dataset.train), ("dev", dataset.dev), ("test", dataset.test)):
         entry = told.setdefault(name, {"counts": {}, "examples": {}})
         entry["counts"] |= {"examples": len(split), **pipeline.ledger(split.inputs)}
+    if isinstance(dataset.test.inputs, Tokens) and isinstance(tokenizer := pipeline.stages[0], Tokenizer):
+        found = Ledger()
+        for text in split_otherwise(tokenizer, dataset.test.inputs):
+            found.add("split_otherwise", text)
+        told["test"]["counts"] |= {"split_otherwise": 0, **found.counts}
+        told["test"]["examples"] |= found.examples
     told["warnings"] = [str(w.message) for w in caught if issubclass(w.category, NlpipeWarning)]
+    told["warnings"] += [
+        f"{name}: {entry.counts[what]:,.0f} {said}, the first {entry.examples[what][0]}"
+        for name, entry in splits.items()
+        for what, said in LOST.items()
+        if what in entry.counts
+    ]
     return told
+
+
+def split_otherwise(tokenizer: Tokenizer, given: Tokens) -> Iterator[str]:
+    """Sentences whose words stand elsewhere when ``tokenizer`` splits their text, as it will that of raw texts.
+
+    Of data that comes split the text is not known: its words with spaces between stand for it.
+    """
+    for i, text in enumerate(given.texts):
+        if tokenizer.forward(Text([text])).spans(0) != given.spans(i):
+            yield text
 
 
 def environment(

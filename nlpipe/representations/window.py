@@ -6,6 +6,7 @@ worked out once for each different word; the rest is numpy and SciPy over number
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -24,7 +25,13 @@ KEPT = 200_000
 """Different words whose features are remembered."""
 REPEATS, REPEATED = re.compile(r"(.)\1+"), r"\1"
 Names = dict[str, dict[int, set[tuple[str, ...]]]]
-"""A gazetteer: first word to length, longest first, to the names of that length, in lower case."""
+"""A gazetteer: first unit to length, longest first, to the names of so many units, in lower case."""
+UNITS = re.compile(
+    r"[^\W\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    r"\U00020000-\U0003ffff]+|\S"
+)
+"""What names and words are compared by: runs of letters; each other sign, and each letter of a script that writes no
+spaces, alone. So a name is found however the tokenizer splits it: ``St. Gallen`` in ``St``, ``.``, ``Gallen``."""
 BORDER = "\0"
 """Stands before the first word of a text and behind the last."""
 
@@ -39,7 +46,7 @@ class Window(Representation[Tokens, Sequences]):
         affixes: longest prefix and suffix, in characters.
         pairs: whether the pairs that a word makes with its neighbours count.
         min_count: times a feature must occur in the training split.
-        gazetteers: text files of names, one a line, words with a space between; kept in the saved model.
+        gazetteers: text files of names, one a line, found however they are split into words; kept in the saved model.
     """
 
     def __init__(
@@ -196,7 +203,7 @@ class Window(Representation[Tokens, Sequences]):
         self.near = {name: i for i, name in enumerate(state.data["near"])}
         self.numbers = {word: i for i, word in enumerate(state.data["words"])}
         self.pairs = state.arrays["pairs"]
-        self.names = [_by_first(tuple(name) for name in names) for names in state.data["names"]]
+        self.names = [_by_first(_units(" ".join(name)) for name in names) for names in state.data["names"]]
         self._seen = {}
 
 
@@ -222,10 +229,14 @@ def _matrix(columns: Sequence[np.ndarray], width: int) -> sp.csr_matrix:
 
 def _read_names(path: str) -> Names:
     try:
-        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"gazetteers: {path} cannot be read: {error}") from None
-    names = {tuple(line.lower().split()) for line in lines} - {()}
+        lines = Path(path).expanduser().read_text(encoding="utf-8-sig").split("\n")
+    except OSError as error:
+        here = "" if Path(path).is_absolute() else f"; relative paths start from {Path.cwd()}"
+        raise DataError(f"gazetteers: {path} cannot be read: {error.strerror or error}{here}") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise DataError(f"gazetteers: {path}:{line}: not UTF-8; convert the file first") from None
+    names = {_units(line.lower()) for line in lines} - {()}
     if not names:
         raise DataError(f"gazetteers: {path} holds no names; write one a line")
     return _by_first(names)
@@ -243,15 +254,25 @@ def _name_rows(sentences: Sequence[list[str]], gazetteers: Sequence[Names]) -> s
     marks = np.zeros((sum(map(len, sentences)), 2 * len(gazetteers)), dtype=np.float32)
     first = 0
     for sentence in sentences:
-        lowered = [word.lower() for word in sentence]
+        split = [_units(word.lower()) for word in sentence]
+        units = [unit for each in split for unit in each]
+        word_of = [i for i, each in enumerate(split) for _ in each]
+        borders = {0, len(units), *(t for t in range(1, len(units)) if word_of[t] != word_of[t - 1])}
         for g, names in enumerate(gazetteers):
             t = 0
-            while t < len(lowered):
-                known = names.get(lowered[t], {})
-                found = next((n for n, same in known.items() if tuple(lowered[t : t + n]) in same), 0)
+            while t < len(units):
+                known = names.get(units[t], {}) if t in borders else {}
+                ends = (n for n, same in known.items() if t + n in borders and tuple(units[t : t + n]) in same)
+                found = next(ends, 0)
                 if found:
-                    marks[first + t, 2 * g] = 1
-                    marks[first + t + 1 : first + t + found, 2 * g + 1] = 1
+                    begin, last = first + word_of[t], first + word_of[t + found - 1]
+                    marks[begin, 2 * g] = 1
+                    marks[begin + 1 : last + 1, 2 * g + 1] = 1
                 t += max(found, 1)
         first += len(sentence)
     return sp.csr_matrix(marks)
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _units(text: str) -> tuple[str, ...]:
+    return tuple(UNITS.findall(text))

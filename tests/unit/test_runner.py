@@ -96,6 +96,49 @@ def test_another_seed_option_or_data_is_another_run(
     assert other.folder.name != result.folder.name
 
 
+TAGGING = """
+data: sample_entities
+tokenizer: {name: regex, lowercase: false}
+representation: {name: window, gazetteers: [%s]}
+head: {name: perceptron, epochs: 1}
+"""
+
+
+def test_a_changed_file_that_an_option_names_is_another_run(tmp_path: Path) -> None:
+    names = tmp_path / "places.txt"
+    (tmp_path / "tag.yaml").write_text(TAGGING % names)
+    folders = []
+    for held in ("Oslo\n", "Oslo\nRome\n", "Oslo\n"):
+        names.write_text(held)
+        folders.append(nlpipe.run(tmp_path / "tag.yaml", out=tmp_path / "runs").folder)
+    assert folders[0] == folders[2] != folders[1]
+
+
+def test_the_ledger_counts_test_sentences_that_the_tokenizer_splits_otherwise(tmp_path: Path) -> None:
+    sentences = [f"Ann{i}\tB-PER\nleft\tO\n" for i in range(20)]
+    (tmp_path / "train.conll").write_text("\n".join(sentences))
+    (tmp_path / "test.conll").write_text("Ann1\tB-PER\nleft\tO\n\nthe\tO\nU.S.\tB-LOC\n\ndo\tO\nn't\tO\n")
+    (tmp_path / "tag.yaml").write_text(
+        "data: {task: tagging, train: train.conll, test: test.conll}\ntokenizer: regex\nhead: dictionary\n"
+    )
+    told = nlpipe.run(tmp_path / "tag.yaml", out=tmp_path / "runs").ledger["test"]
+    assert told["counts"]["split_otherwise"] == 1  # n't is one word of the tokenizer's too
+    assert told["examples"]["split_otherwise"] == ["the U.S."]
+
+
+def test_entities_that_are_lost_are_told_when_the_run_ends(tmp_path: Path) -> None:
+    rows = [{"text": f"Anna{i} left", "entities": [[0, len(f"Anna{i}"), "PER"]]} for i in range(20)]
+    rows[3]["entities"] += [[0, 2, "LOC"], [6, 7, "LOC"]]
+    (tmp_path / "notes.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "tag.yaml").write_text(
+        "data: {task: tagging, train: notes.jsonl, columns: {text: text, entities: entities}}\n"
+        "tokenizer: regex\nhead: dictionary\n"
+    )
+    warned = nlpipe.run(tmp_path / "tag.yaml", out=tmp_path / "runs").ledger["warnings"]
+    assert len(warned) == 1
+    assert warned[0].startswith("train: 2 entities whose ends are not those of words were left out, the first ")
+
+
 def test_a_failing_fit_leaves_nothing(file: Path, tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text("text,label\n" + "a b,x\nc d,y\n" * 30)
     data = f"data={{task: classification, format: csv, train: {tmp_path}/one.csv}}"

@@ -86,9 +86,48 @@ def test_names_from_a_file(tmp_path):
     np.testing.assert_array_equal(again.forward(tokens).rows.toarray()[:, -2:], marks)
 
 
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["in", "St", ".", "Gallen"], [0, 1, 2, 2]),
+        (["St.", "Gallen", "."], [1, 2, 0]),
+        (["在", "北", "京"], [0, 1, 2]),
+        (["北京", "U.S."], [1, 1]),
+        (["it", "is", "a", "US", "film"], [0, 0, 0, 0, 0]),
+        (["Isa", "St", ".", "Gallener"], [1, 0, 0, 0]),
+        (["O'Isa", "Zoe\u0301"], [0, 1]),
+        ([], []),
+    ],
+)
+def test_names_are_found_however_words_are_split_and_never_in_parts_of_words(tmp_path, words, found):
+    path = tmp_path / "names.txt"
+    path.write_text("St. Gallen\n北京\nU.S.\nIsa\nZoe\u0301\n", encoding="utf-8")
+    stage = fitted(gazetteers=[str(path)])
+    marks = stage.forward(Tokens.from_words([words, ["x"]])).rows.toarray()[:, -2:]
+    assert (marks @ [1, 2]).tolist() == [*found, 0]
+    again = Window(gazetteers=[str(path)])
+    again.load_state(stage.state(), 1)
+    np.testing.assert_array_equal(again.forward(Tokens.from_words([words, ["x"]])).rows.toarray()[:, -2:], marks)
+
+
+def test_only_line_feeds_end_a_name(tmp_path):
+    path = tmp_path / "places.txt"
+    path.write_bytes("\ufeffOslo\r\nNew\u2028York\r\n".encode())
+    stage = fitted(gazetteers=[str(path)])
+    marks = stage.forward(Tokens.from_words([["Oslo", "New", "York", "York"]])).rows.toarray()[:, -2:]
+    assert marks.tolist() == [[1, 0], [1, 0], [0, 1], [0, 0]]
+
+
 def test_a_list_of_names_that_cannot_be_read(tmp_path):
     with pytest.raises(DataError, match=r"gazetteers: .*gone\.txt cannot be read"):
         fitted(gazetteers=[str(tmp_path / "gone.txt")])
+    with pytest.raises(
+        DataError, match=r"gone\.txt cannot be read: No such file or directory; relative paths start fr"
+    ):
+        fitted(gazetteers=["gone.txt"])
+    (tmp_path / "latin.txt").write_bytes(b"Oslo\ncaf\xe9\n")
+    with pytest.raises(DataError, match=r"latin\.txt:2: not UTF-8"):
+        fitted(gazetteers=[str(tmp_path / "latin.txt")])
     (tmp_path / "empty.txt").write_text("\n")
     with pytest.raises(DataError, match="holds no names"):
         fitted(gazetteers=[str(tmp_path / "empty.txt")])
