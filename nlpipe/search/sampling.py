@@ -116,7 +116,7 @@ def _go(
     done = torch.zeros(batch, dtype=torch.bool, device=device)
     for length in range(most + 1 if batch else 0):
         log_probs, state = step(tokens, state, memory)  # (B, V)
-        following = (running[:, None] + log_probs)[:, None]  # (B, 1, V)
+        following = (running[:, None] + log_probs.float())[:, None]  # (B, 1, V)
         rules.apply(following, running[:, None], history)
         tokens = choose(following[:, 0])  # (B,)
         running = torch.where(done, running, following[:, 0].gather(1, tokens[:, None])[:, 0])  # (B,)

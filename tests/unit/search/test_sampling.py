@@ -86,3 +86,15 @@ def test_a_prefix_is_kept_and_repetitions_are_not() -> None:
 def test_what_does_not_fit_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         draw(4, **options)
+
+
+@pytest.mark.parametrize("search", [greedy, sample])
+def test_a_step_may_give_double_precision(search: Any) -> None:
+    """What numpy computed is float64."""
+    table = torch.tensor([[0.1, 0.9], [0.9, 0.1]], dtype=torch.float64).log()  # 0 ends
+    options = {"top_k": 1} if search is sample else {}
+    found = search(
+        lambda tokens, state, _: (table[tokens], state), torch.tensor([0]), (), end=0, max_length=3, **options
+    )
+    assert found.lists() == [[[1]]]
+    assert found.log_probs.item() == pytest.approx(2 * table[0, 1].item())
