@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 CACHE = Path(os.environ.get("NLPIPE_PEERS", "~/.cache/nlpipe-peers")).expanduser()
@@ -23,14 +25,27 @@ TRANSLATION = (
 )  # fmt: skip
 
 
+FLAIR = ("flair==0.15.1", "transformers<5", "gensim", f"torch=={version('torch').partition('+')[0]}")
+
+
 def translation() -> Path:
     """The interpreter of an environment with JoeyNMT and CTranslate2, made on first use; torch is this one's."""
-    folder = CACHE / "translation"
+    return _made("translation", ["--no-deps", *TRANSLATION], shared=True)
+
+
+def flair() -> Path:
+    """The interpreter of an environment with Flair and what it needs, made on first use."""
+    return _made("flair", FLAIR)
+
+
+def _made(name: str, wanted: Sequence[str], shared: bool = False) -> Path:
+    folder = CACHE / name
     interpreter, done = folder / "bin" / "python", folder / "complete"
     if not done.exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        packages = folder / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
-        (packages / "shared.pth").write_text(sysconfig.get_paths()["purelib"] + "\n", encoding="utf-8")
-        subprocess.run([str(interpreter), "-m", "pip", "install", "-q", "--no-deps", *TRANSLATION], check=True)
+        if shared:
+            packages = folder / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+            (packages / "shared.pth").write_text(sysconfig.get_paths()["purelib"] + "\n", encoding="utf-8")
+        subprocess.run([str(interpreter), "-m", "pip", "install", "-q", *wanted], check=True)
         done.touch()
     return interpreter

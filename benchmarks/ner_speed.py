@@ -2,8 +2,8 @@
 
 One process each, two threads, in turn; prediction of the test split, whose words are given, seven times, the median.
 F1 is strict, on the test split, with the settings of the files. Flair's SequenceTagger has the same word vectors
-(GloVe, 50) and hidden size and no CRF, with random weights, in an environment of its own (`pip install flair`), at its
-documented batch size and at 256. `decoding` is the share of prediction spent in the constrained search. Last, one
+(GloVe, 50) and hidden size and no CRF, with random weights, in an environment of its own, at its documented batch size
+and at 256. `decoding` is the share of prediction spent in the constrained search. Last, one
 document of 200,000 words: words a second and peak memory of the process. Wanted: window and bilstm as fast as spaCy at
 no lower F1, bilstm 3 times Flair, decoding at most 5 %.
 """
@@ -11,20 +11,18 @@ no lower F1, bilstm 3 times Flair, decoding at most 5 %.
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.environments import flair
 from benchmarks.processes import ROOT, middle, python, run, tagged
 from nlpipe.datasets.load import load_dataset
 from nlpipe.representations.vector_files import read_vectors
 
 PEERS = ROOT / "benchmarks" / "peers"
-FLAIR = Path(os.environ.get("NLPIPE_FLAIR_PYTHON", "~/.cache/nlpipe-peers/flair/bin/python")).expanduser()
-"""The interpreter of an environment with Flair."""
 REPEATS = 7
 ROUNDS = 1
 
@@ -42,11 +40,9 @@ def measure() -> dict[str, Any]:
                 rows.setdefault(name, []).append(run(command))
             spacy = python(str(PEERS / "spacy_ner.py"), json.dumps({**told, "epochs": 10}))
             rows.setdefault("spaCy ner", []).append(run(spacy))
-            if FLAIR.exists():
-                found = run([str(FLAIR), str(PEERS / "flair_tagger.py"), _for_flair(Path(folder), data)])
-                for size in (32, 256):
-                    name = f"Flair, batches of {size}"
-                    rows.setdefault(name, []).append({**found, "rate": found[f"rate_{size}"]})
+            found = run([str(flair()), str(PEERS / "flair_tagger.py"), _for_flair(Path(folder), data)])
+            for size in (32, 256):
+                rows.setdefault(f"Flair, batches of {size}", []).append({**found, "rate": found[f"rate_{size}"]})
         document = run(python(str(PEERS / "nlpipe_long_document.py"), str(ROOT / "pipelines" / "ner" / "bilstm.yaml")))
     table = [["", "words/s", "F1", "decoding", "trained in s"]]
     for name, found in rows.items():

@@ -6,10 +6,12 @@ import gzip
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from nlpipe.batches import BATCH
 from nlpipe.errors import NlpipeError
 from nlpipe.pipeline import Pipeline
 
@@ -60,6 +62,15 @@ def answer(pipeline: Pipeline, texts: Iterator[str], form: str) -> Iterator[str]
         from nlpipe.report.entities import entity_page
 
         yield entity_page(marked)
+
+
+def several(pipeline: Pipeline, texts: Iterator[str], n: int) -> Iterator[str]:
+    """The ``n`` best answers to each text as JSON Lines, batch by batch; log-probabilities in nats."""
+    while batch := list(islice(texts, BATCH)):
+        yield "".join(
+            json.dumps({"text": text, "n_best": [asdict(each) for each in found]}, ensure_ascii=False) + "\n"
+            for text, found in zip(batch, pipeline.n_best(batch, n), strict=True)
+        )
 
 
 def draw_attention(pipeline: Pipeline, texts: Iterator[str], target: Path) -> Iterator[str]:

@@ -85,7 +85,7 @@ def _show_result(console: Any, result: Result) -> None:
     table.add_row("model", f"{found['model_bytes'] / 1e6:,.1f} MB", "on disk")
     console.print(table)
     for warning in result.ledger.get("warnings", []):
-        console.print(f"warning: {warning}", highlight=False, markup=False)
+        console.print(f"warning: {warning}", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -155,10 +155,11 @@ def predict(
     form: Annotated[str, typer.Option("--format", help="text, jsonl, or html (entities marked).")] = "text",
     given: Annotated[str | None, typer.Option("--input", help="text or jsonl; by the file's ending.")] = None,
     field: Annotated[str, typer.Option(help="Which field of a JSON Lines input is the text.")] = "text",
+    n_best: Annotated[int | None, typer.Option(help="So many translations of each text, as jsonl.", min=1)] = None,
     attention: Annotated[Path | None, typer.Option(help="Also draw what each word looked at, an HTML file.")] = None,
 ) -> None:
     """Answer texts given as arguments, in a file, or on standard input: one line for each, in order."""
-    from nlpipe.answers import answer, draw_attention, lines_of
+    from nlpipe.answers import answer, draw_attention, lines_of, several
     from nlpipe.pipeline import Pipeline
 
     if form not in ("text", "jsonl", "html"):
@@ -173,7 +174,7 @@ def predict(
     source = iter(texts) if texts else lines_of(file, given, field)
     if attention is not None:
         source = draw_attention(pipeline, source, attention)
-    for part in answer(pipeline, source, form):
+    for part in answer(pipeline, source, form) if n_best is None else several(pipeline, source, n_best):
         sys.stdout.write(part)
         sys.stdout.flush()
 

@@ -20,6 +20,7 @@ from nlpipe.registry import written_name
 from nlpipe.source import source_hash
 from nlpipe.stage import Head, Representation, Stage, Tokenizer
 from nlpipe.tasks.task import Split, Task
+from nlpipe.training.device import choose_device
 from nlpipe.wire import Sequences, Text, Tokens, Vectors
 
 
@@ -66,6 +67,10 @@ class Fitting:
         Raises:
             DataError: the examples cannot be learnt from (one class only, nothing but empty texts).
         """
+        if self.head.by_gradient:
+            from nlpipe.trainer import Trainer
+
+            choose_device(Trainer(**self.trainer).device)  # said now, not after the words are counted
         seed_everything(self.seed)
         dev = dev if dev is not None and len(dev) else None
         for stage in (*self.body, self.head):
@@ -156,7 +161,7 @@ class Fitting:
         self.head.fit([(data.split.inputs, data.split.targets)])  # the targets alone matter to a head with a loss
         classes: tuple[str, ...] = getattr(self.head, "classes", ())
         if len(classes) == 1:
-            raise DataError(f"all {len(data.split)} training examples have the label {classes[0]!r}: two are needed")
+            raise DataError(f"every training example ({len(data.split)}) has the label {classes[0]!r}: two are needed")
         self.head.bind(self.body)
         self.head.build(width)
         if not done and isinstance(self.body[0], Tokenizer):

@@ -30,6 +30,9 @@ PositiveFloat = Annotated[float, Gt(0.0)]
 """Above 0."""
 NonNegativeFloat = Annotated[float, Ge(0.0)]
 """0 or above."""
+FILE = "names a file"
+FileName = Annotated[str, FILE]
+"""A file, or a folder; in a pipeline file its path starts from where that stands, or from the working directory."""
 
 REQUIRED: Any = inspect.Parameter.empty
 """The default of an option that has none."""
@@ -47,6 +50,11 @@ class Option:
     def required(self) -> bool:
         """Whether it must be given."""
         return self.default is REQUIRED
+
+    @functools.cached_property
+    def names_files(self) -> bool:
+        """Whether its values are those of ``FileName``."""
+        return _marked(self.annotation, FILE)
 
     @functools.cached_property
     def _adapter(self) -> Any:
@@ -97,6 +105,13 @@ class Option:
     def describe(self) -> str:
         """Its type and range for a reader: ``int >= 1``, ``'l1' | 'l2'``, ``float | null``."""
         return describe_type(self.annotation)
+
+
+def _marked(annotation: Any, mark: Any) -> bool:
+    """Whether ``mark`` stands in ``annotation``, at any depth."""
+    if mark in getattr(annotation, "__metadata__", ()):
+        return True
+    return any(_marked(part, mark) for part in typing.get_args(annotation))
 
 
 def describe_type(annotation: Any) -> str:

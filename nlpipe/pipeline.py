@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from nlpipe.batches import BATCH, Batches, answered, step
+from nlpipe.batches import BATCH, Batches, answered, inference, step
 from nlpipe.errors import ModelError, NlpipeError, WiringError
 from nlpipe.files import whole_folder
 from nlpipe.fitting import Fitting, rest
@@ -144,6 +144,23 @@ class Pipeline:
         while texts := list(islice(iterator, batch_size)):
             yield texts, self.predict(texts, batch_size)
 
+    def n_best(self, inputs: Sequence[str] | Wire, n: int) -> list[list[Any]]:
+        """The ``n`` best answers to each input, best first, as its head gives them; fewer where there are no more.
+
+        Raises:
+            NlpipeError: its head gives one answer alone, or its beam is narrower than ``n``.
+        """
+        find = getattr(self.head, "n_best", None)
+        if find is None:
+            raise NlpipeError(f"{written_name(self.head)} gives one answer to each text; seq2seq gives several")
+        wire = _wire(inputs)
+        steps = [step(stage, not position) for position, stage in enumerate(self.body)]
+        try:
+            with inference():
+                return [found for batch, _ in Batches(Split(wire, wire), steps) for found in find(batch, n)]
+        except ValueError as error:
+            raise NlpipeError(str(error)) from None
+
     def ledger(self, inputs: Wire) -> dict[str, float]:
         """What the pipeline could not use of ``inputs``: texts without a token, and what its stages count."""
         counts: dict[str, float] = {"tokens": 0, "without_tokens": 0}
@@ -155,7 +172,8 @@ class Pipeline:
             counts["without_tokens"] += sum(not words for words in batch.words)
             for stage in others[:1]:
                 for name, count in stage.ledger(batch).items():
-                    counts[name] = counts.get(name, 0) + count
+                    if name != "tokens":  # counted already
+                        counts[name] = counts.get(name, 0) + count
         return counts
 
     def parameter_count(self) -> int:

@@ -7,6 +7,7 @@ stages: the same run is not done twice, and a changed one never mistaken for it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -125,7 +126,7 @@ def run_hash(spec: PipelineSpec, dataset: Dataset, seed: int, train_size: int | 
 
 
 def files_named(options: Any) -> dict[str, str]:
-    """The files that options name (gazetteers, word vectors), as written, with the sha256 of what they hold."""
+    """The files and folders that options name (gazetteers, word vectors, a BERT), with the sha256 of what they hold."""
     if isinstance(options, dict | list):
         parts = options.values() if isinstance(options, dict) else options
         return {name: digest for part in parts for name, digest in files_named(part).items()}
@@ -133,6 +134,10 @@ def files_named(options: Any) -> dict[str, str]:
         return {}
     try:
         path = Path(options).expanduser()
+        if path.is_dir() and path.is_absolute():
+            files = sorted(each for each in path.iterdir() if each.is_file())
+            held = "".join(f"{each.name} {sha256_of(each)}\n" for each in files)
+            return {options: hashlib.sha256(held.encode()).hexdigest()}
         return {options: sha256_of(path)} if path.is_file() else {}
     except (OSError, RuntimeError, ValueError):  # a pattern is no path; what cannot be read is told by its stage
         return {}
@@ -234,6 +239,8 @@ def run(
         if pipeline.history is not None:
             write_json(folder / "history.json", asdict(pipeline.history))
     shutil.rmtree(checkpoint, ignore_errors=True)
+    with contextlib.suppress(OSError):  # other runs have theirs there
+        checkpoint.parent.rmdir()
     wait_for_all()
     return Result(target)
 
@@ -290,6 +297,11 @@ def ledger(
         told["test"]["counts"] |= {"split_otherwise": 0, **found.counts}
         told["test"]["examples"] |= found.examples
     told["warnings"] = [str(w.message) for w in caught if issubclass(w.category, NlpipeWarning)]
+    told["warnings"] += [
+        f"{name}: not one of {counts['tokens']:,.0f} words is known to the representation"
+        for name in ("train", "dev", "test")
+        if 0 < (counts := told[name]["counts"])["tokens"] == counts.get("out_of_vocabulary", 0)
+    ]
     told["warnings"] += [
         f"{name}: {entry.counts[what]:,.0f} {said}, the first {entry.examples[what][0]}"
         for name, entry in splits.items()

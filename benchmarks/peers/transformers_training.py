@@ -1,7 +1,7 @@
 """Fine-tuning by `transformers.Trainer`, as its guide to text classification shows it; arguments: options as JSON.
 
-Options: model, train and dev (texts and labels), epochs, batch_size, lr, save (a folder), and best: the Trainer's own
-best settings (bf16, batches of like length) instead of its defaults.
+Options: model, train and dev (texts and labels), epochs, batch_size, lr, save (a folder). Second argument: default,
+bf16, or best, the Trainer's own best settings (bf16, batches of like length).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ THREADS = 2
 def main() -> None:
     """Train; print examples a second and accuracy on dev."""
     options = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    best = sys.argv[2] == "best"
+    best, half = sys.argv[2] == "best", sys.argv[2] != "default"
     torch.set_num_threads(THREADS)
     tokenizer = AutoTokenizer.from_pretrained(options["model"])
     model = AutoModelForSequenceClassification.from_pretrained(options["model"], num_labels=2)
@@ -49,7 +49,7 @@ def main() -> None:
             report_to="none",
             disable_tqdm=True,
             use_cpu=True,
-            bf16=best,
+            bf16=half,
             train_sampling_strategy="group_by_length" if best else "random",
         )
         trainer = Trainer(
@@ -64,7 +64,7 @@ def main() -> None:
         trainer.train()
         seconds = time.perf_counter() - started
         found = trainer.predict(splits["dev"]).predictions.argmax(-1)
-        if options["save"] and not best:
+        if options["save"] and not half:
             trainer.save_model(options["save"])
     accuracy = float(np.mean(found == np.array(options["dev"]["label"])))
     print("\n" + json.dumps({"rate": options["epochs"] * len(splits["train"]) / seconds, "accuracy": accuracy}))

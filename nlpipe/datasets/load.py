@@ -120,7 +120,7 @@ def _labels(found: Found, train: Split) -> tuple[str, ...]:
     there = set(train.targets.values)
     if len(there) < 2:
         raise DataError(
-            f"{_place(found)}: all {len(train)} training examples have the label '{next(iter(there))}'; "
+            f"{_place(found)}: every training example ({len(train)}) has the label '{next(iter(there))}'; "
             "there is nothing to learn from one label"
         )
     order = found.card.order()

@@ -70,7 +70,7 @@ def gather(data: Data[Vectors]) -> Examples:
     if not labels:
         raise DataError("there is no training example")
     if len(classes) == 1:
-        raise DataError(f"all {len(labels)} training examples have the label {classes[0]!r}: two labels are needed")
+        raise DataError(f"every training example ({len(labels)}) has the label {classes[0]!r}: two labels are needed")
     vectors = Vectors.concat([source for source, _ in batches if len(source)])
     if vectors.width == 0:
         raise DataError("no features: every text is empty after tokenisation")

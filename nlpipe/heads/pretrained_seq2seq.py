@@ -16,7 +16,7 @@ from torch import Tensor
 
 from nlpipe.errors import ModelError, NlpipeWarning
 from nlpipe.nn.pretrained import config_of, find_model, need_safetensors, quiet
-from nlpipe.options import NonNegativeFloat, Positive
+from nlpipe.options import FileName, NonNegativeFloat, Positive
 from nlpipe.registry import missing_extra
 from nlpipe.stage import Data, Head, Predictions, State
 from nlpipe.wire import Text
@@ -42,7 +42,7 @@ class PretrainedSeq2Seq(Head[Text, Text]):
 
     def __init__(
         self,
-        model: str,
+        model: FileName,
         revision: str | None = None,
         prefix: str = "",
         source_language: str | None = None,

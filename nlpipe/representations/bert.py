@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from nlpipe.errors import ModelError
 from nlpipe.nn import pretrained
 from nlpipe.nn.neural import Neural
-from nlpipe.options import Dropout, Fraction, Positive
+from nlpipe.options import Dropout, FileName, Fraction, Positive
 from nlpipe.representations.pieces import Pieces, Windows, buckets, cut_windows, overlaps, ranges
 from nlpipe.stage import Representation, State
 from nlpipe.wire import Sequences, Tokens
@@ -56,7 +56,7 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
 
     def __init__(
         self,
-        model: str = "minilm",
+        model: FileName = "minilm",
         revision: str | None = None,
         trainable: bool = False,
         train_layers: Positive | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from nlpipe.options import Count
+from nlpipe.options import Count, FileName
 from nlpipe.representations.lookup import Counts, Lookup
 from nlpipe.representations.vector_files import read_vectors
 from nlpipe.stage import Data
@@ -29,7 +29,7 @@ class Static(Lookup):
 
     def __init__(
         self,
-        vectors: str = "glove_6b_50d",
+        vectors: FileName = "glove_6b_50d",
         max_words: Count | None = 100_000,
         lowercase: bool = True,
         trainable: bool = False,

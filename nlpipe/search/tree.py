@@ -19,7 +19,16 @@ it has B, each is shared by N / B adjacent hypotheses; it changes only when fini
 
 
 def take(tree: Tree, rows: Tensor) -> Tree:
-    """The ``rows`` (M,) of every tensor, in that order; a row may come several times."""
+    """The ``rows`` (M,) of every tensor, in that order; a row may come several times.
+
+    Raises:
+        TypeError: the tree, or a part of it, is nothing that has rows.
+    """
     if isinstance(tree, tuple):
         return tuple(take(part, rows) for part in tree)
-    return tree.index_select(0, rows) if isinstance(tree, Tensor) else tree.take(rows)
+    if isinstance(tree, Tensor):
+        return tree.index_select(0, rows)
+    if not callable(getattr(tree, "take", None)):
+        kind = type(tree).__name__
+        raise TypeError(f"a state or memory is a tensor, a tuple of such, or an object with take(rows); not a {kind}")
+    return tree.take(rows)

@@ -174,10 +174,27 @@ def read_option(value: Value, option: Option, key: str, faults: list[Fault]) -> 
     if kind is not None and value.content not in _words(option.annotation):
         return _nested(value, kind, option.annotation, key, faults)
     try:
-        return option.check(value.plain())
+        checked = option.check(value.plain())
     except ValueError as error:
         faults.append(value.place.fault(key, str(error)))
         return None
+    return _found(checked, value.place) if option.names_files else checked
+
+
+def _found(written: Any, place: Place) -> Any:
+    """The absolute path of each file that is there, so that it is found from any folder; else what is written.
+
+    Paths start from the file that holds them, then from the working directory. A folder is meant where it is written
+    as a path, since ``minilm`` is a model, whatever else is called so.
+    """
+    if not isinstance(written, str):
+        return [_found(each, place) for each in written] if isinstance(written, list | tuple) else written
+    path = Path(written).expanduser()
+    for folder in [Path(place.path).parent, Path()] if place.line else [Path()]:
+        found = folder / path
+        if found.is_file() or (found.is_dir() and (len(path.parts) > 1 or written.startswith("."))):
+            return str(found.resolve())
+    return written
 
 
 def _nested(value: Value, kind: str, annotation: Any, key: str, faults: list[Fault]) -> Any:

@@ -244,7 +244,11 @@ class Loop:
             ways.append("trainer.warmup: 0.1")
         if self.precision == "bf16":
             ways.append("trainer.precision: fp32")
-        now = f"the best parameters, of epoch {self.best}, are kept" if self.best else "no epoch had been completed"
+        now = (
+            f"the pipeline in memory has the parameters of epoch {self.best}, the best"
+            if self.best
+            else "no epoch had been completed"
+        )
         raise NlpipeError(
             f"training broke down in epoch {self.epoch + 1}, step {step}: {what}, at learning rate "
             f"{', '.join(f'{rate:g}' for rate in rates)}; try {', or '.join(ways)}; {now}"

@@ -114,6 +114,32 @@ def test_a_changed_file_that_an_option_names_is_another_run(tmp_path: Path) -> N
     assert folders[0] == folders[2] != folders[1]
 
 
+def test_a_changed_folder_that_an_option_names_is_another_run(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    (model / "nested").mkdir(parents=True)
+    (model / "config.json").write_text("{}")
+    first = runner.files_named({"representation": {"model": str(model)}})
+    assert list(first) == [str(model)] and runner.files_named([str(model)]) == first
+    (model / "config.json").write_text("{ }")
+    assert runner.files_named({"model": str(model)}) != first
+
+
+def test_files_that_options_name_lie_beside_the_pipeline_file_and_are_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "places.txt").write_text("Oslo\n")
+    (tmp_path / "tag.yaml").write_text(TAGGING % "lists/places.txt")
+    monkeypatch.chdir(tmp_path / "lists")
+    folder = nlpipe.run(tmp_path / "tag.yaml", out=tmp_path / "runs").folder
+    assert nlpipe.run(folder / "pipeline.yaml", out=tmp_path / "again").folder.name.endswith(folder.name[-12:])
+    (tmp_path / "tag.yaml").write_text(TAGGING % "places.txt")
+    assert nlpipe.run(tmp_path / "tag.yaml", out=tmp_path / "runs").folder == folder  # from the working directory
+    (tmp_path / "tag.yaml").write_text(TAGGING % "gone.txt")
+    with pytest.raises(DataError, match=r"gone\.txt cannot be read: No such file or directory; its path starts from"):
+        nlpipe.run(tmp_path / "tag.yaml", out=tmp_path / "runs")
+
+
 def test_the_ledger_counts_test_sentences_that_the_tokenizer_splits_otherwise(tmp_path: Path) -> None:
     sentences = [f"Ann{i}\tB-PER\nleft\tO\n" for i in range(20)]
     (tmp_path / "train.conll").write_text("\n".join(sentences))
@@ -137,6 +163,22 @@ def test_entities_that_are_lost_are_told_when_the_run_ends(tmp_path: Path) -> No
     warned = nlpipe.run(tmp_path / "tag.yaml", out=tmp_path / "runs").ledger["warnings"]
     assert len(warned) == 1
     assert warned[0].startswith("train: 2 entities whose ends are not those of words were left out, the first ")
+
+
+def test_a_run_of_which_no_word_is_known_says_so(tmp_path: Path) -> None:
+    texts = tmp_path / "reviews.csv"
+    texts.write_text("text,label\n" + "".join(f"a{i} b{i},x\nc{i} d{i},y\n" for i in range(40)))
+    (tmp_path / "vectors.vec").write_text("elsewhere 1.0 2.0\n")
+    (tmp_path / "p.yaml").write_text(
+        "data: {task: classification, train: reviews.csv}\ntokenizer: regex\n"
+        "representation: {name: static, vectors: vectors.vec}\nencoder: mean\nhead: logistic_regression\n"
+    )
+    found = nlpipe.run(tmp_path / "p.yaml", out=tmp_path / "runs").ledger
+    assert found["train"]["counts"]["tokens"] == found["train"]["counts"]["out_of_vocabulary"] == 128  # 2 x 64
+    assert [said for said in found["warnings"] if "not one of" in said] == [
+        f"{split}: not one of {count} words is known to the representation"
+        for split, count in (("train", 128), ("dev", 16), ("test", 16))
+    ]
 
 
 def test_a_failing_fit_leaves_nothing(file: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def read_json_lines(origins: Sequence[Origin], layout: Layout) -> Iterator[Row]:
         empty = True
         for line, record in objects(origin, layout.encoding):
             empty = False
-            yield Row({role: _value(origin, line, record, column) for role, column in layout.columns.items()},
+            yield Row({role: _value(origin, line, record, role, column) for role, column in layout.columns.items()},
                       origin.name, line, layout.columns)  # fmt: skip
         if empty:
             raise DataError(f"{origin.name}: the file is empty")
@@ -50,10 +50,13 @@ def objects(origin: Origin, encoding: str) -> Iterator[tuple[int, dict[str, Any]
         yield number, found
 
 
-def _value(origin: Origin, line: int, record: dict[str, Any], column: str | int) -> Any:
+def _value(origin: Origin, line: int, record: dict[str, Any], role: str, column: str | int) -> Any:
     name = str(column)
     if name in record:
         return record[name]
     near = suggest(name, record)
     way = f"{near} There are: " if near.startswith("; did") else "; there are: "
-    raise DataError(f"{origin.name}:{line}: there is no '{name}'{way}{', '.join(record) or 'no fields'}")
+    raise DataError(
+        f"{origin.name}:{line}: there is no '{name}'{way}{', '.join(record) or 'no fields'}; "
+        f"columns: {{{role}: NAME}} says what the {role} is called"
+    )

@@ -105,7 +105,7 @@ def test_file_hashes_are_checked(folder):
 def test_bad_data(folder):
     one = folder / "one.csv"
     one.write_text("text,label\n" + "".join(f"t{i},x\n" for i in range(20)))
-    assert "all 20 training examples have the label 'x'" in fault(
+    assert "every training example (20) has the label 'x'" in fault(
         {"task": "classification", "train": "one.csv"}, folder
     )
     one.write_text("text,label\n")

@@ -126,7 +126,8 @@ def test_missing_columns_name_those_there_are():
     assert "2 columns are called 'text'" in fault("csv", "text,text,label\na,b,x\n")
     assert "header: false" in fault("csv", "text,label\na,x\n", header=False)
     assert fault("jsonl", '{"txt": "a", "label": "x"}') == (
-        "f:1: there is no 'text'; did you mean 'txt'? There are: txt, label"
+        "f:1: there is no 'text'; did you mean 'txt'? There are: txt, label; "
+        "columns: {text: NAME} says what the text is called"
     )
     assert "give the key's name" in fault("jsonl", '{"text": "a"}', COUNTED)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import pickle
 import random
@@ -262,6 +263,17 @@ def test_buckets_hold_everything_once_within_the_budget(lengths: list[int], budg
     batches = buckets(np.array(lengths, dtype=np.int64), budget)
     assert sorted(i for batch in batches for i in batch.tolist()) == list(range(len(lengths)))
     assert all(len(b) == 1 or len(b) * max(lengths[i] for i in b) <= budget for b in batches)
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=40), st.integers(0, 60))
+def test_buckets_hold_lengths_that_are_alike_or_little_padding(lengths: list[int], spare: int) -> None:
+    batches = [np.array(lengths)[batch] for batch in buckets(np.array(lengths, dtype=np.int64), 10_000, spare)]
+    for batch, after in itertools.pairwise([*batches, None]):
+        alike = batch.max() <= batch.min() + max(2, batch.min() // 8)
+        assert alike or (batch.max() - batch).sum() <= spare
+        if after is not None:  # one more would have been too much
+            assert after.min() > batch.min() + max(2, batch.min() // 8)
+            assert (after.min() - batch).sum() > spare
 
 
 @given(st.data())

@@ -228,11 +228,29 @@ def test_no_sentences_give_nothing() -> None:
         ({"prefix": torch.zeros(3, 1)}, "prefix has the shape"),
         ({"banned": (END,)}, "is the token that ends a sentence"),
         ({"no_repeat_ngram": -1}, "no_repeat_ngram: -1"),
+        ({"end": WORDS}, f"end: {WORDS} is none of the {WORDS} tokens"),
+        ({"banned": (WORDS + 2,)}, f"banned: {WORDS + 2} is none"),
+        ({"prefix": torch.tensor([[-1], [WORDS]])}, f"prefix: {WORDS} is none"),
     ],
 )
 def test_what_does_not_fit_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         search(Toy.make(1), 2, **options)
+
+
+@pytest.mark.parametrize("look", [beam_search, greedy])
+def test_a_step_of_another_shape_is_refused(look: Any) -> None:
+    def step(tokens: Tensor, state: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.zeros(len(tokens), 1, WORDS), state
+
+    with pytest.raises(ValueError, match=r"step gave log-probabilities of the shape \(2, 1, 4\): 2 need \(2, V\)"):
+        look(step, torch.tensor([START, START]), torch.zeros(2, 1), end=END, max_length=3)
+
+
+@pytest.mark.parametrize("state", [[torch.zeros(2)], {"h": torch.zeros(2)}, (torch.zeros(2), None)])
+def test_a_state_without_rows_is_refused(state: Any) -> None:
+    with pytest.raises(TypeError, match=r"an object with take\(rows\); not a (list|dict|NoneType)"):
+        take(state, torch.tensor([0]))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("-inf")])
