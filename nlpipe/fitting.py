@@ -96,7 +96,7 @@ class Fitting:
             if learns(stage):
                 self.seconds[written_name(stage)] = time.perf_counter() - started
             width = stage.build(width)
-            rest(stage)
+            rest(stage, self.trainer)
             if position + 1 == costly:
                 kept, seconds = self._kept_features(train, costly)
                 dev_kept = self._kept_features(dev, costly)[0] if dev is not None else None
@@ -210,8 +210,10 @@ def learns(stage: Stage[Any, Any]) -> bool:
     return type(stage).fit is not Stage.fit or type(stage).fit_forward is not Stage.fit_forward
 
 
-def rest(stage: Stage[Any, Any]) -> None:
-    """Have ``stage`` answer, not learn: no dropout. The trainer wakes those that it trains."""
+def rest(stage: Stage[Any, Any], trainer: Mapping[str, Any]) -> None:
+    """Have ``stage`` answer, not learn: no dropout, and bf16 if ``trainer`` may. The trainer wakes what it trains."""
+    for each in stage.with_nested():
+        each.bf16 = trainer.get("precision", "auto") != "fp32"
     module = stage.module
     if module is not None:
         module.eval()

@@ -228,7 +228,7 @@ class Pipeline:
             if isinstance(stage, Head):
                 stage.bind(pipeline.body)
             read_states(root, position, stage, entry)
-            rest(stage)
+            rest(stage, pipeline.trainer)
         return pipeline
 
 

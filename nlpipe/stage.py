@@ -79,6 +79,9 @@ class Stage(Generic[In, Out]):
     seed: int = 0
     """What random numbers are drawn from in ``fit``; the pipeline sets it before fitting."""
 
+    bf16: bool = False
+    """Whether it may answer in bfloat16 where that pays; the pipeline sets it, unless it was trained in fp32."""
+
     options: dict[str, Any] = {}  # noqa: RUF012 - replaced by each instance, never changed in place
 
     def __init_subclass__(cls, **arguments: Any) -> None:

@@ -12,8 +12,10 @@ Neural Networks"; dropout between layers and not in time: Zaremba et al. 2014.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -21,6 +23,7 @@ from nlpipe.errors import WiringError
 from nlpipe.nn.dropout import Drop
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.padding import close_batch, open_batch, reversal
+from nlpipe.nn.precision import bf16_pays
 from nlpipe.options import Dropout, Positive
 from nlpipe.stage import Encoder
 from nlpipe.wire import Sequences
@@ -69,8 +72,16 @@ class Recurrent(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
 
     def forward(self, source: Sequences) -> Sequences:
         rows, mask = open_batch(source, next(self.parameters()))  # (B, T, D)
+        kind = rows.device.type
+        half = self.bf16 and not (self.training or torch.is_grad_enabled()) and bf16_pays(self, kind)
+        with torch.autocast(kind, torch.bfloat16) if half else nullcontext():
+            rows = self._read(rows, mask, source.lengths)
+        return close_batch(rows.float() if half else rows, mask, source)
+
+    def _read(self, rows: Tensor, mask: Tensor, lengths: np.ndarray) -> Tensor:
+        """(B, T, D) of the outputs of the last layer."""
         if self.bidirectional:
-            order = reversal(mask, torch.as_tensor(source.lengths, device=mask.device))  # (B T,)
+            order = reversal(mask, torch.as_tensor(lengths, device=mask.device))  # (B T,)
             for ahead, back in zip(self.forwards, self.backwards, strict=True):
                 rows = self.dropout(rows)
                 seen = ahead(rows)[0]  # (B, T, hidden)
@@ -79,7 +90,7 @@ class Recurrent(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
         else:
             for ahead in self.forwards:
                 rows = ahead(self.dropout(rows))[0]  # (B, T, hidden)
-        return close_batch(rows, mask, source)
+        return rows
 
     def start(self, batch: int) -> State:
         """The state of ``batch`` texts of which nothing has been read.

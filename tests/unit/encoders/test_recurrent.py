@@ -5,6 +5,7 @@ from torch.testing import assert_close
 
 from nlpipe.encoders.recurrent import GRU, LSTM, RNN
 from nlpipe.nn.padding import reversal
+from nlpipe.nn.precision import cpu_has_bf16
 from nlpipe.wire import Sequences
 
 
@@ -52,3 +53,18 @@ def test_a_plain_module_for_anybody_s_model():
     assert len(list(model.parameters())) == 8
     out = model.double()(Sequences(torch.randn(2, 3, 3), [3, 3], mask=torch.ones(2, 3, dtype=torch.bool)))
     assert out.rows.shape == (2, 3, 2) and out.rows.dtype == torch.float64
+
+
+@pytest.mark.skipif(not cpu_has_bf16(), reason="this processor has no bf16")
+@pytest.mark.parametrize("kind", [LSTM, GRU])
+def test_it_answers_in_bf16_where_a_pipeline_lets_it(kind):
+    torch.manual_seed(0)
+    ours = kind(hidden=128, bidirectional=True, width=100).eval()
+    source = Sequences(torch.randn(3, 20, 100), [20, 1, 7], mask=torch.arange(20) < torch.tensor([[20], [1], [7]]))
+    with torch.no_grad():
+        exact = ours(source).rows
+        ours.bf16 = True
+        rough = ours(source).rows
+    assert rough.dtype == torch.float32 and not torch.equal(rough, exact)
+    assert_close(rough, exact, rtol=0.0, atol=0.02)
+    assert torch.equal(ours(source).rows, exact)  # with gradients the trainer decides
