@@ -308,7 +308,9 @@ class Seq2Seq(Neural[Sequences, Text], Head[Sequences, Text]):
             ValueError: ``n`` is above ``beam``.
         """
         if not 1 <= n <= self.beam:
-            raise ValueError(f"the {n} best of a beam of {self.beam}: from 1 to {self.beam}; head.beam makes it wider")
+            raise ValueError(
+                f"n_best: {n} will not do: from 1 to the beam, which is {self.beam}; head.beam makes it wider"
+            )
         found = self._search(source, n)
         log_probs, scores = found.log_probs.tolist(), found.scores.tolist()
         return [
