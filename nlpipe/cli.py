@@ -99,7 +99,7 @@ def compare(
 
     from nlpipe.api import read_comparison
     from nlpipe.compare.comparison import compare as run_comparison
-    from nlpipe.compare.table import failures, terminal
+    from nlpipe.compare.table import alike, failures, terminal
 
     console = Console(stderr=True)
     paths = [Path(item) for item in files if "=" not in item]
@@ -128,8 +128,10 @@ def compare(
         comparison = run_comparison(spec, out, jobs, report, ended)
     output = Console()
     if not output.is_terminal:
-        output.width = 160
-    output.print(terminal(comparison, output.width))
+        output.width = 240
+    output.print(terminal(comparison, output))
+    if said := alike(comparison):
+        output.print(said, highlight=False, markup=False, soft_wrap=True)
     for line in failures(comparison):
         output.print(f"failed: {line}", highlight=False, markup=False, soft_wrap=True)
     _show_next(output, comparison)

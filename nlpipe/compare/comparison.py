@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class Row:
         deviation: standard deviation over seeds; None with one seed.
         scores: mean of every score over seeds.
         costs: mean of every cost over seeds.
+        samples: (R,) the score on each resample of the test items, which are the same for every row; None as above.
     """
 
     name: str
@@ -44,6 +45,16 @@ class Row:
     deviation: float | None = None
     scores: dict[str, float] | None = None
     costs: dict[str, float] | None = None
+    samples: np.ndarray | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far a row's score lies below the best one's, with the 2.5th and 97.5th percentile over resampled items."""
+
+    mean: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,19 @@ class Comparison:
         done = [row for row in self.rows if row.score is not None]
         sizes = [float("inf") if row.train_size is None else row.train_size for row in done]
         return next((row for row, size in zip(done, sizes, strict=True) if size == max(sizes)), None)
+
+    def behind(self, row: Row) -> Difference | None:
+        """How far ``row`` lies behind the best, by the paired bootstrap: both are scored on the same resamples.
+
+        None for the best itself, and where nothing came through. Not corrected for the number of rows.
+
+        Koehn 2004, "Statistical significance tests for machine translation evaluation".
+        """
+        best = self.best
+        if best is None or row is best or row.samples is None or best.samples is None:
+            return None
+        low, high = np.percentile(best.samples - row.samples, [2.5, 97.5])
+        return Difference((best.score or 0.0) - (row.score or 0.0), float(low), float(high))
 
     def table(self) -> str:
         """The table in Markdown."""
@@ -144,6 +168,7 @@ def _row(name: str, size: int | None, outcomes: Sequence[Outcome]) -> Row:
         deviation=float(scores.std(ddof=1)) if len(scores) > 1 else None,
         scores=_mean([result.metrics["scores"] for result in results]),
         costs=_mean([result.costs for result in results]),
+        samples=samples,
     )  # fmt: skip
 
 
@@ -163,15 +188,17 @@ def _mean(records: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 def _record(comparison: Comparison) -> dict[str, Any]:
     """The content of ``comparison.json``."""
+    behind = [comparison.behind(row) for row in comparison.rows]
     return {
         "title": comparison.title, "data": comparison.data, "primary": comparison.primary,
         "test_examples": comparison.test_size, "budget": comparison.budget, "tolerance": comparison.tolerance,
         "rows": [
             {
                 "name": row.name, "train_size": row.train_size, "score": row.score, "low": row.low, "high": row.high,
+                "behind_best": None if difference is None else asdict(difference),
                 "deviation": row.deviation, "scores": row.scores, "costs": row.costs, "errors": list(row.errors),
                 "runs": [result.folder.name for result in row.results],
             }
-            for row in comparison.rows
+            for row, difference in zip(comparison.rows, behind, strict=True)
         ],
     }  # fmt: skip

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from nlpipe.compare.comparison import Comparison, Row
@@ -35,6 +36,8 @@ def columns(comparison: Comparison) -> dict[str, Callable[[Row], str]]:
         found["train"] = lambda row: "all" if row.train_size is None else f"{row.train_size:,}"
     found[comparison.primary] = lambda row: f"{row.score:.3f}"
     found["95 % interval"] = lambda row: f"{row.low:.3f} – {row.high:.3f}"
+    if best is not None and len(comparison.rows) > 1:
+        found["behind the best"] = lambda row: _behind(comparison, row)
     if any(row.deviation is not None for row in comparison.rows):
         found["± seeds"] = lambda row: "" if row.deviation is None else f"{row.deviation:.3f}"
     for name in SECONDARY:
@@ -48,31 +51,63 @@ def columns(comparison: Comparison) -> dict[str, Callable[[Row], str]]:
     return found
 
 
-NARROW = 140
-"""Columns of a terminal below which the table shows the essential ones alone."""
+def _behind(comparison: Comparison, row: Row) -> str:
+    found = comparison.behind(row)
+    return "" if found is None else f"{found.mean:.3f} ({found.low:.3f} – {found.high:.3f})"
+
+
 ESSENTIAL = ("pipeline", "train", "95 % interval", "fit s", "latency ms", "memory MB")
-"""What a narrow table shows, beside the primary score."""
+"""What every table shows, beside the primary score; of the others as many as the terminal has room for."""
 
 
 def caption(comparison: Comparison) -> str:
     """What the numbers are, in a sentence."""
     return (
-        f"{comparison.data}, {comparison.test_size:,} test items; intervals by bootstrap over test items; latency of "
-        "one text (median), memory and texts/s of a fresh process"
+        f"{comparison.data}, {comparison.test_size:,} test items; intervals by bootstrap over test items, of "
+        "differences paired; latency of one text (median), memory and texts/s of a fresh process"
     )
 
 
-def terminal(comparison: Comparison, width: int) -> Table:
-    """The table for ``rich``, for a terminal of ``width`` columns; the best row is bold."""
+def alike(comparison: Comparison) -> str:
+    """Which rows the test items do not tell from the best, in a sentence; empty where there is only one row."""
+    best = comparison.best
+    others = [(row, comparison.behind(row)) for row in comparison.rows if best is not None and row is not best]
+    named = [_named(row) for row, behind in others if behind is not None and behind.low <= 0 <= behind.high]
+    if best is None or not any(behind is not None for _, behind in others):
+        return ""
+    if not named:
+        return f"{_named(best)} is ahead of every other: the 95 % interval of each difference lies above 0"
+    return f"not told apart from {_named(best)} by these items: {', '.join(named)} (the difference's interval holds 0)"
+
+
+def _named(row: Row) -> str:
+    return row.name if row.train_size is None else f"{row.name} on {row.train_size:,}"
+
+
+def terminal(comparison: Comparison, console: Console) -> Table:
+    """The table for ``console``, with as many columns as it has room for; the best row is bold."""
+    every = columns(comparison)
+    shown = {name for name in every if name in (*ESSENTIAL, comparison.primary)}
+    table = _drawn(comparison, shown)
+    for name in every:
+        more = _drawn(comparison, shown | {name})
+        if console.measure(more, options=console.options.update(width=WIDEST)).maximum <= console.width:
+            table, shown = more, shown | {name}
+    return table
+
+
+WIDEST = 1000
+"""Columns of a console on which no table is cut."""
+
+
+def _drawn(comparison: Comparison, names: Set[str]) -> Table:
     from rich.table import Table
 
+    shown = {name: cell for name, cell in columns(comparison).items() if name in names}
+
     table = Table(title=comparison.title, caption=caption(comparison), title_justify="left", caption_justify="left")
-    shown = columns(comparison)
-    if width < NARROW:
-        shown = {name: cell for name, cell in shown.items() if name in (*ESSENTIAL, comparison.primary)}
     for i, heading in enumerate(shown):
-        last = i > 2 and width < NARROW
-        table.add_column(heading, justify="left" if i == 0 else "right", no_wrap=not last, overflow="fold")
+        table.add_column(heading, justify="left" if i == 0 else "right", no_wrap=i <= 2, overflow="fold")
     for row in comparison.rows:
         if row.score is None:
             table.add_row(*failed_cells(row, shown), style="red")
@@ -105,5 +140,6 @@ def markdown(comparison: Comparison) -> str:
                 cells[0] = f"**{cells[0]}**"
         lines.append("| " + " | ".join(cells) + " |")
     lines += ["", caption(comparison) + "."]
+    lines += [f"- {line}" for line in [alike(comparison)] if line]
     lines += [f"- failed: {line}" for line in failures(comparison)]
     return "\n".join(lines)
