@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
+from typing import Any
 
 INTERRUPTED = 130
 """The status that typer exits with after Ctrl-C."""
@@ -11,8 +13,17 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line and exit: 0, 2 for what the user can mend, 130 when interrupted."""
-    from nlpipe.errors import NlpipeError
+    from nlpipe.errors import NlpipeError, NlpipeWarning
 
+    others = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, NlpipeWarning):
+            sys.stderr.write(f"warning: {message}\n")
+        else:
+            others(message, category, *where, **more)
+
+    warnings.showwarning = show
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")

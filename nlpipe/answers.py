@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import chain, islice
 from pathlib import Path
@@ -38,6 +38,24 @@ def lines_of(file: Path | None, given: str | None, field: str) -> Iterator[str]:
                 if not isinstance(line, str):
                     raise NlpipeError(f"{where}:{number}: {line!r} is not a text")
             yield line
+
+
+def change(pipeline: Pipeline, typed: Sequence[str]) -> None:
+    """Have the head search with other options, typed as ``beam=10``.
+
+    Raises:
+        NlpipeError: the head has no such option, or it is one of training.
+    """
+    import yaml
+
+    for text in typed:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise NlpipeError(f"--set {text}: give an option and its value, such as beam=10")
+        try:
+            pipeline.head.change(**{name.removeprefix("head."): yaml.safe_load(value)})
+        except (ValueError, yaml.YAMLError) as error:
+            raise NlpipeError(f"--set {text}: {error}") from None
 
 
 def answer(pipeline: Pipeline, texts: Iterator[str], form: str) -> Iterator[str]:

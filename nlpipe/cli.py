@@ -157,11 +157,14 @@ def predict(
     form: Annotated[str, typer.Option("--format", help="text, jsonl, or html (entities marked).")] = "text",
     given: Annotated[str | None, typer.Option("--input", help="text or jsonl; by the file's ending.")] = None,
     field: Annotated[str, typer.Option(help="Which field of a JSON Lines input is the text.")] = "text",
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="OPTION=VALUE", help="Search otherwise, such as beam=10.")
+    ] = None,
     n_best: Annotated[int | None, typer.Option(help="So many translations of each text, as jsonl.", min=1)] = None,
     attention: Annotated[Path | None, typer.Option(help="Also draw what each word looked at, an HTML file.")] = None,
 ) -> None:
     """Answer texts given as arguments, in a file, or on standard input: one line for each, in order."""
-    from nlpipe.answers import answer, draw_attention, lines_of, several
+    from nlpipe.answers import answer, change, draw_attention, lines_of, several
     from nlpipe.pipeline import Pipeline
 
     if form not in ("text", "jsonl", "html"):
@@ -171,6 +174,8 @@ def predict(
     if texts and file is not None:
         raise NlpipeError("give texts or --file, not both")
     pipeline = Pipeline.load(run_folder)
+    if changes:
+        change(pipeline, changes)
     if form == "html" and pipeline.task.name != "tagging":
         raise NlpipeError(f"--format html marks entities, and this pipeline is for {pipeline.task.name}")
     source = iter(texts) if texts else lines_of(file, given, field)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -130,6 +131,8 @@ def describe_type(annotation: Any) -> str:
         return f"list of {describe_type(args[0])}"
     if origin is dict:
         return f"mapping of {describe_type(args[0])} to {describe_type(args[1])}"
+    if isinstance(origin, type) and origin is not types.UnionType:  # a stage of some kind, whatever it reads and gives
+        return origin.__name__
     if args:  # a union
         return " | ".join(describe_type(a) for a in args)
     return getattr(annotation, "__name__", str(annotation))

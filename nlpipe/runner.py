@@ -300,7 +300,7 @@ def ledger(
     told["warnings"] += [
         f"{name}: not one of {counts['tokens']:,.0f} words is known to the representation"
         for name in ("train", "dev", "test")
-        if 0 < (counts := told[name]["counts"])["tokens"] == counts.get("out_of_vocabulary", 0)
+        if 0 < (counts := told[name]["counts"]).get("tokens", 0) == counts.get("out_of_vocabulary", 0)
     ]
     told["warnings"] += [
         f"{name}: {entry.counts[what]:,.0f} {said}, the first {entry.examples[what][0]}"

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
-from nlpipe.errors import ModelError
+from nlpipe.errors import ModelError, suggest
 from nlpipe.options import check_options
 from nlpipe.wire import Labels, Span, Text, Tokens, Vectors, Wire
 
@@ -238,6 +238,11 @@ class Decoder(Stage[In, Out]):
     memory_width: int = 0
     """Features of the memory; the head sets it before ``build``, 0: as many as those of the inputs."""
 
+    @property
+    def longest(self) -> int | None:
+        """Tokens that it has positions for, the first included; None: any number."""
+        return None
+
     @abstractmethod
     def remember(self, rows: Tensor, mask: Tensor) -> Tree:
         """What it needs of a memory (B, S, features) with its mask (B, S): B rows, fixed for all steps."""
@@ -288,6 +293,24 @@ class Head(Stage[In, Out]):
 
     specials: ClassVar[tuple[str, ...]] = ()
     """Words that its targets' vocabulary must have."""
+
+    answering: ClassVar[tuple[str, ...]] = ()
+    """Options that say how answers are looked for and nothing else: they may be changed once it is fitted."""
+
+    def change(self, **options: Any) -> None:
+        """Answer with other ``options`` from now on.
+
+        Raises:
+            ValueError: one that is not of ``answering``, or a value that does not fit.
+        """
+        for name in options:
+            if name not in self.answering:
+                said = f"{name}: no option of {type(self).__name__} that can be changed once it is fitted"
+                raise ValueError(f"{said}{suggest(name, self.answering)}")
+        values = check_options(type(self), {**self.options, **options})
+        self.__dict__["options"] = values
+        for name in options:
+            setattr(self, name, values[name])
 
     def prepare_target(self, target: Out) -> Out:
         """The same wire with the work done that each epoch would repeat; ``loss`` knows it. As ``prepare``."""

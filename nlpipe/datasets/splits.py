@@ -165,9 +165,10 @@ def _cut(strata: Sequence[str], keys: list[str], wanted: dict[str, int], seed: i
     for name, number in wanted.items():
         shares = _shares({label: len(members) for label, members in groups.items()}, number)
         if shares is None:
+            kinds, each = (f" of {len(groups)} labels", " of each label") if len(groups) > 1 else ("", "")
             raise DataError(
-                f"{place}: {len(keys)} different examples of {len(groups)} labels are too few to take {number} for "
-                f"{name} and leave one of each label to train on; give {name} as a file, or a smaller splits: {name}"
+                f"{place}: {len(keys)} different examples{kinds} are too few to take {number} for {name} and leave "
+                f"one{each} to train on; give {name} as a file, or a smaller splits: {name}"
             )
         taken = [i for label, share in shares.items() for i in groups[label][:share]]
         for label, share in shares.items():

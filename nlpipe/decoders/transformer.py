@@ -63,6 +63,10 @@ class Transformer(Neural[Sequences, Sequences], Decoder[Sequences, Sequences]):
         self.activation: Activation = activation
         self.max_length = max_length
 
+    @property
+    def longest(self) -> int | None:
+        return self.max_length if self.positions == "learned" else None
+
     def allocate(self, width: int) -> int:
         self.place = self._place(width)
         self.dropout = Drop(self.rate)

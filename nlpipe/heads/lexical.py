@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge, Le
@@ -54,6 +54,8 @@ class Lexical(Head[Tokens, Text]):
             split decide, so that answers are as long as its targets.
         beam: hypotheses kept for each text.
     """
+
+    answering: ClassVar[tuple[str, ...]] = ("beam",)
 
     def __init__(
         self,

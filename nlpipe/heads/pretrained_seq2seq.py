@@ -7,19 +7,22 @@ import json
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 import transformers
 from torch import Tensor
 
-from nlpipe.errors import ModelError, NlpipeWarning
+from nlpipe.errors import ModelError, NlpipeWarning, suggest
 from nlpipe.nn.pretrained import config_of, find_model, need_safetensors, quiet
 from nlpipe.options import FileName, NonNegativeFloat, Positive
 from nlpipe.registry import missing_extra
 from nlpipe.stage import Data, Head, Predictions, State
 from nlpipe.wire import Text
+
+BOUNDLESS = 10**9
+"""What tokenizers give where they know of no longest text is above this."""
 
 
 class PretrainedSeq2Seq(Head[Text, Text]):
@@ -36,9 +39,11 @@ class PretrainedSeq2Seq(Head[Text, Text]):
         target_language: how it calls the language of the answers
         beam: hypotheses kept for each text; 1 is greedy
         length_penalty: exponent of the length that scores are divided by; null leaves it to the model
-        max_length: most pieces of an answer
+        max_length: most pieces of an answer; never more than the decoder has positions for
         batch: texts that are answered together
     """
+
+    answering: ClassVar[tuple[str, ...]] = ("prefix", "beam", "length_penalty", "max_length", "batch")
 
     def __init__(
         self,
@@ -99,6 +104,12 @@ class PretrainedSeq2Seq(Head[Text, Text]):
         rows, pieces = self.network.get_input_embeddings().weight.shape[0], len(self.tokenizer)
         if pieces > rows:
             raise ModelError(f"{directory}: the tokenizer has {pieces} pieces, the model {rows} vectors for them")
+        if self.source_language is not None:
+            _language(self.tokenizer, "source_language", self.source_language)
+            if not hasattr(self.tokenizer, "src_lang"):
+                raise ModelError(f"{directory}: its tokenizer takes no source_language; leave it out")
+        if self.target_language is not None:
+            _language(self.tokenizer, "target_language", self.target_language)
 
     def build(self, width: int) -> int:
         return 0
@@ -120,11 +131,12 @@ class PretrainedSeq2Seq(Head[Text, Text]):
             warnings.warn(f"{message}; they were cut", NlpipeWarning, stacklevel=2)
         return Predictions(Text(texts), scores)
 
-    def _longest(self) -> int:
-        """Pieces that the model reads at most."""
+    def _longest(self) -> int | None:
+        """Pieces that the model reads at most; None where nothing bounds them."""
         config = self.network.config
         known = [getattr(config, name, None) for name in ("max_position_embeddings", "n_positions")]
-        return int(min([self.tokenizer.model_max_length, *(n for n in known if n)]))
+        bound = int(min([self.tokenizer.model_max_length, *(n for n in known if n)]))
+        return bound if bound < BOUNDLESS else None
 
     def _pieces(self, texts: list[str]) -> tuple[dict[str, Tensor], int]:
         """Ids and mask, (B, S), and how many of the texts had to be cut."""
@@ -132,16 +144,19 @@ class PretrainedSeq2Seq(Head[Text, Text]):
             self.tokenizer.src_lang = self.source_language
         longest = self._longest()
         lengths = [len(ids) for ids in self.tokenizer(texts, verbose=False)["input_ids"]]
-        found = self.tokenizer(texts, truncation=True, max_length=longest, padding=True, return_tensors="pt")
+        cut = {} if longest is None else {"truncation": True, "max_length": longest}
+        found = self.tokenizer(texts, **cut, padding=True, return_tensors="pt")
         kept = {name: found[name].to(self.network.device) for name in ("input_ids", "attention_mask")}
-        return kept, sum(length > longest for length in lengths)
+        return kept, sum(longest is not None and length > longest for length in lengths)
 
     def _answer(self, pieces: dict[str, Tensor]) -> tuple[list[str], list[float]]:
-        options: dict[str, Any] = {"num_beams": self.beam, "do_sample": False, "max_new_tokens": self.max_length}
+        positions = getattr(self.network.config, "max_position_embeddings", None) or self.max_length
+        longest = min(self.max_length, positions)
+        options: dict[str, Any] = {"num_beams": self.beam, "do_sample": False, "max_new_tokens": longest}
         if self.length_penalty is not None:
             options["length_penalty"] = self.length_penalty
         if self.target_language is not None:
-            options["forced_bos_token_id"] = self.tokenizer.convert_tokens_to_ids(self.target_language)
+            options["forced_bos_token_id"] = _language(self.tokenizer, "target_language", self.target_language)
         with quiet():
             given = self.network.generate(**pieces, **options)  # (B, T + 1), beginning with the decoder's start
         before, after = given[:, :-1], given[:, 1:]
@@ -183,6 +198,26 @@ class PretrainedSeq2Seq(Head[Text, Text]):
             for file, content in files.items():
                 (Path(folder) / Path(file).name).write_bytes(content)
             self.tokenizer = _tokenizer(Path(folder))
+
+
+def _language(tokenizer: Any, option: str, name: str) -> int:
+    """The piece that stands for a language in a tokenizer that knows several.
+
+    Raises:
+        ModelError: it does not know this one.
+    """
+    pieces = getattr(tokenizer, "lang_code_to_token", {})  # M2M100: "de" is "__de__"
+    added = tokenizer.get_added_vocab()
+    found = added.get(pieces.get(name, name), getattr(tokenizer, "lang_code_to_id", {}).get(name))
+    if found is not None:
+        return int(found)
+    plain = {str(piece) for piece in tokenizer.special_tokens_map.values() if isinstance(piece, str)}
+    known = sorted(pieces) or sorted(set(added) - plain)
+    way = suggest(name, known)
+    if not way.startswith("; did"):
+        more = " …" if len(known) > 8 else ""
+        way = f"; it knows {', '.join(known[:8])}{more}" if known else "; it knows none, leave the option out"
+    raise ModelError(f"pretrained_seq2seq: {option}: the model's tokenizer knows no language '{name}'{way}")
 
 
 def _tokenizer(directory: Path) -> Any:

@@ -64,6 +64,10 @@ class Seq2Seq(Neural[Sequences, Text], Head[Sequences, Text]):
 
     by_gradient: ClassVar[bool] = True
     specials: ClassVar[tuple[str, ...]] = (START, END)
+    answering: ClassVar[tuple[str, ...]] = (
+        "beam", "length_penalty", "coverage_penalty", "stopping", "min_ratio", "max_ratio", "max_length",
+        "no_repeat_ngram",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -181,6 +185,8 @@ class Seq2Seq(Neural[Sequences, Text], Head[Sequences, Text]):
             dim = self.dim or width
             self.table = nn.Embedding(len(self.vocabulary), dim, padding_idx=self.vocabulary.id(PAD))
             nn.init.normal_(self.table.weight, std=dim**-0.5)
+        if self.coverage_penalty and getattr(self.decoder, "kind", "") == "none":
+            raise WiringError("seq2seq: coverage_penalty is of attention, and the decoder has none (attention: none)")
         self.decoder.memory_width = width
         out = self.decoder.build(dim)
         self.project = nn.Identity() if out == dim else nn.Linear(out, dim)
@@ -191,6 +197,7 @@ class Seq2Seq(Neural[Sequences, Text], Head[Sequences, Text]):
             return target
         words = self.tokenizer.forward(Text(target.strings)).words
         flat = self.vocabulary.ids([word for sentence in words for word in sentence])
+        flat[flat < self.vocabulary.specials] = self.vocabulary.id(UNKNOWN)  # "</s>" in a text does not end it
         ends = np.cumsum([len(sentence) for sentence in words], dtype=np.int64)
         return EncodedText(target.strings, np.split(flat, ends[:-1]) if len(words) else [], self.vocabulary)
 
@@ -259,7 +266,8 @@ class Seq2Seq(Neural[Sequences, Text], Head[Sequences, Text]):
     def _limits(self, source: Sequences) -> dict[str, Any]:
         """Arguments of a search that all searches take."""
         lengths = source.lengths
-        longest = np.minimum((self.max_ratio * lengths).astype(np.int64) + SPARE, self.max_length)
+        most = self.max_length if self.decoder.longest is None else min(self.max_length, self.decoder.longest - 1)
+        longest = np.minimum((self.max_ratio * lengths).astype(np.int64) + SPARE, most)
         longest = np.where(lengths > 0, longest, 0)  # nothing said is nothing translated
         shortest = np.minimum((self.min_ratio * lengths).astype(np.int64), longest)
         return {
@@ -309,7 +317,7 @@ class Seq2Seq(Neural[Sequences, Text], Head[Sequences, Text]):
         """
         if not 1 <= n <= self.beam:
             raise ValueError(
-                f"n_best: {n} will not do: from 1 to the beam, which is {self.beam}; head.beam makes it wider"
+                f"n_best: {n} will not do: from 1 to the beam, which is {self.beam}; the option beam makes it wider"
             )
         found = self._search(source, n)
         log_probs, scores = found.log_probs.tolist(), found.scores.tolist()

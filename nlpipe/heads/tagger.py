@@ -37,6 +37,8 @@ class Tagger(Softmax[Sequences, Tags], Head[Sequences, Tags]):
     by_gradient: ClassVar[bool] = True
     fitted: ClassVar[tuple[str, ...]] = (*Softmax.fitted, "marks_entities")
 
+    answering: ClassVar[tuple[str, ...]] = ("constrained",)
+
     def __init__(
         self,
         dropout: Dropout = 0.0,

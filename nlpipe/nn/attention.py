@@ -91,7 +91,8 @@ def join_heads(x: Tensor) -> Tensor:
 def check_heads(dim: int, heads: int) -> None:
     """Raises WiringError where ``heads`` do not divide ``dim``."""
     if dim % heads:
-        raise WiringError(f"{heads} heads do not divide a width of {dim}; choose a multiple of {heads}")
+        said = f"{heads} heads do not divide a width of {dim}"
+        raise WiringError(f"{said}; choose another number of heads, or a width that is a multiple of {heads}")
 
 
 def _linear(inputs: int, outputs: int, parts: int = 1) -> nn.Linear:

@@ -8,10 +8,12 @@ Sinusoidal: Vaswani et al. 2017, "Attention Is All You Need", section 3.5. Learn
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from torch import Tensor, nn
 
-from nlpipe.errors import DataError, WiringError
+from nlpipe.errors import DataError, NlpipeWarning, WiringError
 
 
 def angles(length: int, dim: int, device: torch.device | None = None) -> Tensor:
@@ -52,20 +54,26 @@ class Learned(nn.Module):
         super().__init__()
         self.table = nn.Parameter(torch.empty(max_length, dim))
         nn.init.normal_(self.table, std=0.02)
+        self.told = False
 
     def forward(self, x: Tensor, offset: int = 0) -> Tensor:
         """``x`` (B, T, D), whose first token stands at position ``offset``, with its positions added.
 
+        Once trained, tokens beyond the last position share its vector, with a warning.
+
         Raises:
-            DataError: it reaches beyond the last position there is a vector for.
+            DataError: in training it reaches beyond the last position there is a vector for.
         """
-        end = offset + x.shape[1]
-        if end > len(self.table):
-            raise DataError(
-                f"a text of {end} tokens is longer than the {len(self.table)} learned positions; "
-                "raise max_length, or take positions that have no end: sinusoidal or rotary"
-            )
-        return x + self.table[offset:end]
+        end, most = offset + x.shape[1], len(self.table)
+        if end <= most:
+            return x + self.table[offset:end]
+        said = f"a text of {end} tokens is longer than the {most} learned positions"
+        if self.training:
+            raise DataError(f"{said}; raise max_length, or take positions that have no end: sinusoidal or rotary")
+        if not self.told:
+            self.told = True
+            warnings.warn(f"{said}; the tokens behind them share the last position", NlpipeWarning, stacklevel=2)
+        return x + self.table[torch.arange(offset, end, device=x.device).clamp(max=most - 1)]
 
 
 class Unplaced(nn.Module):

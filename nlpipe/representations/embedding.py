@@ -85,6 +85,8 @@ class Embedding(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
         if self.scale != 1.0:
             rows = rows * self.scale
         rows = self.dropout(rows)
+        if not filled.all():  # a head that shares the table trains the row of padding too
+            rows = rows.masked_fill(~mask[..., None], 0.0)
         return Sequences(rows, lengths, source, mask)
 
     def ledger(self, source: Tokens) -> dict[str, float]:

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nlpipe.search.found import Found
+from nlpipe.search.found import Found, numbers
 from nlpipe.search.rules import NEVER, Lengths, Rules
 from nlpipe.search.tree import Step, Tree, take
 
@@ -114,6 +114,7 @@ def beam_search(
         following = scores[:, :, None] + log_probs.view(len(scores), width, size)  # (B, K, V)
         rules.apply(following, scores, history)
         best, index = top(following.flatten(1), 2 * beam)  # (B, 2K)
+        numbers(best[:, 0].masked_fill(done, 0.0))  # (B,), where NaN would stand first
         parent, token = index // size, index % size  # (B, 2K)
         ended = token == end  # (B, 2K)
         retired = ended[:, :beam] & (best[:, :beam] > NEVER)  # (B, K): only the top K may retire

@@ -29,10 +29,8 @@ class Found:
     log_probs: Tensor
 
     def __post_init__(self) -> None:
-        if bool(self.scores.isnan().any()):
-            raise ModelError("the model gave log-probabilities that are not numbers (NaN): its training broke down")
-        if len(self.scores) and bool((self.scores[:, 0] == float("-inf")).any()):
-            raise ModelError("the model gave every word the probability 0, so that no sentence can be made of it")
+        if len(self.scores):
+            possible(self.scores[:, 0])
 
     def lists(self) -> list[list[list[int]]]:
         """The tokens of each hypothesis of each sentence; at least one a sentence."""
@@ -41,3 +39,16 @@ class Found:
             [row[:length] for row, length, real in zip(rows, lengths, kept, strict=True) if real]
             for rows, lengths, kept in zip(self.tokens.tolist(), self.lengths.tolist(), exists, strict=True)
         ]
+
+
+def numbers(best: Tensor) -> None:
+    """Raise ModelError where the best score of a sentence, of ``best`` (B,), is not a number."""
+    if bool(best.isnan().any()):
+        raise ModelError("the model gave log-probabilities that are not numbers (NaN): its training broke down")
+
+
+def possible(best: Tensor) -> None:
+    """Raise ModelError where the best score of a sentence, of ``best`` (B,), is not a number, or is -inf."""
+    numbers(best)
+    if bool((best == float("-inf")).any()):
+        raise ModelError("the model gave every word the probability 0, so that no sentence can be made of it")

@@ -1,7 +1,7 @@
 """What a hypothesis may go on with: lengths, repetitions, a forced beginning, words never wanted.
 
 Every rule is applied to all hypotheses at once. A rule that would leave a hypothesis nothing to go on with gives way,
-so that every sentence ends.
+so that every sentence ends. A forced beginning is stronger than all others but the longest length.
 """
 
 from __future__ import annotations
@@ -92,12 +92,13 @@ class Rules:
             history: (B, K, t) tokens so far.
         """
         length = history.shape[-1]
-        if len(self.banned):
-            scores.index_fill_(2, self.banned, NEVER)
         wanted = None
         if self.prefix is not None and length < self.prefix.shape[1]:
-            wanted = self.prefix[:, length]  # (B,)
-            wanted = torch.where(length < self.longest, wanted, -1)
+            wanted = torch.where(length < self.longest, self.prefix[:, length], -1)  # (B,)
+            place = wanted.clamp(min=0)[:, None, None].expand(-1, scores.shape[1], -1)  # (B, K, 1)
+            begun = scores.gather(2, place)  # (B, K, 1), which no other rule forbids
+        if len(self.banned):
+            scores.index_fill_(2, self.banned, NEVER)
         early, late = length < self.quiet_from, length >= self.quiet_until
         if not (self.no_repeat_ngram or early or late or wanted is not None):
             return
@@ -112,8 +113,9 @@ class Rules:
             stuck = scores.amax(-1) == NEVER  # (B, K)
             scores[..., self.end] = torch.where(stuck, forced, scores[..., self.end])
         if wanted is not None:
-            columns = torch.arange(scores.shape[-1], device=scores.device)
-            scores.masked_fill_(((wanted >= 0)[:, None] & (columns != wanted[:, None]))[:, None], NEVER)
+            held = (wanted >= 0)[:, None, None]  # (B, 1, 1)
+            scores.masked_fill_(held, NEVER)
+            scores.scatter_(2, place, torch.where(held, begun, scores.gather(2, place)))
         if late:
             over = length >= self.longest  # (B,)
             scores.masked_fill_(over[:, None, None], NEVER)

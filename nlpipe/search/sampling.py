@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from nlpipe.search.beam import top
-from nlpipe.search.found import Found
+from nlpipe.search.found import Found, possible
 from nlpipe.search.rules import NEVER, Lengths, Rules
 from nlpipe.search.tree import Step, Tree, take
 
@@ -81,7 +81,9 @@ def sample(
     rules = Rules(len(tokens), tokens.device, end, max_length, min_length, no_repeat_ngram, prefix, banned)
 
     def draw(scores: Tensor) -> Tensor:
-        warm = narrow(scores / temperature, top_k, top_p).softmax(-1)  # (B, V)
+        peak = scores.amax(-1, keepdim=True)  # (B, 1)
+        possible(peak[:, 0])
+        warm = narrow((scores - peak) / temperature, top_k, top_p).softmax(-1)  # (B, V)
         return warm.multinomial(1, generator=generator)[:, 0]
 
     return _go(step, tokens, state, memory, rules, draw)
@@ -122,6 +124,7 @@ def _go(
         rules.apply(following, running[:, None], history)
         tokens = choose(following[:, 0])  # (B,)
         running = torch.where(done, running, following[:, 0].gather(1, tokens[:, None])[:, 0])  # (B,)
+        possible(running)
         history = torch.cat([history, tokens[:, None, None]], -1)  # (B, 1, t + 1)
         ended = (tokens == rules.end) & ~done
         if bool(ended.any()):

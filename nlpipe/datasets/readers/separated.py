@@ -165,4 +165,5 @@ def _place(origin: Origin, line: int, first: list[str], column: str | int) -> in
         raise DataError(f"{origin.name}:{line}: {names.count(column)} columns are called '{column}'; give the index")
     near = suggest(column, names)
     way = f"{near.removesuffix('?')}? There are: " if near.startswith("; did") else "; there are: "
-    raise DataError(f"{origin.name}:{line}: there is no column '{column}'{way}{', '.join(names)}")
+    said = f"there is no column '{column}'{way}{', '.join(names)}"
+    raise DataError(f"{origin.name}:{line}: {said}; columns says which, by name or by number")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,7 @@ def _load(found: Found, source: HubSource, split: str) -> Any:
         if local is not None and ((local / "dataset_dict.json").exists() or (local / "state.json").exists()):
             kept = datasets.load_from_disk(str(local))
         else:
+            logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # else it counts its tries on the terminal
             kept = datasets.load_dataset(
                 str(local) if local is not None else source.path, name=source.config, revision=source.revision
             )

@@ -116,10 +116,11 @@ def test_too_few_and_too_many_fields():
 
 
 def test_missing_columns_name_those_there_are():
+    way = "columns says which, by name or by number"
     assert fault("csv", "texts,label\na,x\n") == (
-        "f:1: there is no column 'text'; did you mean 'texts'? There are: texts, label"
+        f"f:1: there is no column 'text'; did you mean 'texts'? There are: texts, label; {way}"
     )
-    assert fault("csv", "q,w\na,x\n") == "f:1: there is no column 'text'; there are: q, w"
+    assert fault("csv", "q,w\na,x\n") == f"f:1: there is no column 'text'; there are: q, w; {way}"
     assert fault("tsv", "a\tx\n", {"text": 0, "label": 2}).startswith(
         "f:1: there is no column 2; the first record has 2"
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import torch
 import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
+import nlpipe
 from nlpipe.errors import ModelError, NlpipeWarning
 from nlpipe.heads import PretrainedSeq2Seq
 from nlpipe.pipeline import Pipeline
@@ -129,3 +132,58 @@ def test_models_that_are_none(model, tmp_path):
 def test_it_takes_text_alone():
     assert PretrainedSeq2Seq.takes is Text
     assert PretrainedSeq2Seq.gives is Text
+
+
+def test_an_answer_stops_at_the_positions_of_the_decoder(model):
+    """BART has 32, T5 any number."""
+    positions = json.loads((Path(model) / "config.json").read_text()).get("max_position_embeddings", 50)
+    long = pipeline(model, max_length=50, beam=1)
+    long.head.network.generation_config.eos_token_id = None  # it never ends
+    found = long.head._answer(long.head._pieces(["a b c"])[0])[0]
+    assert len(found) == 1 and len(found[0].split()) <= positions
+
+
+def test_a_tokenizer_without_a_longest_text_cuts_nothing(model, tmp_path):
+    bare = shutil.copytree(model, tmp_path / "bare")
+    for name, key in (("tokenizer_config.json", "model_max_length"), ("config.json", "n_positions")):
+        content = json.loads((bare / name).read_text())
+        content.pop(key, None)
+        (bare / name).write_text(json.dumps(content))
+    text = " ".join(["a"] * 20)
+    assert len(pipeline(str(bare)).predict([text, "b"]).values.strings) == 2
+
+
+def test_a_language_that_the_tokenizer_does_not_know(model, tmp_path):
+    with pytest.raises(
+        ModelError, match="target_language: the model's tokenizer knows no language 'de'; it knows none"
+    ):
+        pipeline(model, target_language="de")
+    several = tmp_path / "several"
+    tokenizer = transformers.AutoTokenizer.from_pretrained(model)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["deu_Latn", "eng_Latn"]})
+    network = transformers.AutoModelForSeq2SeqLM.from_pretrained(model)
+    network.resize_token_embeddings(len(tokenizer))
+    network.save_pretrained(several)
+    tokenizer.save_pretrained(several)
+    with pytest.raises(ModelError, match="did you mean 'deu_Latn'"):
+        pipeline(str(several), target_language="deu_Latin")
+    with pytest.raises(ModelError, match="it knows deu_Latn, eng_Latn"):
+        pipeline(str(several), target_language="xx")
+    with pytest.raises(ModelError, match="takes no source_language"):
+        pipeline(str(several), source_language="eng_Latn")
+    assert pipeline(str(several), target_language="deu_Latn").predict(["a b"]).values.strings[0] is not None
+
+
+def test_it_runs_and_is_compared_as_any_other(model, tmp_path, monkeypatch):
+    """From the file to the table: scores, costs and ledger of a pipeline without a tokenizer of its own."""
+    monkeypatch.chdir(tmp_path)
+    for name, count in (("train", 20), ("test", 6)):
+        (tmp_path / f"{name}.tsv").write_text("".join(f"{i} a b\t{i} ein zwei\n" for i in range(count)))
+    columns = "columns: {source: 0, target: 1}"
+    data = f"{{task: translation, train: train.tsv, test: test.tsv, {columns}}}"
+    head = f"{{name: pretrained_seq2seq, model: {model}, max_length: 60, batch: 3}}"
+    (tmp_path / "p.yaml").write_text(f"data: {data}\nhead: {head}\n")
+    result = nlpipe.run("p.yaml")
+    assert result.metrics["primary"] == "bleu" and len(list(result.records())) == 6
+    assert result.ledger["test"]["counts"]["examples"] == 6
+    assert result.costs["peak_memory_bytes"] > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -370,3 +371,39 @@ def test_attention_is_drawn_as_a_page(learnt: Pipeline) -> None:
     found = attention_of(learnt, ["two one", "six"])
     drawn = page([("two one", "x", found[0]), ("six", "y", found[1])], "t")
     assert drawn.count("<svg") == 2
+
+
+@pytest.mark.parametrize("decoder", [lambda: GRU(hidden=8), lambda: LSTM(hidden=8, attention="none")])
+def test_a_shared_table_without_an_encoder_pads_with_zeros(decoder: Any) -> None:
+    """The scores over the vocabulary train the row of padding too; it must not reach the decoder's memory."""
+    sources, targets = pairs(40)
+    stages = [Whitespace(lowercase=False), Embedding(dim=8, min_count=1), Seq2Seq(decoder(), dropout=0.0)]
+    trainer = {"epochs": 3, "batch_size": 8, "lr": 0.05, "precision": "fp32", "patience": None}
+    model = Pipeline(stages, task="translation", trainer=trainer).fit(sources, targets)
+    assert bool(model.stages[1].table.weight[0].any())
+    together = model.predict([*sources[:10], "one two three four five six one two"])
+    alone = [model.predict([text]) for text in sources[:10]]
+    assert together.values.strings[:10] == [found.values.strings[0] for found in alone]
+    assert_close(together.scores[:10], np.array([found.scores[0] for found in alone]), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+def test_a_search_stays_within_the_positions_of_the_decoder(beam: int) -> None:
+    model = head(lambda: Transformer(layers=1, heads=2, positions="learned", max_length=5), beam=beam, max_ratio=9.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = model.predict(sequences(["one two three four", "six"]))
+    assert all(len(text.split()) <= 4 for text in found.values.strings)
+
+
+def test_special_words_in_a_target_are_words() -> None:
+    model = head()
+    ids = model.prepare_target(Text(["eins </s> zwei <s> <pad>", "<unk>"])).ids
+    unknown = model.vocabulary.id("never seen")
+    assert ids[0].tolist() == [model.vocabulary.id("eins"), unknown, model.vocabulary.id("zwei"), unknown, unknown]
+    assert ids[1].tolist() == [unknown]
+
+
+def test_coverage_without_attention_is_told() -> None:
+    with pytest.raises(WiringError, match="coverage_penalty is of attention, and the decoder has none"):
+        head(lambda: GRU(hidden=8, attention="none"), coverage_penalty=0.2)

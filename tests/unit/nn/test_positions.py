@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from nlpipe.errors import DataError, WiringError
+from nlpipe.errors import DataError, NlpipeWarning, WiringError
 from nlpipe.nn.positions import Learned, Rotary, Sinusoidal, sinusoids
 
 
@@ -45,6 +45,10 @@ def test_learned_adds_its_table_and_names_a_text_that_is_too_long():
     assert torch.equal(place(x, offset=7), x + place.table[7:10])
     with pytest.raises(DataError, match="11 tokens is longer than the 10 learned positions; raise max_length"):
         place(x, offset=8)
+    with pytest.warns(NlpipeWarning, match="11 tokens is longer than the 10 learned positions; the tokens behind"):
+        found = place.eval()(x, offset=8)
+    assert torch.equal(found, x + place.table[[8, 9, 9]])
+    assert torch.equal(place(x, offset=30), x + place.table[9])  # told once
 
 
 def test_rotary_turns_a_plane():

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from nlpipe.search import greedy, sample
+from nlpipe.errors import ModelError
+from nlpipe.search import beam_search, greedy, sample
 from nlpipe.search.sampling import narrow
 
 from .toy import END, START, Toy
@@ -98,3 +99,60 @@ def test_a_step_may_give_double_precision(search: Any) -> None:
     )
     assert found.lists() == [[[1]]]
     assert found.log_probs.item() == pytest.approx(2 * table[0, 1].item())
+
+
+SEARCHES = {
+    "greedy": greedy,
+    "beam": beam_search,
+    "sample": lambda *given, **options: sample(*given, generator=torch.Generator().manual_seed(1), **options),
+}
+
+
+@pytest.mark.parametrize("search", SEARCHES.values(), ids=SEARCHES)
+@pytest.mark.parametrize(
+    "rules", [{"no_repeat_ngram": 1}, {"banned": [2]}, {"min_length": 3}, {"no_repeat_ngram": 2, "banned": [2, 3]}]
+)
+def test_a_forced_beginning_is_stronger_than_other_rules(search: Any, rules: dict[str, Any]) -> None:
+    state, first = torch.zeros(2, 1), torch.tensor([START, START])
+    prefix = torch.tensor([[2, 2], [2, -1]])
+    found = search(step, first, state, state, end=END, max_length=4, prefix=prefix, **rules)
+    (one,), (other,) = found.lists()
+    assert one[:2] == [2, 2] and other[:1] == [2]
+    expected = SHARES[torch.tensor([*one, END])].log().sum()
+    assert float(found.log_probs[0, 0]) == pytest.approx(float(expected), abs=1e-4)
+
+
+@pytest.mark.parametrize("search", SEARCHES.values(), ids=SEARCHES)
+def test_an_end_in_a_forced_beginning_ends(search: Any) -> None:
+    state, first = torch.zeros(1, 1), torch.tensor([START])
+    prefix = torch.tensor([[2, END]])
+    found = search(step, first, state, state, end=END, max_length=4, min_length=3, prefix=prefix)
+    assert found.lists() == [[[2]]]
+
+
+@pytest.mark.parametrize("search", SEARCHES.values(), ids=SEARCHES)
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (torch.full((4,), float("nan")), "not numbers"),
+        (torch.tensor([0.0, -1.0, float("nan"), -2.0]), "not numbers"),
+        (torch.full((4,), float("-inf")), "every word the probability 0"),
+    ],
+)
+@pytest.mark.parametrize("sound", [0, 2])
+def test_a_model_that_broke_down_is_told(search: Any, broken: Tensor, said: str, sound: int) -> None:
+    """At once, or after ``sound`` tokens."""
+
+    def breaking(tokens: Tensor, state: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        logs = torch.tensor([-1.0, float("-inf"), -1.0, -1.0])
+        return torch.where(state < sound, logs, broken), state + 1
+
+    state, first = torch.zeros(3, 1), torch.full((3,), START)
+    with pytest.raises(ModelError, match=said):
+        search(breaking, first, state, state, end=END, max_length=6)
+
+
+def test_the_lowest_temperature_is_greedy() -> None:
+    state, first = torch.zeros(1, 1), torch.tensor([START])
+    found = sample(step, first, state, state, end=END, max_length=3, temperature=1e-45)
+    assert found.lists() == [[[2, 2, 2]]]
