@@ -57,7 +57,7 @@ def run(
     for spec in expansion.pipelines:
 
         def report(text: str, name: str = spec.name) -> None:
-            console.print(f"{name}: {text}", highlight=False, markup=False)
+            console.print(f"{name}: {text}", highlight=False, markup=False, soft_wrap=True)
 
         dataset = load_dataset(data_of(spec), base_of(spec))
         result = run_pipeline(spec, dataset, out, seed, again=again, report=report)
@@ -263,21 +263,27 @@ def list_stages(
 
 
 @app.command()
-def show(name: Annotated[str, typer.Argument(metavar="NAME", help="A stage, as pipeline files call it.")]) -> None:
-    """Show a stage: what it is, what it takes and gives, its options with types, ranges and defaults."""
+def show(name: Annotated[str, typer.Argument(metavar="NAME", help="A stage, as files call it, or trainer.")]) -> None:
+    """Show a stage, or the trainer: what it takes and gives, its options with types, ranges and defaults."""
     from nlpipe.registry import FOLDERS, slot
 
+    if name == "trainer":
+        from nlpipe.trainer import Trainer
+
+        _show_options("[bold]trainer[/bold]", Trainer)
+        return
     found = [(key, slot(key)) for key in FOLDERS if name in slot(key).names()]
     if not found:
         from nlpipe.errors import suggest
 
-        known = [stage for key in FOLDERS for stage in slot(key).names()]
+        known = ["trainer", *(stage for key in FOLDERS for stage in slot(key).names())]
         raise NlpipeError(f"there is no stage '{name}'{suggest(name, known)}")
     for key, each in found:
-        _show_stage(key, name, each.load(name))
+        owner = each.load(name)
+        _show_options(f"[bold]{name}[/bold] ({key}): {owner.takes.__name__} → {owner.gives.__name__}", owner)
 
 
-def _show_stage(key: str, name: str, owner: Any) -> None:
+def _show_options(title: str, owner: Any) -> None:
     import inspect
     import json
 
@@ -289,7 +295,7 @@ def _show_stage(key: str, name: str, owner: Any) -> None:
 
     console = Console()
     prose = inspect.cleandoc(owner.__doc__ or "").partition("Options:")[0].strip()
-    console.print(f"[bold]{name}[/bold] ({key}): {owner.takes.__name__} → {owner.gives.__name__}", highlight=False)
+    console.print(title, highlight=False)
     console.print(prose + "\n", highlight=False, markup=False)
     table = Table(show_header=True, box=None, header_style="italic", padding=(0, 2))
     for heading in ("option", "values", "default", ""):

@@ -298,6 +298,11 @@ def ledger(
         told["test"]["examples"] |= found.examples
     told["warnings"] = [str(w.message) for w in caught if issubclass(w.category, NlpipeWarning)]
     told["warnings"] += [
+        f"{name}: not one of {counts['examples']:,.0f} texts has a word in it"
+        for name in ("train", "dev", "test")
+        if 0 < (counts := told[name]["counts"])["examples"] == counts.get("without_tokens", 0)
+    ]
+    told["warnings"] += [
         f"{name}: not one of {counts['tokens']:,.0f} words is known to the representation"
         for name in ("train", "dev", "test")
         if 0 < (counts := told[name]["counts"]).get("tokens", 0) == counts.get("out_of_vocabulary", 0)

@@ -73,8 +73,12 @@ def read_states(root: Path, position: int, stage: Stage[Any, Any], entry: Mappin
     """
     for key, each in all_states(stage):
         stem = f"{position}-{entry['slot']}{key}"
+        state = _read_state(root, stem)
         try:
-            each.load_state(_read_state(root, stem), entry["versions"][key])
+            each.load_state(state, entry["versions"][key])
+        except ModelError as error:
+            lost = "" if state.arrays else f"; there is no {stem}.safetensors"
+            raise ModelError(f"{root / stem}: {error}{lost}") from None
         except KeyError as error:
             raise ModelError(
                 f"{root / stem}: {error} is missing; the folder is not whole; run it with --again"

@@ -26,6 +26,9 @@ MARKS = {"IOB1": "BI", "IOB2": "BI", "IO": "I", "IOBES": "BIES", "BILOU": "BILU"
 SCHEMES = (*MARKS, "none")
 """``none``: tags that mark no entities, such as parts of speech."""
 
+ALIASES = {"BIO": "IOB2", "BIO2": "IOB2", "IOB": "IOB1", "BIOES": "IOBES", "BIOLU": "BILOU", "BILUO": "BILOU"}
+"""Other names that schemes go by."""
+
 _ROLE = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S"}
 """Letter to what it says, in the letters of IOBES."""
 
@@ -53,6 +56,13 @@ def marks_entities(tags: Iterable[str], scheme: str = "IOB2") -> bool:
     return all(tag == "O" or tag.startswith(marks) for tag in tags)
 
 
+def nearly_marks(tags: Iterable[str]) -> str:
+    """A tag that would mark an entity if it were written as one (``b-PER``, ``B_PER``), where most are so; else ''."""
+    kinds = sorted(set(tags) - {"O", "o"})
+    near = [tag for tag in kinds if tag[:1].upper() in _ROLE and tag[1:2] in ("-", "_", "/", ":") and tag[2:]]
+    return near[0] if 2 * len(near) > len(kinds) else ""
+
+
 def detect(sentences: Sequence[Sequence[str]]) -> str:
     """The scheme that tags are in; ``none`` where most kinds of tags are of no scheme."""
     kinds = {tag for tags in sentences for tag in tags} - {"O"}
@@ -70,7 +80,8 @@ def detect(sentences: Sequence[Sequence[str]]) -> str:
         return "IOBES"
     if "B" not in letters:
         return "IO"
-    wrong = {name: sum(len(faults(tags, name)) for tags in sentences) for name in ("IOB2", "IOB1")}
+    known = [[tag if tag in marked else "O" for tag in tags] for tags in sentences]  # ``malformed`` tells the others
+    wrong = {name: sum(len(faults(tags, name)) for tags in known) for name in ("IOB2", "IOB1")}
     return "IOB1" if wrong["IOB1"] < wrong["IOB2"] else "IOB2"
 
 

@@ -69,7 +69,7 @@ def _untrained(stages: Sequence[Placed], target: type[Wire] | None) -> list[Wiri
     faults = []
     for index, (_, other, stage) in enumerate(stages[:-1]):
         if stage is not None and stage.trainable:
-            message = f"'{other}' would stay random: {kind} '{name}' learns without gradients"
+            message = f"'{other}' has weights to learn, and {kind} '{name}' learns without gradients"
             faults.append(WiringFault(index, message + _listed("heads that train it", _having("head", trains))))
     return faults
 

@@ -20,7 +20,7 @@ from pydantic import (
 
 from nlpipe.datasets.readers import FORMATS, format_of
 from nlpipe.errors import DataError, suggest
-from nlpipe.schemes import SCHEMES
+from nlpipe.schemes import ALIASES, SCHEMES
 from nlpipe.tasks import TASKS, task_named
 
 SPLITS = ("train", "dev", "test")
@@ -189,6 +189,7 @@ class Card(_Part):
     @classmethod
     def _known_scheme(cls, value: str | None) -> str | None:
         known = ("auto", *SCHEMES)
+        value = ALIASES.get(value, value) if value is not None else None
         if value is not None and value not in known:
             raise ValueError(f"there is no scheme '{value}'{suggest(value, known)}")
         return value

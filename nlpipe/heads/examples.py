@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -77,6 +78,29 @@ def gather(data: Data[Vectors]) -> Examples:
     numbers = {label: code for code, label in enumerate(classes)}
     codes = np.fromiter(map(numbers.__getitem__, labels), dtype=np.int64, count=len(labels))
     return Examples(vectors.matrix(), codes, classes)
+
+
+def need_memory(features: int, labels: int, tables: int) -> None:
+    """Nothing, or an error before the machine swaps.
+
+    Args:
+        tables: how many dense float64 tables (features, labels) are needed at a time.
+
+    Raises:
+        DataError: they do not fit into this machine's memory.
+    """
+    needed, there = 8 * tables * features * labels, _memory()
+    if needed > there > 0:
+        raise DataError(
+            f"{features:,} features of {labels:,} labels need {needed / 1e9:,.0f} GB, and this machine has "
+            f"{there / 1e9:,.0f} GB: have fewer features (min_count or max_features of the representation), or a "
+            "head whose size does not grow with features times labels (classifier, tagger)"
+        )
+
+
+def _memory() -> int:
+    """Bytes of this machine; 0 where the system does not tell."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
 
 
 def need_counts(matrix: Any, head: str) -> None:

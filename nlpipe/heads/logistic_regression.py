@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from nlpipe.heads.examples import ClassWeight, converging, gather
+from nlpipe.heads.examples import ClassWeight, converging, gather, need_memory
 from nlpipe.heads.linear import Linear
 from nlpipe.options import Fraction, Positive, PositiveFloat
 from nlpipe.stage import Data
@@ -54,6 +54,8 @@ class LogisticRegression(Linear):
         from sklearn import linear_model
 
         examples = gather(data)
+        if len(examples.classes) > 2:
+            need_memory(examples.matrix.shape[1] + 1, len(examples.classes), tables=6)
         self.classes = examples.classes
         model = linear_model.LogisticRegression(
             C=self.C,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from nlpipe.heads.examples import gather
+from nlpipe.heads.examples import gather, need_memory
 from nlpipe.heads.linear import Linear
 from nlpipe.options import Positive
 from nlpipe.stage import Data, Predictions
@@ -38,6 +38,7 @@ class Perceptron(Linear):
         examples = gather(data)
         self.classes = examples.classes
         rows = sp.csr_matrix(examples.matrix)
+        need_memory(rows.shape[1] + 1, len(self.classes), tables=4)
         columns, values, ends = rows.indices, rows.data.astype(np.float64), rows.indptr
         weights = np.zeros((rows.shape[1] + 1, len(self.classes)))  # (D + 1, C), the last row for the offsets
         late = np.zeros_like(weights)  # each change times the examples seen before it

@@ -89,16 +89,17 @@ class PretrainedSeq2Seq(Head[Text, Text]):
                     raise ModelError(f"{directory}: {config.model_type} has no encoder and decoder; see 'bert' for it")
                 self.network, report = transformers.AutoModelForSeq2SeqLM.from_pretrained(
                     str(directory), config=config, dtype=torch.float32, use_safetensors=True,
-                    output_loading_info=True, **options,
+                    ignore_mismatched_sizes=True, output_loading_info=True, **options,
                 )  # fmt: skip
         except ModelError:
             raise
         except Exception as error:  # whatever a broken file makes the library raise
             reason = str(error).partition("\n")[0]
             raise ModelError(f"{directory}: the model cannot be read: {reason}") from None
-        if report["missing_keys"]:
-            few = ", ".join(sorted(report["missing_keys"])[:3])
-            raise ModelError(f"{directory}: its weights do not fit its config.json (missing: {few} …)")
+        wrong = [*sorted(report["missing_keys"]), *sorted(name for name, *_ in report["mismatched_keys"])]
+        if wrong:
+            few = ", ".join(wrong[:3])
+            raise ModelError(f"{directory}: its weights do not fit its config.json ({len(wrong)} differ: {few} …)")
         self.network.eval()
         self.tokenizer = _tokenizer(directory)
         rows, pieces = self.network.get_input_embeddings().weight.shape[0], len(self.tokenizer)

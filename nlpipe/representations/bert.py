@@ -139,11 +139,11 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
         return int(self.model.config.hidden_size) * max(1, len(numbers))
 
     def _choose_trained(self, count: int) -> None:
+        if self.train_layers is not None and self.train_layers > count:
+            raise ModelError(f"train_layers: {self.train_layers} will not do: {self.name} has {count} layers")
         if not self.fine_tuned:
             self.model.requires_grad_(False)
         elif self.train_layers is not None:
-            if self.train_layers > count:
-                raise ModelError(f"train_layers: {self.train_layers} will not do: {self.name} has {count} layers")
             self.model.requires_grad_(False)
             for layer in pretrained.layers_of(self.model)[-self.train_layers :]:
                 layer.requires_grad_(True)

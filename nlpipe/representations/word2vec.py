@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import logging
 import zlib
+from collections.abc import Callable
 from typing import Any, Literal
 
 import gensim.models
 import numpy as np
 from gensim.models.callbacks import CallbackAny2Vec
+from gensim.utils import RULE_DISCARD, RULE_KEEP
 
 from nlpipe.options import NonNegativeFloat, Positive, PositiveFloat
 from nlpipe.representations.lookup import Counts, Lookup
@@ -89,7 +91,7 @@ class Word2Vec(Lookup):
             negative=self.negative,
             epochs=self.epochs,
             min_count=self.min_count,
-            max_final_vocab=self.max_words,
+            trim_rule=self._trim(counts),
             sg=int(self.algorithm == "skip_gram"),
             alpha=self.lr,
             min_alpha=self.lr / 250,
@@ -99,8 +101,16 @@ class Word2Vec(Lookup):
             hashfxn=_stable_hash,
             callbacks=[_Progress(self.epochs)],
         )
-        words = list(model.wv.index_to_key)
+        words: list[str] = list(model.wv.index_to_key)
         self.fill(words, np.asarray(model.wv.vectors, dtype=np.float32), len(words), counts)
+
+    def _trim(self, counts: Counts) -> Callable[[str, int, int], int] | None:
+        """Which words gensim keeps, where there are more than ``max_words``; equal counts in alphabetical order."""
+        often = [word for word, count in counts.words.items() if count >= self.min_count]
+        if self.max_words is None or len(often) <= self.max_words:
+            return None
+        kept = set(sorted(often, key=lambda word: (-counts.words[word], word))[: self.max_words])
+        return lambda word, count, least: RULE_KEEP if word in kept else RULE_DISCARD
 
 
 def _stable_hash(text: str) -> int:

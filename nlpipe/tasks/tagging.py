@@ -8,13 +8,14 @@ and a span whose ends are not those of words is counted and left out.
 from __future__ import annotations
 
 import unicodedata
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from nlpipe import schemes
-from nlpipe.errors import DataError, suggest
+from nlpipe.errors import DataError, NlpipeWarning, suggest
 from nlpipe.metrics.metric import Metric
 from nlpipe.metrics.tagging import tagging_metrics
 from nlpipe.stage import Predictions
@@ -48,6 +49,7 @@ class Tagging(Task):
 
     def __init__(self, scheme: str = "auto") -> None:
         self.scheme = scheme
+        self.told = scheme == "auto"  # from the training split
         self.seen: frozenset[tuple[str, ...]] | None = None
         """The words of the training split's entities, in lower case; None where no data was read."""
 
@@ -96,13 +98,18 @@ class Tagging(Task):
         """The same entities in IOB2; tags that continue nothing are counted and begin an entity, as conlleval reads."""
         if self.scheme == "auto":
             self.scheme = schemes.detect(tags)
+            near = schemes.nearly_marks(tag for sentence in tags for tag in sentence) if self.scheme == "none" else ""
+            if near:
+                said = f"tags such as '{near}' are read as plain labels; entities are marked as in B-PER and I-PER"
+                warnings.warn(f"{said}; data.scheme: none says that none are meant", NlpipeWarning, stacklevel=2)
         if self.scheme == "none":
             return tags
         converted = []
         for sentence, row in zip(tags, places, strict=True):
             for i, tag in enumerate(sentence):
                 if fault := schemes.malformed(tag, self.scheme):
-                    raise DataError(f"{_item(row, 'tag', i)}: {fault}")
+                    way = f"; the first split looked like {self.scheme}: data.scheme says which it is" * self.told
+                    raise DataError(f"{_item(row, 'tag', i)}: {fault}{way}")
             for i, fault in schemes.faults(sentence, self.scheme):
                 note("tags_out_of_scheme", f"{_item(row, 'tag', i)}: {fault}")
             converted.append(schemes.convert(sentence, self.scheme, "IOB2"))

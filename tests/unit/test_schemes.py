@@ -87,6 +87,8 @@ def test_broken_tags_are_read_as_conlleval_reads_them():
         (["NOUN", "VERB", "I-X"], "none"),
         (["ADJ", "S"], "none"),
         (["O", "O"], "IOB2"),
+        (["B-X", "I-X", "O", "-"], "IOB2"),  # what is no tag is told when tags are read
+        (["B-X", "_"], "IOB2"),
         (["B", "I", "O"], "IOB2"),
         ([], "IOB2"),
     ],

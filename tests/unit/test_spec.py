@@ -119,7 +119,7 @@ heads: 3
         "p.yaml:1:37: representation.min_df: 0 will not do: it should be greater than or equal to 1",
         "p.yaml:3:5: encoder[0]: encoder 'lstm' takes Sequences, but representation 'bow' gives Vectors; "
         "representations that give Sequences: embedding, join, static",
-        "p.yaml:3:5: encoder[0]: 'lstm' would stay random: head 'logistic_regression' learns without gradients; "
+        "p.yaml:3:5: encoder[0]: 'lstm' has weights to learn, and head 'logistic_regression' learns without gradients; "
         "heads that train it: classifier",
         "p.yaml:3:18: encoder[0].hiden: lstm has no option 'hiden'; did you mean 'hidden'?",
         "p.yaml:3:38: encoder[0].dropout: 1.5 will not do: it should be less than 1",

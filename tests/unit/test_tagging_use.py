@@ -53,6 +53,12 @@ def test_marks_for_a_browser(run):
     assert page.count("<mark") == 2 and "&lt;" in page and "<b>" not in page
 
 
+@pytest.mark.parametrize(("text", "side"), [("سافر Anna إلى القاهرة", "rtl"), ("Anna went", "ltr"), ("", "ltr")])
+def test_the_page_is_written_as_its_texts_are(run, text, side):
+    pytest.importorskip("spacy")
+    assert f"direction: {side}" in command(run, "--format", "html", text)
+
+
 def test_every_word_of_a_long_text_is_answered():
     pipeline = fitted(Window(), LogisticRegression(C=100))
     text = "Anna is in Oslo . " * 1500

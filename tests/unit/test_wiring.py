@@ -55,7 +55,7 @@ def test_what_fits(stages, target, source):
         ([REGEX, LINEAR], Labels, [
             (1, "head 'logistic_regression' takes Vectors, but tokenizer 'regex' gives Tokens; representations that give Vectors: bow, tfidf")]),
         ([REGEX, EMBEDDING, MEAN, LINEAR], Labels, [
-            (1, "'embedding' would stay random: head 'logistic_regression' learns without gradients; heads that train it: classifier")]),
+            (1, "'embedding' has weights to learn, and head 'logistic_regression' learns without gradients; heads that train it: classifier")]),
         ([REGEX, STATIC, TAGGER], Labels, [
             (2, "head 'tagger' gives Tags, but the task asks for Labels; heads that give Labels: classifier, dictionary, logistic_regression")]),
         ([REGEX, BOW, LINEAR], Tags, [

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import pytest
 
 from nlpipe.datasets.load import load_dataset
 from nlpipe.datasets.readers.conll import read_conll
 from nlpipe.datasets.readers.lines import Layout, file_origin
-from nlpipe.errors import DataError
+from nlpipe.errors import DataError, NlpipeWarning
 
 
 def read(tmp_path, text, columns=None, **layout):
@@ -92,6 +93,30 @@ def test_the_scheme_of_train_is_that_of_dev_and_test(tmp_path):
     (tmp_path / "other.conll").write_text("a\tE-X\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"other\.conll:1: 'E-X' is no tag of IOB2"):
         load_dataset({"task": "tagging", "train": "a.conll", "dev": "other.conll"}, write(tmp_path, "a\tB-X\nb\tI-X\n"))
+
+
+def test_a_scheme_that_was_told_from_tags_is_named_where_others_break_it(tmp_path):
+    (tmp_path / "other.conll").write_text("a\tI-X\nb\tB-X\n", encoding="utf-8")
+    data = {"task": "tagging", "train": "a.conll", "dev": "other.conll", "test": "other.conll"}
+    folder = write(tmp_path, "a\tI-X\nb\tO\n" * 5)
+    with pytest.raises(DataError, match=r"other\.conll:2: .* of IO, .* looked like IO: data\.scheme says which"):
+        load_dataset(data, folder)
+    assert load_dataset({**data, "scheme": "IOB1"}, folder).dev.targets.values == [["B-X", "B-X"]]
+
+
+@pytest.mark.parametrize("tag", ["B_PER", "b-PER", "I/PER"])
+def test_misspelt_marks_are_told(tmp_path, tag):
+    with pytest.warns(NlpipeWarning, match=f"tags such as '{tag}' are read as plain labels"):
+        load(tmp_path, f"a\t{tag}\nb\tO\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load(tmp_path, f"a\t{tag}\nb\tO\n", scheme="none")
+        load(tmp_path, "a\tNOUN\nb\tVERB\n")
+
+
+def test_other_names_of_schemes(tmp_path):
+    data = load(tmp_path, "a\tB-X\nb\tI-X\nc\tO\n", scheme="BIO")
+    assert data.train.targets.values[0] == ["B-X", "I-X", "O"]
 
 
 def write(tmp_path, text):

@@ -173,7 +173,9 @@ def test_dropout_acts_in_training_only():
 
 
 def test_heads_must_divide_the_width():
-    with pytest.raises(WiringError, match="3 heads do not divide a width of 8; choose a multiple of 3"):
+    with pytest.raises(
+        WiringError, match="3 heads do not divide a width of 8; choose another number of heads, or a width that"
+    ):
         SelfAttention(8, 3)
 
 

@@ -433,8 +433,24 @@ def test_weights_of_another_shape(tiny: str, tmp_path: Path, key: str, value: in
     model = broken(tiny, tmp_path)
     config = json.loads((model / "config.json").read_text())
     (model / "config.json").write_text(json.dumps({**config, key: value}))
-    with pytest.raises(ModelError, match=r"do not fit|cannot be read"):
+    with pytest.raises(ModelError, match=r"its weights do not fit its config\.json \(\d+ differ: encoder"):
         built(str(model))
+
+
+def test_a_bare_name_of_a_directory_is_asked_for_as_a_path(
+    tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken(tiny, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match=r"'model' is a directory here: write \./model"):
+        built("model")
+    assert built("./model").name == "./model"
+
+
+def test_more_layers_to_train_than_there_are(tiny: str) -> None:
+    for trainable in (False, True):
+        with pytest.raises(ModelError, match="train_layers: 4 will not do"):
+            built(tiny, trainable=trainable, train_layers=4)
 
 
 def test_a_tokenizer_of_another_model(tiny: str, tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import gensim
 import numpy as np
 import pytest
 
-from nlpipe.errors import DataError
+from nlpipe.errors import DataError, NlpipeWarning
 from nlpipe.representations import Static
 from nlpipe.stage import State
 from nlpipe.wire import Tokens
@@ -115,6 +116,10 @@ def test_pickles_are_refused(model: gensim.models.KeyedVectors, tmp_path: Path) 
         fit(Static(str(tmp_path / "vectors.npy")), [["x"]])
 
 
+BROKEN = bytearray(gzip.compress(b"".join(b"w%d %d\n" % (i, i) for i in range(5000)), mtime=0))
+BROKEN[len(BROKEN) // 2 :] = b"\xff" * (len(BROKEN) - len(BROKEN) // 2)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
@@ -125,12 +130,49 @@ def test_pickles_are_refused(model: gensim.models.KeyedVectors, tmp_path: Path) 
         ("a.bin", b"3 2\ncat 12345678", "ends after 1 of 3"),
         ("a.npy", b"", "words are missing"),
         ("a.txt.gz", b"not gzip", "cannot be read"),
+        ("a.txt.gz", BROKEN, "cannot be read: Error -3"),
+        ("a.txt", b"cat 1 nan\n", "the vector of 'cat' holds what is no number"),
+        ("a.bin", b"1 2\ncat " + np.array([1, np.inf], "<f4").tobytes(), "the vector of 'cat' holds"),
+        ("a.bin", b"1 0\ncat ", "a vector has 0 numbers"),
+        ("a.txt", b"2 2\ncat 1 2 3\nsat 1 2 3\n", r"a\.txt:2: 3 numbers stand here, where the first line says 2"),
     ],
 )
 def test_broken_files_are_named(name: str, content: bytes, said: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=said):
         fit(Static(str(tmp_path / name)), [["cat"]])
+
+
+@pytest.mark.parametrize(
+    ("array", "words", "said"),
+    [
+        (b"", b"cat\n", r"a\.npy: is no array of numbers"),
+        (np.array([["x", "y"]]), b"cat\n", "holds <U1, not real numbers"),
+        (np.array([[1 + 2j]]), b"cat\n", "holds complex128, not real numbers"),
+        (np.array([[1.0, np.nan]]), b"cat\n", "the vector of 'cat' holds what is no number"),
+        (np.ones((2, 2)), b"cat\nna\xefve\n", r"a\.txt:2: not UTF-8"),
+    ],
+)
+def test_broken_arrays_are_named(array: Any, words: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(words)
+    if isinstance(array, bytes):
+        (tmp_path / "a.npy").write_bytes(array)
+    else:
+        np.save(tmp_path / "a.npy", array)
+    with pytest.raises(DataError, match=said):
+        fit(Static(str(tmp_path / "a.npy")), [["cat"]])
+
+
+def test_tabs_and_blank_lines_are_read(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("cat\t1\t2\n\nnew york\t3\t4\n\n")
+    stage = fit(Static(str(tmp_path / "a.txt")), [["cat"]])
+    np.testing.assert_array_equal(stage.forward(Tokens.from_words([["cat", "new york"]])).rows, [[1, 2], [3, 4]])
+
+
+def test_a_text_file_that_is_not_whole_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("1000 2\ncat 1 2\n")
+    with pytest.warns(NlpipeWarning, match="the first line says 1,000 vectors, and there are 1; is the file whole"):
+        fit(Static(str(tmp_path / "a.txt")), [["cat"]])
 
 
 def test_a_name_that_is_nothing() -> None:

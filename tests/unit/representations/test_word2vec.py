@@ -129,6 +129,15 @@ def test_nothing_to_learn_from(words: list[list[str]]) -> None:
     assert round_trip(stage).forward(Tokens.from_words([["x"]])).rows.shape == (1, 8)
 
 
+@pytest.mark.parametrize(("most", "kept"), [(1, "a"), (2, "ab"), (3, "abc"), (9, "abcd")])
+def test_the_commonest_words_and_ties_by_the_alphabet(most: int, kept: str) -> None:
+    stage = Word2Vec(dim=4, epochs=1, min_count=1, max_words=most)
+    stage.fit([(Tokens.from_words([["d", "b", "a"], ["c", "a"]]), None)])
+    stage.build(0)
+    assert stage.ledger(Tokens.from_words([["a", "b", "c", "d"]]))["out_of_vocabulary"] == 4 - len(kept)
+    assert stage.ledger(Tokens.from_words([list(kept)]))["out_of_vocabulary"] == 0
+
+
 def test_words_beyond_the_ten_thousandth_are_read() -> None:
     stage = Word2Vec(dim=4, epochs=1, subsample=0)
     initial = Word2Vec(dim=4, epochs=1, subsample=0)
