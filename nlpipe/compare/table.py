@@ -69,15 +69,16 @@ def caption(comparison: Comparison) -> str:
 
 
 def alike(comparison: Comparison) -> str:
-    """Which rows the test items do not tell from the best, in a sentence; empty where there is only one row."""
+    """Which rows the test items do not show to be worse than the best, in a sentence; empty where there is one row."""
     best = comparison.best
     others = [(row, comparison.behind(row)) for row in comparison.rows if best is not None and row is not best]
-    named = [_named(row) for row, behind in others if behind is not None and behind.low <= 0 <= behind.high]
+    named = [_named(row) for row, behind in others if behind is not None and behind.low <= 0]
     if best is None or not any(behind is not None for _, behind in others):
         return ""
     if not named:
         return f"{_named(best)} is ahead of every other: the 95 % interval of each difference lies above 0"
-    return f"not told apart from {_named(best)} by these items: {', '.join(named)} (the difference's interval holds 0)"
+    said = f"not shown to be worse than {_named(best)} by these items: {', '.join(named)}"
+    return f"{said} (the 95 % interval of the difference reaches 0)"
 
 
 def _named(row: Row) -> str:
