@@ -38,7 +38,7 @@ class Perceptron(Linear):
         examples = gather(data)
         self.classes = examples.classes
         rows = sp.csr_matrix(examples.matrix)
-        need_memory(rows.shape[1] + 1, len(self.classes), tables=4)
+        need_memory(rows.shape[1] + 1, len(self.classes), tables=2)
         columns, values, ends = rows.indices, rows.data.astype(np.float64), rows.indptr
         weights = np.zeros((rows.shape[1] + 1, len(self.classes)))  # (D + 1, C), the last row for the offsets
         late = np.zeros_like(weights)  # each change times the examples seen before it
@@ -61,8 +61,9 @@ class Perceptron(Linear):
                 seen += 1
             if not mistakes:
                 break
-        mean = weights - late / seen
-        self.weights, self.offsets = np.ascontiguousarray(mean[:-1]), mean[-1]
+        late /= seen
+        weights -= late  # in place: with thousands of labels a table is gigabytes
+        self.weights, self.offsets = weights[:-1], weights[-1].copy()
 
     def predict(self, source: Vectors) -> Predictions[Labels]:
         best = self.margins(source).argmax(1)  # (B,)
