@@ -9,7 +9,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from nlpipe.runner import processor
+from nlpipe.runs.environment import processor
 
 HERE = Path(__file__).parent
 NAMES = [

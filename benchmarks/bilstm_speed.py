@@ -19,8 +19,8 @@ import numpy as np
 
 import nlpipe
 from benchmarks.processes import ROOT, middle, python, ratio, run, sst2
+from nlpipe.classical.vector_files import read_vectors
 from nlpipe.datasets.load import load_dataset
-from nlpipe.representations.vector_files import read_vectors
 
 FILE = ROOT / "pipelines" / "sentiment" / "bilstm.yaml"
 SEEDS = (1, 2, 3)

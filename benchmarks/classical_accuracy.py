@@ -19,7 +19,7 @@ import nlpipe
 from benchmarks.processes import ROOT, sst2
 from nlpipe.datasets.load import load_dataset
 from nlpipe.metrics.bootstrap import resampled_scores
-from nlpipe.runner import Result
+from nlpipe.runs.result import Result
 from nlpipe.tasks import task_named
 from nlpipe.wire import Labels, Text
 

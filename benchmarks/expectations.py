@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.processes import ROOT
-from nlpipe.runner import processor
+from nlpipe.runs.environment import processor
 
 
 def main() -> None:

@@ -16,8 +16,8 @@ from typing import Any
 import nlpipe
 from benchmarks.classical_accuracy import interval
 from benchmarks.processes import ROOT, tagged
-from nlpipe.metrics.tagging import strict_spans
-from nlpipe.runner import Result
+from nlpipe.metrics.tag_metrics import strict_spans
+from nlpipe.runs.result import Result
 from nlpipe.wire import Tags
 
 RUNS = [

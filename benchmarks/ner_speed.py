@@ -19,8 +19,8 @@ import numpy as np
 
 from benchmarks.environments import flair
 from benchmarks.processes import ROOT, middle, python, run, tagged
+from nlpipe.classical.vector_files import read_vectors
 from nlpipe.datasets.load import load_dataset
-from nlpipe.representations.vector_files import read_vectors
 
 PEERS = ROOT / "benchmarks" / "peers"
 REPEATS = 7

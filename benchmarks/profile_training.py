@@ -19,7 +19,7 @@ from torch.profiler import ProfilerActivity, profile
 import nlpipe
 from benchmarks.processes import ROOT, sst2
 from nlpipe.datasets.load import load_dataset
-from nlpipe.runner import processor
+from nlpipe.runs.environment import processor
 
 OUT = ROOT / "benchmarks" / "profiles"
 OPERATORS, FUNCTIONS = 25, 30

@@ -14,7 +14,7 @@ from typing import Any
 import nlpipe
 from benchmarks.processes import ROOT, multi30k
 from nlpipe.metrics.bootstrap import interval
-from nlpipe.metrics.translation import bleu
+from nlpipe.metrics.text_metrics import bleu
 
 FILES = ["memory", "lexical"]
 

@@ -42,3 +42,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'nlpipe' has no attribute '{name}'")
     return getattr(importlib.import_module(f"nlpipe.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -28,7 +28,7 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        from nlpipe.cli import app
+        from nlpipe.cli.app import app
 
         app(prog_name="nlpipe")
     except SystemExit as ended:

@@ -13,8 +13,8 @@ from nlpipe.spec import read_comparison as read_comparison_file
 from nlpipe.wire import Wire
 
 if TYPE_CHECKING:
-    from nlpipe.compare.comparison import Comparison
-    from nlpipe.runner import Result
+    from nlpipe.compare.results import Comparison
+    from nlpipe.runs.result import Result
 
 
 def load(file: str | Path, overrides: Sequence[str] = ()) -> Pipeline:
@@ -35,7 +35,7 @@ def load(file: str | Path, overrides: Sequence[str] = ()) -> Pipeline:
 
 def build(spec: PipelineSpec) -> Pipeline:
     """The pipeline that ``spec`` describes, with fresh stages."""
-    from nlpipe.datasets.finding import task_of
+    from nlpipe.datasets.card_finder import task_of
 
     task = "classification" if spec.data is None else task_of(spec.data, base_of(spec))
     return Pipeline([stage.make() for stage in spec.stages], task, spec.trainer, spec.seed, spec.name)
@@ -49,13 +49,13 @@ def run(
     again: bool = False,
     report: Callable[[str], None] = lambda message: None,
 ) -> Result:
-    """Fit and score the pipeline of ``file``; see ``nlpipe.runner.run``.
+    """Fit and score the pipeline of ``file``; see ``nlpipe.runs.run.run``.
 
     Raises:
         NlpipeError: the file, the data or the disk does not allow it.
     """
     from nlpipe.datasets.load import load_dataset
-    from nlpipe.runner import run as run_spec
+    from nlpipe.runs.run import run as run_spec
 
     path = find_file(file)
     spec = read_pipeline(path, list(overrides), wires_of(path.parent))
@@ -108,7 +108,7 @@ def find_file(path: str | Path) -> Path:
     found = Path(path)
     if found.exists() or found.is_absolute():
         return found
-    from nlpipe.datasets.finding import data_folder
+    from nlpipe.datasets.card_finder import data_folder
 
     shipped = (
         data_folder().parent / "pipelines" / found.relative_to("pipelines" if found.parts[:1] == ("pipelines",) else "")
@@ -122,7 +122,7 @@ def wires_of(base: Path) -> Callable[[Any], tuple[type[Wire], type[Wire]] | None
     Raises:
         DataError: by the function, where the data set has no card or its description is wrong.
     """
-    from nlpipe.datasets.finding import task_of
+    from nlpipe.datasets.card_finder import task_of
     from nlpipe.tasks import task_named
 
     def wires(data: Any) -> tuple[type[Wire], type[Wire]] | None:

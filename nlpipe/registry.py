@@ -158,6 +158,10 @@ class Slot(Generic[S]):
                 return (ast.get_docstring(node) or "").partition("\n")[0]
         return ""
 
+    def class_names(self) -> list[str]:
+        """The class of each built-in stage, sorted: what can be imported from the folder."""
+        return sorted(target.partition(":")[2] for target in self.table.values())
+
     def attribute(self, attribute: str) -> Any:
         """``from nlpipe.tokenizers import Regex``: the class of this name, for the folder's ``__getattr__``.
 

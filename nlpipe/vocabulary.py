@@ -1,12 +1,14 @@
-"""Words to ids and back, with counts and special words."""
+"""Words to ids and back, with counts and special words; texts and tokens that carry the ids of their words."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
+
+from nlpipe.wire import Locate, Text, Tokens
 
 PAD, UNKNOWN = "<pad>", "<unk>"
 START, END, MASK = "<s>", "</s>", "<mask>"
@@ -104,3 +106,79 @@ class Vocabulary:
     def from_state(cls, state: Mapping[str, Any]) -> Self:
         """What ``state`` gave, as a vocabulary again."""
         return cls(state["words"], state["counts"], state["specials"])
+
+
+class EncodedTokens(Tokens):
+    """Tokens with the ids of their words under one vocabulary.
+
+    Args:
+        words: B lists of words.
+        texts: B strings.
+        locate: finds the words in their text again.
+        ids: B arrays (T_b,).
+        vocabulary: whose ids they are.
+    """
+
+    def __init__(
+        self,
+        words: Sequence[list[str]],
+        texts: Sequence[str],
+        locate: Locate,
+        ids: Sequence[np.ndarray],
+        vocabulary: Vocabulary,
+    ) -> None:
+        super().__init__(words, texts, locate)
+        self.ids = list(ids)
+        self.vocabulary = vocabulary
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(B,) tokens in each example."""
+        return np.array([len(ids) for ids in self.ids], dtype=np.int64)
+
+    def flat(self) -> np.ndarray:
+        """The ids of all examples after one another, (sum of T_b,)."""
+        return np.concatenate([*self.ids, np.zeros(0, dtype=np.int64)])
+
+    def take(self, indices: Sequence[int]) -> EncodedTokens:
+        chosen = super().take(indices)
+        return EncodedTokens(chosen.words, chosen.texts, chosen.locate, [self.ids[i] for i in indices], self.vocabulary)
+
+    @classmethod
+    def concat(cls, parts: Sequence[EncodedTokens]) -> EncodedTokens:
+        joined = Tokens.concat(parts)
+        ids = [array for part in parts for array in part.ids]
+        one = all(part.vocabulary is parts[0].vocabulary for part in parts)
+        vocabulary = parts[0].vocabulary if one else Vocabulary.from_counts(Counter(), 1, None)  # to be numbered again
+        return cls(joined.words, joined.texts, joined.locate, ids, vocabulary)
+
+
+def encode(tokens: Tokens, vocabulary: Vocabulary, look_up: Callable[[list[str]], np.ndarray]) -> EncodedTokens:
+    """``tokens`` with the ids that ``look_up`` gives their words; as they are where they carry them already."""
+    if isinstance(tokens, EncodedTokens) and tokens.vocabulary is vocabulary:
+        return tokens
+    ids = [look_up(words) for words in tokens.words]
+    return EncodedTokens(tokens.words, tokens.texts, tokens.locate, ids, vocabulary)
+
+
+class EncodedText(Text):
+    """Texts with the ids of their tokens under one vocabulary.
+
+    Args:
+        strings: B texts.
+        ids: B arrays (T_b,).
+        vocabulary: whose ids they are.
+    """
+
+    def __init__(self, strings: Sequence[str], ids: Sequence[np.ndarray], vocabulary: Vocabulary) -> None:
+        super().__init__(strings)
+        self.ids = list(ids)
+        self.vocabulary = vocabulary
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(B,) tokens in each text."""
+        return np.array([len(ids) for ids in self.ids], dtype=np.int64)
+
+    def take(self, indices: Sequence[int]) -> EncodedText:
+        return EncodedText([self.strings[i] for i in indices], [self.ids[i] for i in indices], self.vocabulary)

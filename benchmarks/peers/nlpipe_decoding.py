@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from nlpipe.heads.seq2seq import Seq2Seq
-from nlpipe.heads.stepping import Stepper
+from nlpipe.nn.decoder_step import Stepper
 from nlpipe.pipeline import Pipeline
 from nlpipe.search import greedy
 from nlpipe.vocabulary import END

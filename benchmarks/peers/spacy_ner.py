@@ -20,9 +20,9 @@ from spacy.training import Example
 from spacy.training.batchers import minibatch_by_words
 from spacy.util import compounding, fix_random_seed
 
-from nlpipe import schemes
+from nlpipe import tag_schemes
 from nlpipe.datasets.load import load_dataset
-from nlpipe.metrics.tagging import tagging_metrics
+from nlpipe.metrics.tag_metrics import tagging_metrics
 from nlpipe.stage import Predictions
 from nlpipe.tasks.task import Split
 from nlpipe.wire import Tags
@@ -64,7 +64,7 @@ def pairs(split: Split) -> Any:
 def example(nlp: Any, words: list[str], tags: list[str]) -> Example:
     """A sentence to train on."""
     gold = Doc(nlp.vocab, words=words)
-    gold.set_ents([Span(gold, start, end, label=kind) for start, end, kind in schemes.to_spans(tags)])
+    gold.set_ents([Span(gold, start, end, label=kind) for start, end, kind in tag_schemes.to_spans(tags)])
     return Example(Doc(nlp.vocab, words=words), gold)
 
 
@@ -75,7 +75,7 @@ def answer(nlp: Any, split: Split) -> tuple[Tags, float]:
     done = list(nlp.pipe(documents, batch_size=256))
     seconds = time.perf_counter() - started
     units = [[(span.start, span.end, span.label_) for span in doc.ents] for doc in done]
-    return Tags([schemes.from_spans(found, len(doc)) for found, doc in zip(units, done, strict=True)]), seconds
+    return Tags([tag_schemes.from_spans(found, len(doc)) for found, doc in zip(units, done, strict=True)]), seconds
 
 
 def f1(data: Any, split: Split, found: Tags) -> float:

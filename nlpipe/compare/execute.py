@@ -20,25 +20,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nlpipe.costs import THREAD_VARIABLES
+from nlpipe.compare.plan import Job
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.load import load_dataset
 from nlpipe.errors import NlpipeError
-from nlpipe.runner import Result, run, thread_count
-from nlpipe.spec import PipelineSpec
-
-
-@dataclass(frozen=True)
-class Job:
-    """One run to be done."""
-
-    spec: PipelineSpec
-    seed: int
-    train_size: int | None
-
-    def __str__(self) -> str:
-        size = "" if self.train_size is None else f", {self.train_size} examples"
-        return f"{self.spec.name}, seed {self.seed}{size}"
+from nlpipe.runs.costs import THREAD_VARIABLES
+from nlpipe.runs.environment import thread_count
+from nlpipe.runs.result import Result
+from nlpipe.runs.run import run
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from pydantic import (
 
 from nlpipe.datasets.readers import FORMATS, format_of
 from nlpipe.errors import DataError, suggest
-from nlpipe.schemes import ALIASES, SCHEMES
+from nlpipe.tag_schemes import ALIASES, SCHEMES
 from nlpipe.tasks import TASKS, task_named
 
 SPLITS = ("train", "dev", "test")

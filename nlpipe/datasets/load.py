@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from nlpipe.datasets.card_finder import Found, find_card
 from nlpipe.datasets.cards import SPLITS, Card, FileSource, Filter
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.filters import filtered
-from nlpipe.datasets.finding import Found, find_card
 from nlpipe.datasets.sources import rows
 from nlpipe.datasets.splits import complete, digest_of
 from nlpipe.errors import DataError

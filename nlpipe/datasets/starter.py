@@ -16,7 +16,7 @@ from nlpipe.datasets.readers.json_lines import objects
 from nlpipe.datasets.readers.lines import file_origin
 from nlpipe.datasets.readers.separated import records
 from nlpipe.errors import DataError
-from nlpipe.schemes import marks_entities
+from nlpipe.tag_schemes import marks_entities
 
 LOOKED_AT = 2000
 """Rows the columns are guessed from."""

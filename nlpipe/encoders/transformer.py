@@ -1,6 +1,6 @@
 """The transformer encoder: layers of self-attention over a text, from scratch.
 
-Vaswani et al. 2017, "Attention Is All You Need"; the layer itself is in ``nlpipe.nn.transformer``.
+Vaswani et al. 2017, "Attention Is All You Need"; the layer itself is in ``nlpipe.nn.transformer_layer``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from nlpipe.nn.dropout import Drop
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.padding import close_batch, full, open_batch
 from nlpipe.nn.positions import Learned, Rotary, Sinusoidal, Unplaced
-from nlpipe.nn.transformer import Activation, Norm, TransformerLayer
+from nlpipe.nn.transformer_layer import Activation, Norm, TransformerLayer
 from nlpipe.options import Dropout, Positive
 from nlpipe.stage import Encoder
 from nlpipe.wire import Sequences

@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nlpipe.registry import Slot
 from nlpipe.stage import Head
+
+if TYPE_CHECKING:
+    from nlpipe.heads.classifier import Classifier as Classifier
+    from nlpipe.heads.dictionary import Dictionary as Dictionary
+    from nlpipe.heads.estimator import Estimator as Estimator
+    from nlpipe.heads.lexical import Lexical as Lexical
+    from nlpipe.heads.linear_svm import LinearSVM as LinearSVM
+    from nlpipe.heads.logistic_regression import LogisticRegression as LogisticRegression
+    from nlpipe.heads.majority import Majority as Majority
+    from nlpipe.heads.naive_bayes import NaiveBayes as NaiveBayes
+    from nlpipe.heads.nbsvm import NBSVM as NBSVM
+    from nlpipe.heads.perceptron import Perceptron as Perceptron
+    from nlpipe.heads.pretrained_seq2seq import PretrainedSeq2Seq as PretrainedSeq2Seq
+    from nlpipe.heads.seq2seq import Seq2Seq as Seq2Seq
+    from nlpipe.heads.tagger import Tagger as Tagger
+    from nlpipe.heads.translation_memory import TranslationMemory as TranslationMemory
 
 SLOT = Slot("head", Head, __name__, {
     "estimator": "estimator:Estimator",
@@ -22,3 +40,4 @@ SLOT = Slot("head", Head, __name__, {
     "translation_memory": "translation_memory:TranslationMemory",
 })  # fmt: skip
 __getattr__ = SLOT.attribute
+__dir__ = SLOT.class_names

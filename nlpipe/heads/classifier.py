@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nlpipe.heads.softmax import ClassWeight, Softmax, fit_temperature
+from nlpipe.nn.softmax import ClassWeight, Softmax, fit_temperature
 from nlpipe.options import Dropout, Positive
 from nlpipe.stage import Data, LabelHead, Predictions
 from nlpipe.wire import Labels, Vectors

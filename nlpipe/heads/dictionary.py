@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from nlpipe import schemes
+from nlpipe import tag_schemes
 from nlpipe.errors import DataError
 from nlpipe.options import Fraction
 from nlpipe.stage import Data, Head, Predictions, State
@@ -42,11 +42,11 @@ class Dictionary(Head[Tokens, Tags]):
         sentences = []
         for source, target in data:
             for words, tags in zip(source.words, target.values, strict=True):
-                if not schemes.marks_entities(tags):
+                if not tag_schemes.marks_entities(tags):
                     raise DataError("dictionary: the tags mark no entities (B-TYPE, I-TYPE, O); use another head")
                 lowered = self._key(words)
                 sentences.append(lowered)
-                for start, end, kind in schemes.to_spans(tags):
+                for start, end, kind in tag_schemes.to_spans(tags):
                     types.setdefault(tuple(lowered[start:end]), Counter())[kind] += 1
         self._set({name: counts.most_common(1)[0][0] for name, counts in types.items()})
         found: Counter[Words] = Counter()
@@ -80,7 +80,7 @@ class Dictionary(Head[Tokens, Tags]):
                     units.append((start, start + step, self.names[name]))
                     break
             start += step
-        return schemes.from_spans(units, len(words))
+        return tag_schemes.from_spans(units, len(words))
 
     def state(self) -> State:
         return State({}, {"names": [[list(name), kind] for name, kind in self.names.items()]})

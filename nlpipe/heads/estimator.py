@@ -13,8 +13,8 @@ import numpy as np
 import scipy.sparse as sp
 import skops.io
 
+from nlpipe.classical.examples import answer, converging, gather, need_counts
 from nlpipe.errors import DataError, ModelError, NlpipeError, suggest
-from nlpipe.heads.examples import answer, converging, gather, need_counts
 from nlpipe.stage import Data, LabelHead, Predictions, State
 from nlpipe.wire import Labels, Vectors
 

@@ -18,9 +18,9 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from annotated_types import Ge, Le
 
+from nlpipe.classical.ibm_model1 import align
+from nlpipe.classical.kneser_ney import KneserNey
 from nlpipe.errors import DataError, NlpipeWarning
-from nlpipe.heads.alignment import align
-from nlpipe.heads.kneser_ney import KneserNey
 from nlpipe.options import NonNegativeFloat, Positive
 from nlpipe.stage import Data, Head, Predictions, State, Tokenizer
 from nlpipe.vocabulary import END, START, Vocabulary

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nlpipe.heads.calibration import calibrate
-from nlpipe.heads.examples import ClassWeight, converging, gather
-from nlpipe.heads.linear import Linear
+from nlpipe.classical.calibration import calibrate
+from nlpipe.classical.examples import ClassWeight, converging, gather
+from nlpipe.classical.linear import Linear
 from nlpipe.options import Positive, PositiveFloat
 from nlpipe.stage import Data
 from nlpipe.wire import Vectors

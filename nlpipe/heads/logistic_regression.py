@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from nlpipe.heads.examples import ClassWeight, converging, gather, need_memory
-from nlpipe.heads.linear import Linear
+from nlpipe.classical.examples import ClassWeight, converging, gather, need_memory
+from nlpipe.classical.linear import Linear
 from nlpipe.options import Fraction, Positive, PositiveFloat
 from nlpipe.stage import Data
 from nlpipe.wire import Vectors

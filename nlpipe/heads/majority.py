@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nlpipe.heads.examples import answer, gather
+from nlpipe.classical.examples import answer, gather
 from nlpipe.stage import Data, LabelHead, Predictions, State
 from nlpipe.wire import Labels, Vectors
 

@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from nlpipe.heads.examples import ClassWeight, gather, need_counts
-from nlpipe.heads.linear import Linear
+from nlpipe.classical.examples import ClassWeight, gather, need_counts
+from nlpipe.classical.linear import Linear
 from nlpipe.options import PositiveFloat
 from nlpipe.stage import Data
 from nlpipe.wire import Vectors

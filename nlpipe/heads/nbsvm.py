@@ -11,9 +11,9 @@ from typing import Any, Literal
 import numpy as np
 import scipy.sparse as sp
 
-from nlpipe.heads.calibration import calibrate
-from nlpipe.heads.examples import ClassWeight, converging, gather, need_counts
-from nlpipe.heads.linear import Linear, binarised
+from nlpipe.classical.calibration import calibrate
+from nlpipe.classical.examples import ClassWeight, converging, gather, need_counts
+from nlpipe.classical.linear import Linear, binarised
 from nlpipe.options import Fraction, Positive, PositiveFloat
 from nlpipe.stage import Data
 from nlpipe.wire import Vectors

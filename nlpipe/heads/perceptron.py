@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from nlpipe.heads.examples import gather, need_memory
-from nlpipe.heads.linear import Linear
+from nlpipe.classical.examples import gather, need_memory
+from nlpipe.classical.linear import Linear
 from nlpipe.options import Positive
 from nlpipe.stage import Data, Predictions
 from nlpipe.wire import Labels, Vectors

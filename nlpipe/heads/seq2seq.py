@@ -15,17 +15,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nlpipe.capabilities import Attention, Translation
 from nlpipe.errors import DataError, WiringError
-from nlpipe.heads.stepping import Stepper
-from nlpipe.heads.texts import Attention, EncodedText, Translation
 from nlpipe.nn.cross_entropy import cross_entropy
+from nlpipe.nn.decoder_step import Stepper
 from nlpipe.nn.dropout import Drop
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.padding import open_batch
 from nlpipe.options import Count, Dropout, NonNegativeFloat, Positive
 from nlpipe.search import Found, Tree, beam_search, greedy
 from nlpipe.stage import Data, Decoder, Head, Predictions, Stage, State, Tokenizer
-from nlpipe.vocabulary import END, PAD, START, UNKNOWN, Vocabulary
+from nlpipe.vocabulary import END, PAD, START, UNKNOWN, EncodedText, Vocabulary
 from nlpipe.wire import Sequences, Text
 
 SPARE = 10

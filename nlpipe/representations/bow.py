@@ -14,9 +14,9 @@ import numpy as np
 import scipy.sparse as sp
 from annotated_types import Gt, Lt
 
+from nlpipe.classical.counting import Unit, counter
 from nlpipe.errors import DataError, WiringError
 from nlpipe.options import Fraction, Positive
-from nlpipe.representations.counting import Unit, counter
 from nlpipe.stage import Data, Representation, State
 from nlpipe.wire import Labels, Tokens, Vectors
 

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 
 from nlpipe.nn.neural import Neural
 from nlpipe.options import Dropout, Positive
-from nlpipe.representations.numbered import number
 from nlpipe.stage import Data, Representation, State
-from nlpipe.vocabulary import Vocabulary
+from nlpipe.vocabulary import Vocabulary, encode
 from nlpipe.wire import Sequences, Tokens
 
 PADDING, UNKNOWN = 0, 1
@@ -69,14 +68,14 @@ class Embedding(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
         return np.asarray(self.vocabulary.ids(words), dtype=np.int64)
 
     def prepare(self, source: Tokens) -> Tokens:
-        return number(source, self.vocabulary, self._look_up)
+        return encode(source, self.vocabulary, self._look_up)
 
     def forward(self, source: Tokens) -> Sequences:
-        numbered = number(source, self.vocabulary, self._look_up)
-        lengths = numbered.lengths
+        encoded = encode(source, self.vocabulary, self._look_up)
+        lengths = encoded.lengths
         filled = np.arange(lengths.max(initial=0)) < lengths[:, None]  # (B, T)
         padded = np.full(filled.shape, PADDING)
-        padded[filled] = numbered.flat()
+        padded[filled] = encoded.flat()
         ids = torch.as_tensor(padded, device=self.device)  # (B, T)
         mask = torch.as_tensor(filled, device=self.device)  # (B, T)
         if self.training and self.word_dropout:
@@ -90,7 +89,7 @@ class Embedding(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
         return Sequences(rows, lengths, source, mask)
 
     def ledger(self, source: Tokens) -> dict[str, float]:
-        ids = number(source, self.vocabulary, self._look_up).flat()
+        ids = encode(source, self.vocabulary, self._look_up).flat()
         return {"tokens": len(ids), "out_of_vocabulary": int((ids == UNKNOWN).sum()), "truncated_tokens": 0}
 
     def state(self) -> State:

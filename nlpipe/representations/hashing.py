@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 import scipy.sparse as sp
 from annotated_types import Ge, Le
 
+from nlpipe.classical.counting import Unit
 from nlpipe.options import Positive
-from nlpipe.representations.counting import Unit
 from nlpipe.stage import Representation
 from nlpipe.wire import Tokens, Vectors
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from nlpipe.classical.vector_files import read_vectors
+from nlpipe.classical.word_vectors import Counts, Lookup
 from nlpipe.options import Count, FileName
-from nlpipe.representations.lookup import Counts, Lookup
-from nlpipe.representations.vector_files import read_vectors
 from nlpipe.stage import Data
 from nlpipe.wire import Tokens
 

@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 import scipy.sparse as sp
 
+from nlpipe.classical.counting import Unit
 from nlpipe.options import Fraction, Positive
 from nlpipe.representations.bow import BagOfWords, MinCount, document_frequency
-from nlpipe.representations.counting import Unit
 from nlpipe.stage import State
 
 

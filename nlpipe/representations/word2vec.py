@@ -16,8 +16,8 @@ import numpy as np
 from gensim.models.callbacks import CallbackAny2Vec
 from gensim.utils import RULE_DISCARD, RULE_KEEP
 
+from nlpipe.classical.word_vectors import Counts, Lookup
 from nlpipe.options import NonNegativeFloat, Positive, PositiveFloat
-from nlpipe.representations.lookup import Counts, Lookup
 from nlpipe.stage import Data
 from nlpipe.wire import Tokens
 

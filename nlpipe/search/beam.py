@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nlpipe.search.found import Found, numbers
+from nlpipe.search.hypotheses import Found, numbers
 from nlpipe.search.rules import NEVER, Lengths, Rules
 from nlpipe.search.tree import Step, Tree, take
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from nlpipe.search.beam import top
-from nlpipe.search.found import Found, possible
+from nlpipe.search.hypotheses import Found, possible
 from nlpipe.search.rules import NEVER, Lengths, Rules
 from nlpipe.search.tree import Step, Tree, take
 

@@ -11,9 +11,9 @@ from nlpipe.spec import comparisons
 from nlpipe.spec.comparisons import Budget, ComparisonSpec
 from nlpipe.spec.overrides import apply, read_extended, read_overrides
 from nlpipe.spec.pipelines import PipelineSpec, WiresOf, as_value, file_name
-from nlpipe.spec.positions import Place, Value, parse, to_yaml
 from nlpipe.spec.stages import StageSpec, spec_of
 from nlpipe.spec.vary import Expansion, expand
+from nlpipe.spec.yaml_reader import Place, Value, parse, to_yaml
 
 __all__ = [
     "Budget",

@@ -11,8 +11,8 @@ from nlpipe.errors import Fault, SpecError, suggest
 from nlpipe.options import Fraction, Option, Positive, PositiveFloat
 from nlpipe.spec.overrides import Override, apply, read_extended
 from nlpipe.spec.pipelines import PipelineSpec, Seed, WiresOf, file_name, ordered, read_plain
-from nlpipe.spec.positions import Place, Value, join, no_such_file
 from nlpipe.spec.vary import Expansion, expand
+from nlpipe.spec.yaml_reader import Place, Value, join, no_such_file
 
 OPTIONS = {
     "seeds": Option("seeds", list[Seed], [13]),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nlpipe.errors import Fault, SpecError
 from nlpipe.registry import FOLDERS
-from nlpipe.spec.positions import Place, Value, join, no_such_file, parse, read_yaml
+from nlpipe.spec.yaml_reader import Place, Value, join, no_such_file, parse, read_yaml
 
 Part = str | int
 """A step of a key path: a key, or the place in a list."""

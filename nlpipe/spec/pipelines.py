@@ -14,12 +14,12 @@ from annotated_types import Ge, Le
 
 from nlpipe.errors import Fault, NlpipeError, SpecError, suggest
 from nlpipe.options import Option, options_of
+from nlpipe.pipeline.wiring import check_wiring
 from nlpipe.registry import missing_extra
-from nlpipe.spec.positions import Place, Value, from_plain, join
 from nlpipe.spec.stages import Read, StageSpec, read_stage
+from nlpipe.spec.yaml_reader import Place, Value, from_plain, join
 from nlpipe.stage import Head, Stage
 from nlpipe.wire import Text, Wire
-from nlpipe.wiring import check_wiring
 
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]
 """What numpy and torch both take as a seed."""
@@ -228,10 +228,10 @@ def load_trainer() -> Callable[..., Any] | None:
     Raises:
         MissingExtra: it needs a package that is not installed.
     """
-    if importlib.util.find_spec("nlpipe.trainer") is None:
+    if importlib.util.find_spec("nlpipe.training.trainer") is None:
         return None
     try:
-        found: Callable[..., Any] = importlib.import_module("nlpipe.trainer").Trainer
+        found: Callable[..., Any] = importlib.import_module("nlpipe.training.trainer").Trainer
     except ModuleNotFoundError as error:
         if (error.name or "nlpipe").partition(".")[0] == "nlpipe":
             raise

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from nlpipe.errors import Fault, NlpipeError, suggest
 from nlpipe.options import Option, options_of
 from nlpipe.registry import slot, slot_of
-from nlpipe.spec.positions import Place, Value, join
+from nlpipe.spec.yaml_reader import Place, Value, join
 from nlpipe.stage import Stage
 
 

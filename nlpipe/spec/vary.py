@@ -12,7 +12,7 @@ from nlpipe.errors import Fault, SpecError
 from nlpipe.registry import FOLDERS
 from nlpipe.spec.overrides import Part, key_path, put
 from nlpipe.spec.pipelines import KEYS, PipelineSpec, WiresOf, build, ordered
-from nlpipe.spec.positions import Value
+from nlpipe.spec.yaml_reader import Value
 
 MAX_COMBINATIONS = 1000
 

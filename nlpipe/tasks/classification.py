@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nlpipe.errors import DataError, suggest
-from nlpipe.metrics.classification import classification_metrics
+from nlpipe.metrics.label_metrics import classification_metrics
 from nlpipe.metrics.metric import Metric
 from nlpipe.stage import Predictions
 from nlpipe.tasks.task import Note, Row, Split, Task, ignore

@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nlpipe import schemes
+from nlpipe import tag_schemes
 from nlpipe.errors import DataError, NlpipeWarning, suggest
 from nlpipe.metrics.metric import Metric
-from nlpipe.metrics.tagging import tagging_metrics
+from nlpipe.metrics.tag_metrics import tagging_metrics
 from nlpipe.stage import Predictions
 from nlpipe.tasks.task import Note, Row, Split, Task, ignore
 from nlpipe.tokenizers import Regex
@@ -34,7 +34,7 @@ class Tagging(Task):
     """One tag a word.
 
     Args:
-        scheme: how tags mark entities: a name of ``nlpipe.schemes.SCHEMES``, or auto: told from the training split.
+        scheme: how tags mark entities: a name of ``nlpipe.tag_schemes.SCHEMES``, or auto: told from the training split.
     """
 
     name: ClassVar[str] = "tagging"
@@ -66,7 +66,7 @@ class Tagging(Task):
 
     def primary_of(self, labels: Sequence[str]) -> str:
         """``f1`` of entities; ``accuracy`` where tags mark none."""
-        return "f1" if schemes.marks_entities(labels) else "accuracy"
+        return "f1" if tag_schemes.marks_entities(labels) else "accuracy"
 
     def split(self, rows: Iterable[Row], labels: Mapping[str, str] | None = None, note: Note = ignore) -> Split:
         texts: list[str] = []
@@ -97,8 +97,10 @@ class Tagging(Task):
     def _to_iob2(self, tags: list[list[str]], places: Sequence[Row], note: Note) -> list[list[str]]:
         """The same entities in IOB2; tags that continue nothing are counted and begin an entity, as conlleval reads."""
         if self.scheme == "auto":
-            self.scheme = schemes.detect(tags)
-            near = schemes.nearly_marks(tag for sentence in tags for tag in sentence) if self.scheme == "none" else ""
+            self.scheme = tag_schemes.detect(tags)
+            near = (
+                tag_schemes.nearly_marks(tag for sentence in tags for tag in sentence) if self.scheme == "none" else ""
+            )
             if near:
                 said = f"tags such as '{near}' are read as plain labels; entities are marked as in B-PER and I-PER"
                 warnings.warn(f"{said}; data.scheme: none says that none are meant", NlpipeWarning, stacklevel=2)
@@ -107,12 +109,12 @@ class Tagging(Task):
         converted = []
         for sentence, row in zip(tags, places, strict=True):
             for i, tag in enumerate(sentence):
-                if fault := schemes.malformed(tag, self.scheme):
+                if fault := tag_schemes.malformed(tag, self.scheme):
                     way = f"; the first split looked like {self.scheme}: data.scheme says which it is" * self.told
                     raise DataError(f"{_item(row, 'tag', i)}: {fault}{way}")
-            for i, fault in schemes.faults(sentence, self.scheme):
+            for i, fault in tag_schemes.faults(sentence, self.scheme):
                 note("tags_out_of_scheme", f"{_item(row, 'tag', i)}: {fault}")
-            converted.append(schemes.convert(sentence, self.scheme, "IOB2"))
+            converted.append(tag_schemes.convert(sentence, self.scheme, "IOB2"))
         return converted
 
     def key(self, inputs: Wire, i: int) -> str:
@@ -122,7 +124,7 @@ class Tagging(Task):
         return (text if text.isascii() else unicodedata.normalize("NFC", text)).casefold()
 
     def metrics(self, labels: Sequence[str], ordinal: bool = False) -> list[Metric]:
-        return tagging_metrics(labels, "IOB2" if schemes.marks_entities(labels) else "none", self.seen)
+        return tagging_metrics(labels, "IOB2" if tag_schemes.marks_entities(labels) else "none", self.seen)
 
     def record(self, gold: Wire | None, predictions: Predictions[Any], i: int) -> dict[str, Any]:
         """``words``, ``gold``, ``predicted`` and ``scores`` of each word; where gold is not known, what was found:
@@ -136,8 +138,8 @@ class Tagging(Task):
             found = {"words": answer.tokens.words[i], "gold": gold.values[i], "predicted": tags}
             return found if scores is None else {**found, "scores": [round(float(score), 4) for score in scores]}
         text, spans = answer.tokens.texts[i], answer.tokens.spans(i)
-        if schemes.marks_entities(predictions.classes or tags):
-            units = schemes.to_spans(tags, "IOB2")
+        if tag_schemes.marks_entities(predictions.classes or tags):
+            units = tag_schemes.to_spans(tags, "IOB2")
             return {"entities": [_entity(text, spans, unit, scores) for unit in units]}
         every = [(t, t + 1, tag) for t, tag in enumerate(tags)]
         return {"tokens": [_entity(text, spans, unit, scores) for unit in every]}
@@ -177,7 +179,7 @@ def surfaces(words: Sequence[list[str]], tags: Sequence[list[str]]) -> frozenset
     return frozenset(
         tuple(word.lower() for word in sentence[start:end])
         for sentence, marked in zip(words, tags, strict=True)
-        for start, end, _ in schemes.to_spans(marked, "IOB2")
+        for start, end, _ in tag_schemes.to_spans(marked, "IOB2")
     )
 
 
@@ -259,7 +261,7 @@ def _from_spans(row: Row, labels: Mapping[str, str] | None, note: Note) -> tuple
             continue
         taken[first:last] = True
         kept.append((first, last, kind))
-    return text, words, schemes.from_spans(sorted(kept), len(words), "IOB2")
+    return text, words, tag_schemes.from_spans(sorted(kept), len(words), "IOB2")
 
 
 def _listed(value: Any, place: str) -> list[Any]:

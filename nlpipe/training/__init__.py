@@ -1,1 +1,1 @@
-"""What the training loop of ``nlpipe.trainer`` is made of: batches, optimizer, device, checkpoint, records."""
+"""What the training loop of ``nlpipe.training.trainer`` is made of: batches, optimizer, device, checkpoint, records."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import logging
 import math
 import random
 import time
@@ -24,14 +25,13 @@ from nlpipe.training.batching import Examples, plan
 from nlpipe.training.checkpoint import Checkpoint
 from nlpipe.training.device import choose_device, choose_precision
 from nlpipe.training.history import Epoch, History, Stopped
-from nlpipe.training.optimizer import adamw, multiplier
-from nlpipe.training.prepared import Part, Prepared
 from nlpipe.training.progress import Progress, in_words
+from nlpipe.training.schedule import adamw, multiplier
+from nlpipe.training.step import Part, Prepared
+from nlpipe.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-    from nlpipe.trainer import Trainer
 
 TIMED = 4
 """Steps after which the time of the whole run is estimated; the first is not counted."""
@@ -49,6 +49,51 @@ class _Sums:
     largest: float = 0.0
     clipped: int = 0
     seconds: float = 0.0
+
+
+def train(
+    trainer: Trainer,
+    objective: nn.Module,
+    examples: Examples,
+    evaluate: Callable[[], float] | None,
+    *,
+    seed: int,
+    checkpoint: Path | None = None,
+    higher_is_better: bool = True,
+    progress: bool | None = None,
+    report: Callable[[str], None] | None = None,
+) -> History:
+    """Train ``objective`` in place; it ends in eval mode, on the device, with the best parameters.
+
+    Args:
+        trainer: its options.
+        objective: ``objective(batch)`` gives the loss summed over units in nats and the number of units, both of
+            shape (); see ``adamw`` for its pretrained parts.
+        examples: what to train on.
+        evaluate: scores the model on the dev split, after each epoch, in eval mode without gradients, in the first
+            process only; None where there is no dev split: the last parameters are kept, or the average.
+        seed: of the order of the examples and the global random states, which it sets.
+        checkpoint: a folder; where it holds a state of this very run, training goes on from there.
+        higher_is_better: whether a larger score is a better one.
+        progress: whether to draw a bar; None draws on a terminal.
+        report: takes a line at each epoch's end where there is no bar; None gives them to ``logging``.
+
+    Raises:
+        NlpipeError: no examples, nothing to learn, a device that is not here, or a loss or gradient that is not
+            a number; the objective then has the best parameters so far.
+        ModelError: the checkpoint is damaged or of another run.
+    """
+    if not len(examples.lengths):
+        raise NlpipeError("there is nothing to train on: 0 examples")
+    if not any(p.requires_grad for p in objective.parameters()):
+        raise NlpipeError("there is nothing to train: no parameter of the model requires a gradient")
+    if trainer.patience is not None and evaluate is None:
+        raise NlpipeError("trainer.patience: there is no dev split to be patient about; leave it out or give one")
+    loop = Loop(trainer, objective, examples, evaluate, seed, checkpoint, higher_is_better)
+    try:
+        return loop.run(progress, report or logging.getLogger(__name__).info)
+    finally:
+        loop.model.close()
 
 
 class Loop:

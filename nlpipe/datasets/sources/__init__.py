@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nlpipe.datasets.card_finder import Found
 from nlpipe.datasets.cards import FileSource, HubSource
-from nlpipe.datasets.finding import Found
 from nlpipe.datasets.readers import Layout, reader
 from nlpipe.tasks.task import Ledger, Row
 

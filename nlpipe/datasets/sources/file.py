@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from nlpipe.datasets.card_finder import Found, resolve
 from nlpipe.datasets.cards import FileSource
-from nlpipe.datasets.finding import Found, resolve
 from nlpipe.datasets.readers.lines import Origin, file_origin
 from nlpipe.errors import DataError
-from nlpipe.wheel import sha256_of
+from nlpipe.wheels import sha256_of
 
 
 def file_origins(found: Found, source: FileSource, split: str) -> list[Origin]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from nlpipe.datasets.card_finder import Found
 from nlpipe.datasets.cards import HubSource
-from nlpipe.datasets.finding import Found
 from nlpipe.errors import DataError, suggest
 from nlpipe.registry import missing_extra
 from nlpipe.tasks.task import Row

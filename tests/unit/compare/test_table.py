@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from nlpipe.compare.comparison import Comparison, Row
-from nlpipe.compare.table import alike, columns, markdown, terminal
+from nlpipe.compare.results import Comparison, Row
 from nlpipe.metrics.bootstrap import draws
 
 COSTS = {"fit_seconds": 1.0, "latency_p50_seconds": 0.001, "texts_per_second": 1000.0, "peak_memory_bytes": 1e8}
@@ -49,7 +48,7 @@ def test_a_difference_is_paired(answers: np.ndarray) -> None:
     assert difference.high == pytest.approx(0.03 + 1.96 * spread, abs=0.004)
     assert found.rows[1].high > found.rows[0].low  # which intervals of their own would not show
     assert found.behind(found.rows[0]) is None
-    assert alike(found) == "better is ahead of every other: the 95 % interval of each difference lies above 0"
+    assert found.not_shown_worse == "better is ahead of every other: the 95 % interval of each difference lies above 0"
 
 
 def test_what_is_not_shown_to_be_worse_is_named(answers: np.ndarray) -> None:
@@ -58,28 +57,28 @@ def test_what_is_not_shown_to_be_worse_is_named(answers: np.ndarray) -> None:
     far = np.zeros_like(answers)
     found = comparison(row("best", answers), row("near", other), row("far", far), Row("failed", None, (), ("x: no",)))
     said = "not shown to be worse than best by these items: near (the 95 % interval of the difference reaches 0)"
-    assert alike(found) == said
-    assert alike(found) in markdown(found)
+    assert found.not_shown_worse == said
+    assert found.not_shown_worse in found.table()
     few = comparison(row("best", far), row("near", other, size=1000))  # the best is one of those with all of the data
-    assert few.best is not None and few.best.name == "best" and "near on 1,000" in alike(few)
+    assert few.best is not None and few.best.name == "best" and "near on 1,000" in few.not_shown_worse
 
 
 def test_one_row_or_none_says_nothing(answers: np.ndarray) -> None:
-    assert alike(comparison(row("alone", answers))) == ""
-    assert alike(comparison(Row("failed", None, (), ("x: no",)))) == ""
-    assert alike(comparison(row("alone", answers), Row("failed", None, (), ("x: no",)))) == ""
+    assert comparison(row("alone", answers)).not_shown_worse == ""
+    assert comparison(Row("failed", None, (), ("x: no",))).not_shown_worse == ""
+    assert comparison(row("alone", answers), Row("failed", None, (), ("x: no",))).not_shown_worse == ""
 
 
 @pytest.mark.parametrize("width", [80, 110, 240])
 def test_the_table_shows_as_many_columns_as_fit_whole(answers: np.ndarray, width: int) -> None:
     found = comparison(row("best", answers), row("near", np.roll(answers, 1)))
     console = Console(width=width, record=True, file=io.StringIO())
-    table = terminal(found, console)
+    table = found.as_table().terminal(console)
     shown = [str(column.header) for column in table.columns]
-    assert shown == [name for name in columns(found) if name in shown]
+    assert shown == [name for name in found.columns() if name in shown]
     assert {"pipeline", "accuracy", "95 % interval", "fit s", "latency ms", "memory MB"} <= set(shown)
     assert ("behind the best" in shown) == (width >= 110)
-    assert (shown == list(columns(found))) == (width == 240)
+    assert (shown == list(found.columns())) == (width == 240)
     console.print(table)
     drawn = console.export_text()
     assert all(heading in drawn for heading in shown)

@@ -147,7 +147,7 @@ def test_dot_needs_features_of_the_same_number() -> None:
 
 
 def test_attention_is_that_of_the_papers() -> None:
-    from nlpipe.nn.alignment import Additive, Dot, General
+    from nlpipe.nn.recurrent_attention import Additive, Dot, General
 
     torch.manual_seed(0)
     query, rows, mask = torch.randn(1, 1, 3), torch.randn(1, 2, 3), torch.ones(1, 2, dtype=torch.bool)

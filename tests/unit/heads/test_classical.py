@@ -14,9 +14,9 @@ from sklearn.linear_model import LogisticRegression as TheirLogisticRegression
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, GaussianNB, MultinomialNB
 from sklearn.svm import LinearSVC
 
+from nlpipe.classical.calibration import folds_of, platt, temperature
 from nlpipe.errors import DataError, ModelError, NlpipeError, NlpipeWarning
 from nlpipe.heads import NBSVM, LinearSVM, LogisticRegression, Majority, NaiveBayes, Perceptron
-from nlpipe.heads.calibration import folds_of, platt, temperature
 from nlpipe.heads.estimator import Estimator, classifiers
 from nlpipe.heads.nbsvm import log_count_ratio
 from nlpipe.wire import Labels, Vectors
@@ -434,6 +434,6 @@ def test_options_are_checked():
 
 @pytest.mark.parametrize("head", [LogisticRegression, Perceptron])
 def test_what_does_not_fit_into_memory_is_told(head, monkeypatch):
-    monkeypatch.setattr("nlpipe.heads.examples._memory", lambda: 100)
+    monkeypatch.setattr("nlpipe.classical.examples._memory", lambda: 100)
     with pytest.raises(DataError, match=r"5 features of 4 labels need 0 GB, .*min_count or max_features"):
         head().fit([(Vectors(np.eye(4)), Labels(["w", "x", "y", "z"]))])

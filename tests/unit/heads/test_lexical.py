@@ -13,7 +13,7 @@ from nlpipe.datasets import load_dataset
 from nlpipe.errors import DataError
 from nlpipe.heads import Lexical
 from nlpipe.heads.lexical import _best_different, _with_next
-from nlpipe.metrics.translation import bleu
+from nlpipe.metrics.text_metrics import bleu
 from nlpipe.pipeline import Pipeline
 from nlpipe.tokenizers import Characters, Regex, Whitespace
 from nlpipe.vocabulary import END

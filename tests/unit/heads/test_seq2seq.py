@@ -202,7 +202,7 @@ def test_the_copy_in_bf16_is_made_anew_when_weights_change(monkeypatch: pytest.M
 
 @pytest.mark.parametrize("wide", [0, 1_000_000])
 def test_in_bf16_scores_are_near(wide: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nlpipe.heads.stepping.WIDE", wide)
+    monkeypatch.setattr("nlpipe.nn.decoder_step.WIDE", wide)
     model = head()
     source = sequences(pairs(8)[0])
     with torch.no_grad():
@@ -366,7 +366,7 @@ def test_an_empty_text_gives_an_empty_one(decoder: Any, beam: int) -> None:
 
 
 def test_attention_is_drawn_as_a_page(learnt: Pipeline) -> None:
-    from nlpipe.report.attention import attention_of, page
+    from nlpipe.report.attention_page import attention_of, page
 
     found = attention_of(learnt, ["two one", "six"])
     drawn = page([("two one", "x", found[0]), ("six", "y", found[1])], "t")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from nlpipe import schemes
+from nlpipe import tag_schemes
 from nlpipe.errors import DataError
 from nlpipe.heads import Tagger
 from nlpipe.wire import Sequences, Tags, Tokens
@@ -36,10 +36,10 @@ def test_answers_obey_the_scheme_and_argmax_need_not(scheme):
     for seed in range(20):
         found = bound.predict(source(seed)).values
         assert [len(tags) for tags in found.values] == LENGTHS
-        assert all(schemes.faults(tags, "IOB2") == [] for tags in found.values)
-        assert schemes.marks_entities({tag for tags in found.values for tag in tags})
+        assert all(tag_schemes.faults(tags, "IOB2") == [] for tags in found.values)
+        assert tag_schemes.marks_entities({tag for tags in found.values for tag in tags})
         if scheme == "IOB2":
-            broken += any(schemes.faults(tags, "IOB2") for tags in free.predict(source(seed)).values.values)
+            broken += any(tag_schemes.faults(tags, "IOB2") for tags in free.predict(source(seed)).values.values)
     assert scheme == "IOBES" or broken  # otherwise the constraint was never put to the test
 
 

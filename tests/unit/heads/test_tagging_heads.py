@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from nlpipe import schemes
+from nlpipe import tag_schemes
 from nlpipe.errors import DataError
 from nlpipe.heads import Dictionary, LogisticRegression, Perceptron
-from nlpipe.heads.per_token import fit_per_token, predict_per_token
+from nlpipe.pipeline.tag_words import fit_per_token, predict_per_token
 from nlpipe.wire import Labels, Sequences, Tags, Tokens, Vectors
 
 WORDS = [["New", "York", "is", "big"], ["he", "saw", "New", "York", "City"], ["May", "I"], ["may", "I"], ["In", "May"]]
@@ -101,7 +101,7 @@ def test_linear_heads_tag_every_word_within_the_scheme(head):
     fit_per_token(head, data)
     found = predict_per_token(head, rows_of([["York", "York"], [], *WORDS]))
     assert [len(tags) for tags in found.values.values] == [2, 0, *map(len, WORDS)]
-    assert all(schemes.faults(tags, "IOB2") == [] for tags in found.values.values)
+    assert all(tag_schemes.faults(tags, "IOB2") == [] for tags in found.values.values)
     assert found.values.values[2] == GOLD[0]
     assert found.values.tokens is not None and found.values.tokens.words[0] == ["York", "York"]
 

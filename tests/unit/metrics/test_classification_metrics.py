@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
-from nlpipe.metrics.classification import BINS, SMALLEST, classification_metrics, counts_by_class
+from nlpipe.metrics.label_metrics import BINS, SMALLEST, classification_metrics, counts_by_class
 from nlpipe.stage import Predictions
 from nlpipe.wire import Labels
 

@@ -14,7 +14,7 @@ from seqeval.metrics import f1_score, precision_score, recall_score
 from seqeval.scheme import IOB2
 
 from nlpipe.metrics.bootstrap import interval
-from nlpipe.metrics.tagging import overlapping, strict_spans, tagging_metrics
+from nlpipe.metrics.tag_metrics import overlapping, strict_spans, tagging_metrics
 from nlpipe.stage import Predictions
 from nlpipe.wire import Tags, Tokens
 

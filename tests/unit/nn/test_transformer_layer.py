@@ -4,7 +4,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from nlpipe.nn.positions import Rotary
-from nlpipe.nn.transformer import TransformerLayer
+from nlpipe.nn.transformer_layer import TransformerLayer
 
 
 @pytest.fixture(autouse=True)

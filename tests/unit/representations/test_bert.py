@@ -23,9 +23,9 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from nlpipe.decoders import GRU
 from nlpipe.errors import ModelError
 from nlpipe.heads import Seq2Seq
+from nlpipe.nn.word_pieces import buckets, cut_windows, overlaps
 from nlpipe.pipeline import Pipeline
 from nlpipe.representations import Bert, Embedding, Join
-from nlpipe.representations.pieces import buckets, cut_windows, overlaps
 from nlpipe.stage import State
 from nlpipe.tokenizers import Regex, Whitespace
 from nlpipe.wire import Span, Tokens

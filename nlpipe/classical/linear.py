@@ -1,0 +1,56 @@
+"""What linear classifiers share once they are fitted: one matrix product, and a way from margins to probabilities."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.special import expit, softmax
+
+from nlpipe.classical.examples import answer
+from nlpipe.stage import LabelHead, Predictions, State
+from nlpipe.wire import Labels, Vectors
+
+
+class Linear(LabelHead):
+    """A fitted linear classifier: margins ``x @ weights + offsets``, (B, K), where K is C, or 1 for two classes.
+
+    Probabilities are the softmax of C margins; with K = 1 the margin is the second class's logit.
+    """
+
+    binary: bool = False
+    """Whether any value above 0 counts as 1."""
+    weights: np.ndarray = np.zeros((0, 0))  # (D, K)
+    offsets: np.ndarray = np.zeros(0)  # (K,)
+
+    def margins(self, source: Vectors) -> np.ndarray:
+        """(B, K)."""
+        matrix = source.matrix()
+        if self.binary:
+            matrix = binarised(matrix)
+        return np.asarray(matrix @ self.weights + self.offsets)
+
+    def predict(self, source: Vectors) -> Predictions[Labels]:
+        margins = self.margins(source)  # (B, K)
+        if margins.shape[1] == 1:
+            second = expit(margins)  # (B, 1)
+            return answer(np.hstack([1.0 - second, second]), self.classes)  # (B, 2)
+        return answer(softmax(margins, axis=1), self.classes)
+
+    def build(self, width: int) -> int:
+        return len(self.classes)
+
+    def state(self) -> State:
+        return State({"weights": self.weights, "offsets": self.offsets}, {"classes": list(self.classes)})
+
+    def load_state(self, state: State, version: int) -> None:
+        super().load_state(state, version)
+        self.weights, self.offsets = state.arrays["weights"], state.arrays["offsets"]
+        self.classes = tuple(state.data["classes"])
+
+
+def binarised(matrix: sp.csr_matrix | np.ndarray) -> sp.csr_matrix | np.ndarray:
+    """1 where a value is above 0, else 0; (B, D) as float64."""
+    if not sp.issparse(matrix):
+        return (matrix > 0).astype(np.float64)
+    rows = sp.csr_matrix(matrix)
+    return sp.csr_matrix(((rows.data > 0).astype(np.float64), rows.indices, rows.indptr), shape=rows.shape)

@@ -1,0 +1,44 @@
+"""Commands about data sets: data list, data show and data fetch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    pass
+
+
+def data_list() -> None:
+    """List the data sets that have a card."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from nlpipe.datasets.card_finder import card_names, find_card
+
+    table = Table(box=None, header_style="italic", padding=(0, 2))
+    for heading in ("card", "task", "what", "licence"):
+        table.add_column(heading)
+    for name in card_names():
+        card = find_card(name).card
+        table.add_row(name, card.task, card.title, card.licence)
+    Console().print(table)
+
+
+def data_show(name: Annotated[str, typer.Argument(metavar="CARD")]) -> None:
+    """Show a card as it is written."""
+    from nlpipe.datasets.card_finder import find_card
+
+    typer.echo(Path(find_card(name).place).read_text(encoding="utf-8"), nl=False)
+
+
+def data_fetch(names: Annotated[list[str], typer.Argument(metavar="CARD...")]) -> None:
+    """Fetch data sets into the cache and check them, so that later runs need no network."""
+    from nlpipe.datasets.load import load_dataset
+
+    for name in names:
+        found = load_dataset(name, Path())
+        sizes = f"train {len(found.train):,}, dev {len(found.dev):,}, test {len(found.test):,}"
+        typer.echo(f"{name}: {sizes}")

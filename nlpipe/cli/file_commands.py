@@ -1,0 +1,76 @@
+"""Commands about pipeline files: check, schema and init."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nlpipe.errors import NlpipeError
+
+if TYPE_CHECKING:
+    pass
+
+
+def check(
+    files: Annotated[list[str], typer.Argument(metavar="FILE... [KEY=VALUE]...", help="Pipelines or comparisons.")],
+) -> None:
+    """Check files without reading any data: keys, values, stages, wiring; every fault with its place."""
+    from nlpipe.api import find_file, wires_of
+    from nlpipe.errors import Fault, SpecError
+    from nlpipe.spec import is_comparison, read_comparison, read_pipelines
+
+    overrides = [item for item in files if "=" in item]
+    if len(overrides) == len(files):
+        raise NlpipeError("no file: name a pipeline or a comparison to check")
+    faults: list[Fault] = []
+    for item in files:
+        if "=" in item:
+            continue
+        try:
+            item = str(find_file(item))
+            wires = wires_of(Path(item).parent)
+            if is_comparison(item):
+                comparison = read_comparison(item, overrides, wires)
+                found, left_out = comparison.pipelines, comparison.left_out
+            else:
+                expansion = read_pipelines(item, overrides, wires)
+                found, left_out = expansion.pipelines, expansion.left_out
+            for spec in found:
+                typer.echo(f"{item}: {spec.name}: {' → '.join(stage.name for stage in spec.stages)}")
+            for name, why in left_out:
+                typer.echo(f"{item}: {name} is left out: {why}")
+        except SpecError as error:
+            faults.extend(error.faults)
+    if faults:
+        raise SpecError(faults)
+
+
+def schema() -> None:
+    """Print the JSON Schema of pipeline and comparison files, for editors that complete and check YAML."""
+    import json
+
+    from nlpipe.spec import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=1, ensure_ascii=False))
+
+
+def init(
+    data: Annotated[
+        list[Path],
+        typer.Argument(metavar="DATA...", help="Your examples: csv, tsv, jsonl, conll, po, or two parallel."),
+    ],
+    output: Annotated[Path | None, typer.Option("--output", help="Where to write it; printed by default.")] = None,
+) -> None:
+    """Make a pipeline file to start from out of your own data."""
+    from nlpipe.datasets.starter import init_spec
+
+    text = init_spec(*data)
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    if output.exists():
+        raise NlpipeError(f"{output} is there already; remove it or choose another name with --output")
+    output.write_text(text, encoding="utf-8")
+    typer.echo(output)

@@ -1,0 +1,136 @@
+"""Commands that run pipelines: run and compare."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nlpipe.errors import NlpipeError
+
+if TYPE_CHECKING:
+    from nlpipe.compare.results import Comparison
+    from nlpipe.runs.result import Result
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A pipeline file (YAML).")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the file, such as head.C=2 or data=imdb."),
+]
+Out = Annotated[Path, typer.Option("--out", help="The folder that run folders are written into.")]
+
+
+def run(
+    file: FileArgument,
+    overrides: Overrides = None,
+    out: Out = Path("runs"),
+    seed: Annotated[int | None, typer.Option(help="Instead of the seed in the file.", min=0)] = None,
+    again: Annotated[bool, typer.Option("--again", help="Run it even if it has been run before.")] = False,
+) -> None:
+    """Fit a pipeline, score it on the test split, and leave a folder with all there is to know; prints that folder."""
+    from rich.console import Console
+
+    from nlpipe.api import base_of, data_of, find_file, wires_of
+    from nlpipe.datasets.load import load_dataset
+    from nlpipe.runs.run import run as run_pipeline
+    from nlpipe.spec import read_pipelines
+    from nlpipe.training.processes import rank
+
+    console = Console(stderr=True, quiet=rank() > 0)
+    file = find_file(file)
+    expansion = read_pipelines(file, overrides or [], wires_of(file.parent))
+    for name, why in expansion.left_out:
+        console.print(f"left out: {name}: {why}", highlight=False, markup=False)
+    for spec in expansion.pipelines:
+
+        def report(text: str, name: str = spec.name) -> None:
+            console.print(f"{name}: {text}", highlight=False, markup=False, soft_wrap=True)
+
+        dataset = load_dataset(data_of(spec), base_of(spec))
+        result = run_pipeline(spec, dataset, out, seed, again=again, report=report)
+        if rank() == 0:
+            _show_result(console, result)
+            typer.echo(result.folder)
+
+
+def _show_result(console: Any, result: Result) -> None:
+    from rich.table import Table
+
+    from nlpipe.compare.results import SECONDARY
+
+    scores, found, primary = result.metrics["scores"], result.costs, result.metrics["primary"]
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    told = f"on {result.metrics['split']}; {result.metrics['dev'][primary]:.4f} on dev"
+    table.add_row(primary, f"{scores[primary]:.4f}", told, style="bold")
+    for name in SECONDARY:
+        if name in scores and name != primary:
+            table.add_row(name, f"{scores[name]:.4f}", "")
+    table.add_row("fit", f"{found['fit_seconds']:.1f} s", "learning, without reading the data")
+    table.add_row("latency", f"{found['latency_p50_seconds'] * 1000:.1f} ms", "one text, median, in a fresh process")
+    table.add_row("speed", f"{found['texts_per_second']:,.0f}/s", f"in batches, {found['threads']} threads")
+    table.add_row("memory", f"{found['peak_memory_bytes'] / 1e6:,.0f} MB", "peak of that process")
+    table.add_row("model", f"{found['model_bytes'] / 1e6:,.1f} MB", "on disk")
+    console.print(table)
+    for warning in result.ledger.get("warnings", []):
+        console.print(f"warning: {warning}", highlight=False, markup=False, soft_wrap=True)
+
+
+def compare(
+    files: Annotated[list[str], typer.Argument(metavar="FILE... [KEY=VALUE]...", help="A comparison, or pipelines.")],
+    out: Out = Path("runs"),
+    jobs: Annotated[int, typer.Option("--jobs", help="Runs at a time; they share the processor.", min=1)] = 1,
+) -> None:
+    """Run several pipelines on the same data with the same seeds, and set their scores and costs side by side."""
+    from rich.console import Console
+
+    from nlpipe.api import read_comparison
+    from nlpipe.compare.comparison import compare as run_comparison
+
+    console = Console(stderr=True)
+    paths = [Path(item) for item in files if "=" not in item]
+    overrides = [item for item in files if "=" in item]
+    spec = read_comparison(paths, overrides)
+    for name, why in spec.left_out:
+        console.print(f"left out: {name}: {why}", highlight=False, markup=False)
+    total = len(spec.pipelines) * len(spec.seeds) * len(spec.train_sizes)
+    with console.status(f"0 of {total}: starting") as status:
+        counted = 0
+
+        def report(job: Any, text: str) -> None:
+            if console.is_terminal:
+                status.update(f"{counted} of {total} done; {job}: {text}")
+
+        def ended(outcome: Any) -> None:
+            nonlocal counted
+            counted += 1
+            if outcome.result is None:
+                said = f"failed: {outcome.error}"
+            else:
+                said = f"{outcome.result.metrics['primary']} {outcome.result.score:.3f}"
+                said += f", {outcome.result.costs['fit_seconds']:.1f} s to fit"
+            console.print(f"[{counted}/{total}] {outcome.job}: {said}", highlight=False, markup=False)
+
+        comparison = run_comparison(spec, out, jobs, report, ended)
+    output = Console()
+    if not output.is_terminal:
+        output.width = 240
+    output.print(comparison.as_table().terminal(output))
+    if comparison.not_shown_worse:
+        output.print(comparison.not_shown_worse, highlight=False, markup=False, soft_wrap=True)
+    for line in comparison.failures:
+        output.print(f"failed: {line}", highlight=False, markup=False, soft_wrap=True)
+    _show_next(output, comparison)
+    if comparison.best is None:
+        raise NlpipeError("every run failed; the reasons are above")
+
+
+def _show_next(output: Any, comparison: Comparison) -> None:
+    command = sys.argv[0] if Path(sys.argv[0]).name == "nlpipe" else "nlpipe"
+    output.print(f"table: {comparison.folder / 'table.md'}", highlight=False, markup=False, soft_wrap=True)
+    if comparison.best is not None:
+        best = comparison.best.results[0]  # of the first seed: choosing among seeds by the test score would flatter
+        text = "a text to try it on"
+        output.print(f"best:  {comparison.best.name}, saved in {best.folder}; try it:", highlight=False, soft_wrap=True)
+        output.print(f'  {command} predict {best.folder} "{text}"', highlight=False, markup=False, soft_wrap=True)

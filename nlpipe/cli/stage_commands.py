@@ -1,0 +1,76 @@
+"""Commands that show what there is: list and show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nlpipe.errors import NlpipeError
+
+if TYPE_CHECKING:
+    pass
+
+
+def list_stages(
+    slot_name: Annotated[str | None, typer.Argument(metavar="[SLOT]", help="tokenizer, representation, …")] = None,
+) -> None:
+    """List the stages there are, by slot, with a line about each."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from nlpipe.registry import FOLDERS, slot
+
+    console = Console()
+    for name in [slot_name] if slot_name else FOLDERS:
+        found = slot(name)
+        if not found.names():
+            continue
+        table = Table(title=found.name, show_header=False, box=None, title_justify="left", padding=(0, 2))
+        for stage in found.names():
+            table.add_row(f"  {stage}", found.summary(stage))
+        console.print(table)
+
+
+def show(name: Annotated[str, typer.Argument(metavar="NAME", help="A stage, as files call it, or trainer.")]) -> None:
+    """Show a stage, or the trainer: what it takes and gives, its options with types, ranges and defaults."""
+    from nlpipe.registry import FOLDERS, slot
+
+    if name == "trainer":
+        from nlpipe.training.trainer import Trainer
+
+        _show_options("[bold]trainer[/bold]", Trainer)
+        return
+    found = [(key, slot(key)) for key in FOLDERS if name in slot(key).names()]
+    if not found:
+        from nlpipe.errors import suggest
+
+        known = ["trainer", *(stage for key in FOLDERS for stage in slot(key).names())]
+        raise NlpipeError(f"there is no stage '{name}'{suggest(name, known)}")
+    for key, each in found:
+        owner = each.load(name)
+        _show_options(f"[bold]{name}[/bold] ({key}): {owner.takes.__name__} → {owner.gives.__name__}", owner)
+
+
+def _show_options(title: str, owner: Any) -> None:
+    import inspect
+    import json
+
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from nlpipe.options import option_texts, options_of
+
+    console = Console()
+    prose = inspect.cleandoc(owner.__doc__ or "").partition("Options:")[0].strip()
+    console.print(title, highlight=False)
+    console.print(prose + "\n", highlight=False, markup=False)
+    table = Table(show_header=True, box=None, header_style="italic", padding=(0, 2))
+    for heading in ("option", "values", "default", ""):
+        table.add_column(heading)
+    told = option_texts(owner)
+    for option in options_of(owner).values():
+        default = "required" if option.required else json.dumps(option.default, default=str, ensure_ascii=False)
+        table.add_row(option.name, *map(escape, (option.describe(), default, told.get(option.name, ""))))
+    console.print(table)

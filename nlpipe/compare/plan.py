@@ -1,0 +1,42 @@
+"""The jobs of a comparison, as plain data: every pipeline with every seed and training size."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nlpipe.spec import ComparisonSpec, PipelineSpec
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run to be done."""
+
+    spec: PipelineSpec
+    seed: int
+    train_size: int | None
+
+    def __str__(self) -> str:
+        size = "" if self.train_size is None else f", {self.train_size} examples"
+        return f"{self.spec.name}, seed {self.seed}{size}"
+
+
+def jobs_of(spec: ComparisonSpec) -> list[Job]:
+    """Every run of a comparison: for each training size and seed, all pipelines."""
+    return [Job(pipeline, seed, size) for size in sizes_of(spec) for seed in spec.seeds for pipeline in spec.pipelines]
+
+
+def sizes_of(spec: ComparisonSpec) -> list[int | None]:
+    """Its training sizes; None for the whole split."""
+    return [None if size == "all" else int(size) for size in spec.train_sizes]
+
+
+def hash_of(jobs: Sequence[Job], digest: str) -> str:
+    """Eight hexadecimal digits that differ where other pipelines, data, seeds or sizes are compared.
+
+    Args:
+        digest: of the data set.
+    """
+    parts = [digest, *(f"{job.spec.resolved()} {job.seed} {job.train_size}" for job in jobs)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]

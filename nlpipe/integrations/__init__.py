@@ -1,0 +1,1 @@
+"""Other libraries' ways in and out: scikit-learn, spaCy, transformers, CTranslate2."""

@@ -1,0 +1,186 @@
+"""Scores of tagging, as sums over sentences: entities by exact match, in two readings, and single words.
+
+Predicted tags that break IOB2 (``I-PER`` after ``O``) are read in two ways, which differ by points where a tagger is
+free to break it, so both are given and say which they are:
+
+    f1             strict: only B-X begins an entity; what continues nothing belongs to none (seqeval's strict mode)
+    f1_conlleval   what continues nothing begins an entity (the script conlleval; seqeval's usual mode)
+
+``f1_overlap`` forgives borders: an entity is right where one of its type shares a word with it, one for one.
+
+Tjong Kim Sang and Buchholz 2000, "Introduction to the CoNLL-2000 Shared Task"; Nakayama 2018, seqeval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from nlpipe import tag_schemes
+from nlpipe.metrics.label_metrics import MOST_LABELS, accuracy, counts_by_class
+from nlpipe.metrics.metric import Metric
+from nlpipe.stage import Predictions
+from nlpipe.wire import Labels, Tags
+
+Seen = frozenset[tuple[str, ...]] | None
+"""Words, in lower case, of the entities of the training split; None where they are not known."""
+
+STRICT = "entities of exactly the gold words and type; strict IOB2: only B- begins one; 0 where 0/0"
+CONLLEVAL = "entities of exactly the gold words and type; a tag that continues nothing begins one; 0 where 0/0"
+OVERLAP = "entities that share a word with a gold one of their type, one for one; strict IOB2; 0 where 0/0"
+WHAT = {
+    "f1": "F1 of", "precision": "share of right ones among predicted", "recall": "share of right ones among gold",
+}  # fmt: skip
+
+
+def tagging_metrics(labels: Sequence[str], scheme: str, seen: Seen = None) -> list[Metric]:
+    """The first gives the primary score.
+
+    Args:
+        labels: tags of the training split.
+        scheme: IOB2, or none where tags mark no entities: each tag is then a class of its own.
+        seen: for the scores of entities that training had, and of those it had not.
+    """
+    if scheme == "none":
+        return [_by_word(accuracy()), _by_word(counts_by_class(labels))]
+    types = sorted({tag[2:] for tag in labels if tag != "O"})
+    return [entities(types, seen), _by_word(accuracy())]
+
+
+def strict_spans(tags: Sequence[str]) -> list[tag_schemes.Unit]:
+    """Entities of well-formed IOB2 alone: B-X and the I-X after it."""
+    found: list[tag_schemes.Unit] = []
+    first, open_type = 0, ""
+    for i, tag in enumerate([*tags, "O"]):
+        role, kind = tag_schemes.parts(tag)
+        if open_type and not (role == "I" and kind == open_type):
+            found.append((first, i, open_type))
+            open_type = ""
+        if role == "B":
+            first, open_type = i, kind
+    return found
+
+
+def entities(types: Sequence[str], seen: Seen = None) -> Metric:
+    """Precision, recall and F1 of entities: strict, by type, as conlleval reads, of spans, overlaps, seen and unseen.
+
+    An entity counts as seen if one of the training split has the same words, in lower case, whatever its type.
+    """
+    groups = ["", "conlleval", "spans", "overlap"]
+    if seen is not None:
+        groups += ["seen", "unseen"]
+    names = [*groups, *types[:MOST_LABELS]]
+    place = {name: 3 * i for i, name in enumerate(names)}
+    of_type = {kind: place[kind] for kind in types[:MOST_LABELS]}
+
+    def statistics(gold: Tags, predictions: Predictions[Tags]) -> sp.csr_matrix:
+        rows: list[int] = []
+        columns: list[int] = []
+
+        def count(i: int, start: int, true: set[Any], said: set[Any], right: int | None = None) -> None:
+            for offset, number in enumerate((len(true & said) if right is None else right, len(said), len(true))):
+                rows.extend([i] * number)
+                columns.extend([start + offset] * number)
+
+        words = gold.tokens.words if gold.tokens is not None else None
+        for i, (tags, answer) in enumerate(zip(gold.values, predictions.values.values, strict=True)):
+            true, said = set(strict_spans(tags)), set(strict_spans(answer))
+            count(i, 0, true, said)
+            count(i, place["conlleval"], set(tag_schemes.to_spans(tags)), set(tag_schemes.to_spans(answer)))
+            count(i, place["spans"], {unit[:2] for unit in true}, {unit[:2] for unit in said})
+            count(i, place["overlap"], true, said, overlapping(true, said))
+            for kind in {unit[2] for unit in true | said} & of_type.keys():
+                own = {unit for unit in true if unit[2] == kind}, {unit for unit in said if unit[2] == kind}
+                count(i, of_type[kind], *own)
+            if seen is not None and words is not None:
+                known = {unit for unit in true | said if _surface(words[i], unit) in seen}
+                count(i, place["seen"], true & known, said & known)
+                count(i, place["unseen"], true - known, said - known)
+        shape = (len(gold.values), 3 * len(names))
+        return sp.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape)  # equal places are summed
+
+    def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
+        found: dict[str, np.ndarray] = {}
+        for name, start in place.items():
+            right, said, true = (sums[..., start + k] for k in range(3))
+            found |= {
+                _name("f1", name, groups): _ratio(2 * right, said + true),
+                _name("precision", name, groups): _ratio(right, said),
+                _name("recall", name, groups): _ratio(right, true),
+            }
+        return found
+
+    return Metric(statistics, scores, _signatures(groups, types))
+
+
+def overlapping(true: set[tag_schemes.Unit], said: set[tag_schemes.Unit]) -> int:
+    """The most pairs, one of each set, that share a word and a type, where nobody is in two pairs.
+
+    Within each set no two of a type overlap, so that pairing from left to right is best.
+    """
+    pairs = 0
+    for kind in {unit[2] for unit in true} & {unit[2] for unit in said}:
+        ours, theirs = (sorted(unit[:2] for unit in units if unit[2] == kind) for units in (true, said))
+        i = j = 0
+        while i < len(ours) and j < len(theirs):
+            if ours[i][0] < theirs[j][1] and theirs[j][0] < ours[i][1]:
+                pairs, i, j = pairs + 1, i + 1, j + 1
+            elif ours[i][1] <= theirs[j][0]:
+                i += 1
+            else:
+                j += 1
+    return pairs
+
+
+def _name(score: str, group: str, groups: Sequence[str]) -> str:
+    """``f1``, ``f1_conlleval``, ``f1[PER]``."""
+    if not group:
+        return score
+    return f"{score}_{group}" if group in groups else f"{score}[{group}]"
+
+
+def _signatures(groups: Sequence[str], types: Sequence[str]) -> dict[str, str]:
+    told = {
+        "": STRICT,
+        "conlleval": CONLLEVAL,
+        "spans": STRICT.replace(" and type", ", whatever the type"),
+        "overlap": OVERLAP,
+        "seen": f"{STRICT}; of those whose words, in lower case, are an entity of the training split",
+        "unseen": f"{STRICT}; of those whose words, in lower case, are no entity of the training split",
+    }
+    found = {}
+    for score, what in WHAT.items():
+        for group in groups:
+            name = _name(score, group, groups)
+            found[name] = f"{name}: {what} {told[group]}"
+        found |= {f"{score}[{kind}]": f"{score}[{kind}]: {what} {STRICT}; type {kind}" for kind in types[:MOST_LABELS]}
+    return found
+
+
+def _surface(words: Sequence[str], unit: tag_schemes.Unit) -> tuple[str, ...]:
+    return tuple(word.lower() for word in words[unit[0] : unit[1]])
+
+
+def _by_word(metric: Metric) -> Metric:
+    """A metric of labels over all words, summed for each sentence."""
+
+    def statistics(gold: Tags, predictions: Predictions[Tags]) -> sp.csr_matrix:
+        lengths = np.array([len(tags) for tags in gold.values], dtype=np.int64)
+        said = Labels([tag for tags in predictions.values.values for tag in tags])
+        each = metric.statistics(Labels([tag for tags in gold.values for tag in tags]), Predictions(said))  # (N, S)
+        ends = np.concatenate([[0], np.cumsum(lengths)])
+        together = sp.csr_matrix((np.ones(ends[-1]), np.arange(ends[-1]), ends), shape=(len(lengths), ends[-1]))
+        return sp.csr_matrix(together @ each)  # (B, S)
+
+    signatures = {
+        name: text.replace("examples", "words").replace("label", "tag") for name, text in metric.signatures.items()
+    }
+    return Metric(statistics, metric.scores, signatures)
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Their quotient; 0 where it is 0/0."""
+    return np.asarray(np.divide(above, below, out=np.zeros(np.shape(above)), where=np.asarray(below) > 0))

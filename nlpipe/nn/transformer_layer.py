@@ -1,0 +1,176 @@
+"""The transformer layer: self-attention, attention over a memory where there is one, and a feed-forward network.
+
+    after the sum (2017):   x = norm(x + dropout(sublayer(x)))
+    before the sublayer:    x = x + dropout(sublayer(norm(x)))
+
+Vaswani et al. 2017, "Attention Is All You Need", section 3.1; the norm before the sublayer trains without warm-up:
+Xiong et al. 2020, "On Layer Normalization in the Transformer Architecture".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from torch import Tensor, nn
+
+from nlpipe.nn.attention import Cache, CrossAttention, Memory, SelfAttention
+from nlpipe.nn.dropout import Drop
+from nlpipe.nn.key_value_cache import Past
+from nlpipe.nn.positions import Rotary
+
+Norm = Literal["pre", "post"]
+Activation = Literal["relu", "gelu"]
+
+ACTIVATIONS: Mapping[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU}
+
+
+class PreNorm(nn.Module):
+    """The path around a sublayer that sees normalised inputs."""
+
+    def __init__(self, dim: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(dim)
+        self.dropout = Drop(dropout)
+
+    def enter(self, x: Tensor) -> Tensor:
+        """What the sublayer is given."""
+        normalised: Tensor = self.norm(x)
+        return normalised
+
+    def leave(self, x: Tensor, y: Tensor) -> Tensor:
+        """``x`` joined with ``y``, the sublayer's output."""
+        total: Tensor = x + self.dropout(y)
+        return total
+
+
+class PostNorm(PreNorm):
+    """The path around a sublayer whose sum with the input is normalised."""
+
+    def enter(self, x: Tensor) -> Tensor:
+        return x
+
+    def leave(self, x: Tensor, y: Tensor) -> Tensor:
+        normalised: Tensor = self.norm(x + self.dropout(y))
+        return normalised
+
+
+class FeedForward(nn.Sequential):
+    """FFN(x) = activation(x W_1 + b_1) W_2 + b_2, each token for itself (eq. 2)."""
+
+    def __init__(self, dim: int, inner: int, activation: Activation, dropout: float) -> None:
+        super().__init__(nn.Linear(dim, inner), ACTIVATIONS[activation](), Drop(dropout), nn.Linear(inner, dim))
+
+
+class TransformerLayer(nn.Module):
+    """One layer, for encoders and decoders.
+
+    Args:
+        dim: D, of inputs and outputs.
+        heads: a divisor of D.
+        feed_forward: features inside the feed-forward network.
+        dropout: share dropped of each sublayer's output and inside the feed-forward network.
+        norm: ``pre`` or ``post``; after the last ``pre`` layer one more norm belongs.
+        activation: of the feed-forward network.
+        rotary: positions turned into queries and keys, if any.
+        memory_dim: features of the memory it attends to; None: it attends to none.
+
+    Raises:
+        WiringError: ``heads`` do not divide ``dim``.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        heads: int,
+        feed_forward: int,
+        dropout: float = 0.1,
+        norm: Norm = "pre",
+        activation: Activation = "gelu",
+        rotary: Rotary | None = None,
+        memory_dim: int | None = None,
+    ) -> None:
+        super().__init__()
+        around = {"pre": PreNorm, "post": PostNorm}[norm]
+        self.attention = SelfAttention(dim, heads, rotary=rotary)
+        self.around_attention = around(dim, dropout)
+        self.cross = None if memory_dim is None else CrossAttention(dim, heads, memory_dim)
+        self.around_cross = None if memory_dim is None else around(dim, dropout)
+        self.feed_forward = FeedForward(dim, feed_forward, activation, dropout)
+        self.around_feed_forward = around(dim, dropout)
+
+    def remember(self, memory: Tensor, mask: Tensor) -> Memory:
+        """What this layer needs of a memory (B, S, D of the memory) with its mask (B, S); fixed for all steps."""
+        assert self.cross is not None, "this layer was made without a memory"
+        return self.cross.remember(memory, mask)
+
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        causal: bool = False,
+        memory: Memory | None = None,
+        seen: list[Tensor] | None = None,
+    ) -> Tensor:
+        """All tokens at once.
+
+        Args:
+            x: (B, T, D).
+            mask: (B, T), true where a token is; None: everywhere.
+            causal: whether a token sees only itself and those before it.
+            memory: what ``remember`` gave, for a layer with a memory.
+            seen: takes the weights (B, h, T, S) with which the memory was looked at.
+
+        Returns:
+            (B, T, D).
+        """
+        y = self.attention(self.around_attention.enter(x), mask, causal)
+        return self._finish(self.around_attention.leave(x, y), memory, seen)
+
+    def _finish(self, x: Tensor, memory: Memory | None, seen: list[Tensor] | None) -> Tensor:
+        """The sublayers after self-attention."""
+        if self.cross is not None and self.around_cross is not None and memory is not None:
+            asking = self.around_cross.enter(x)
+            if seen is None:
+                y = self.cross(asking, memory)
+            else:
+                y, weights = self.cross.show(asking, memory)
+                seen.append(weights)
+            x = self.around_cross.leave(x, y)
+        around = self.around_feed_forward
+        return around.leave(x, self.feed_forward(around.enter(x)))
+
+    def start(self, batch: int) -> Cache:
+        """The cache of ``batch`` texts of which nothing has been read."""
+        return self.attention.start(batch)
+
+    def step(
+        self, x: Tensor, cache: Cache, memory: Memory | None = None, seen: list[Tensor] | None = None
+    ) -> tuple[Tensor, Cache]:
+        """Read the next tokens ``x`` (N, T, D), usually one; ``memory`` may have N / K rows for K adjacent rows each.
+
+        ``seen`` takes the weights (N / K, h, K T, S) with which the memory was looked at.
+
+        Returns:
+            (N, T, D) as the causal ``forward`` over all tokens gives it, and the new cache; the one given stays.
+        """
+        y, cache = self.attention.step(self.around_attention.enter(x), cache)
+        return self._finish(self.around_attention.leave(x, y), memory, seen), cache
+
+    def advance(
+        self, x: Tensor, past: Past, index: int, memory: Memory | None = None, seen: list[Tensor] | None = None
+    ) -> Tensor:
+        """``step`` for one token of each hypothesis, ``x`` (N, D): (N, D); keys and values go into ``past``.
+
+        Args:
+            past: with room for this token, ``Past.step``.
+            index: of this layer in it.
+            memory: as ``recall`` gives it.
+            seen: takes the weights (B, h, K, S) with which the memory was looked at.
+        """
+        query, key_value = self.attention.one(self.around_attention.enter(x), past.length - 1)
+        y = self.attention.output(past.attend(index, query, key_value))
+        x = self.around_attention.leave(x, y)
+        if self.cross is not None and self.around_cross is not None and memory is not None:
+            x = self.around_cross.leave(x, self.cross.one(self.around_cross.enter(x), memory, seen))
+        return self.around_feed_forward.leave(x, self.feed_forward(self.around_feed_forward.enter(x)))

@@ -1,0 +1,246 @@
+"""Stages in a row: checked, fitted, used, saved and loaded.
+
+pipeline = Pipeline([Regex(), TfIdf(ngrams=(1, 2)), LogisticRegression()])
+pipeline.fit(texts, labels)
+pipeline.predict(["a fine film"]).values
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from nlpipe.errors import ModelError, NlpipeError, WiringError
+from nlpipe.files import whole_folder
+from nlpipe.long_texts import cut_long
+from nlpipe.pipeline.batches import BATCH, Batches, answered, inference, step
+from nlpipe.pipeline.fitting import Fitting, rest
+from nlpipe.pipeline.saving import all_states, model_root, read_manifest, read_states, write_model
+from nlpipe.pipeline.tag_words import labels_words, predict_per_token
+from nlpipe.pipeline.wiring import check_wiring
+from nlpipe.registry import slot_name, written_name
+from nlpipe.stage import Head, Predictions, Stage, Tokenizer
+from nlpipe.tasks import task_named
+from nlpipe.tasks.task import Split, Task
+from nlpipe.wire import Tags, Text, Tokens, Wire
+
+
+class Pipeline:
+    """A tokenizer, a representation, encoders and a head, fitted together.
+
+    Args:
+        stages: in the order data flows; the last is the head.
+        task: what the head's answers mean; also how predictions are scored and written.
+        trainer: options of ``nlpipe.training.trainer.Trainer``, for heads that learn by gradients.
+        seed: of every random number drawn in ``fit``.
+        name: for tables and folders.
+
+    Raises:
+        WiringError: the stages do not fit together; names every place where they do not.
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[Stage[Any, Any]],
+        task: str = "classification",
+        trainer: Mapping[str, Any] | None = None,
+        seed: int = 13,
+        name: str = "pipeline",
+    ) -> None:
+        self.stages = list(stages)
+        self.task: Task = task_named(task)
+        self.trainer = dict(trainer or {})
+        self.seed = seed
+        self.name = name
+        self.history: Any = None
+        """What the trainer recorded in the last ``fit``; None where nothing was learnt by gradients."""
+        self.fit_seconds: dict[str, float] = {}
+        """Seconds that each stage took to learn in the last ``fit``, with the cheap stages before it."""
+        placed = [(slot_name(stage), written_name(stage), stage) for stage in self.stages]
+        faults = check_wiring(placed, self.task.target, self.task.source)
+        if faults:
+            raise WiringError("\n".join(fault.message for fault in faults))
+
+    @property
+    def head(self) -> Head[Any, Any]:
+        """The last stage."""
+        head = self.stages[-1]
+        assert isinstance(head, Head)
+        return head
+
+    @property
+    def body(self) -> list[Stage[Any, Any]]:
+        """The stages before the head."""
+        return self.stages[:-1]
+
+    # -- learning ------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        inputs: Sequence[str] | Wire,
+        targets: Sequence[Any] | Wire,
+        dev: tuple[Sequence[str] | Wire, Sequence[Any] | Wire] | None = None,
+    ) -> Pipeline:
+        """Learn from texts and their targets; ``dev`` decides what must be decided on other data (early stopping).
+
+        Raises:
+            DataError: the examples cannot be learnt from (one class only, nothing but empty texts).
+        """
+        train = self._split(inputs, targets)
+        return self.fit_split(train, self._split(*dev) if dev is not None else None)
+
+    def _split(self, inputs: Sequence[str] | Wire, targets: Sequence[Any] | Wire) -> Split:
+        split = Split(_wire(inputs), targets if isinstance(targets, Wire) else self.task.target(list(targets)))  # type: ignore[call-arg]
+        if len(split.inputs) != len(split.targets):
+            raise NlpipeError(f"{len(split.inputs)} inputs but {len(split.targets)} targets; give one for each")
+        return split
+
+    def fit_split(
+        self,
+        train: Split,
+        dev: Split | None = None,
+        checkpoint: Path | None = None,
+        report: Callable[[str], None] = lambda message: None,
+        progress: bool | None = None,
+    ) -> Pipeline:
+        """``fit`` on wires.
+
+        Args:
+            checkpoint: where training by gradients leaves its checkpoints; one that is there is gone on from.
+            report: told of progress, in a line.
+            progress: whether training by gradients draws a bar; None: where there is a terminal.
+        """
+        fitting = Fitting(self.stages, self.task, self.trainer, self.seed, checkpoint, report, progress)
+        fitting.fit(train, dev)
+        self.history, self.fit_seconds = fitting.history, fitting.seconds
+        return self
+
+    # -- use -----------------------------------------------------------------------------------------------------
+
+    def predict(self, inputs: Sequence[str] | Wire, batch_size: int = BATCH) -> Predictions[Any]:
+        """The answers for all inputs, in their order.
+
+        Texts of like length go together, so that one long text does not slow the others.
+        """
+        wire, per_word = _wire(inputs), labels_words(self.head, self.task.target)
+
+        def through(batch: Any, first: int = 0) -> Predictions[Any]:
+            for position, stage in enumerate(self.body[first:], first):
+                batch = step(stage, not position)(batch)
+                if position == 0 and self.task.target is Tags and (cut := cut_long(batch)) is not None:
+                    return cut.join(answered(cut.parts, partial(through, first=1), batch_size))
+            return predict_per_token(self.head, batch) if per_word else self.head.predict(batch)  # type: ignore[arg-type]
+
+        return answered(wire, through, batch_size) if len(wire) else Predictions(self.task.target([]))  # type: ignore[call-arg]
+
+    def predict_stream(
+        self, inputs: Iterable[str], batch_size: int = BATCH
+    ) -> Iterator[tuple[list[str], Predictions[Any]]]:
+        """Answers for an endless run of texts, in order, in bounded memory: (texts, predictions) batch by batch."""
+        iterator = iter(inputs)
+        while texts := list(islice(iterator, batch_size)):
+            yield texts, self.predict(texts, batch_size)
+
+    def n_best(self, inputs: Sequence[str] | Wire, n: int) -> list[list[Any]]:
+        """The ``n`` best answers to each input, best first, as its head gives them; fewer where there are no more.
+
+        Raises:
+            NlpipeError: its head gives one answer alone, or its beam is narrower than ``n``.
+        """
+        find = getattr(self.head, "n_best", None)
+        if find is None:
+            raise NlpipeError(f"{written_name(self.head)} gives one answer to each text; seq2seq gives several")
+        wire = _wire(inputs)
+        steps = [step(stage, not position) for position, stage in enumerate(self.body)]
+        try:
+            with inference():
+                return [found for batch, _ in Batches(Split(wire, wire), steps) for found in find(batch, n)]
+        except ValueError as error:
+            raise NlpipeError(str(error)) from None
+
+    def ledger(self, inputs: Wire) -> dict[str, float]:
+        """What the pipeline could not use of ``inputs``: texts without a token, and what its stages count."""
+        counts: dict[str, float] = {"tokens": 0, "without_tokens": 0}
+        first, others = self.stages[0], self.body[1:]
+        if not isinstance(first, Tokenizer):
+            return {}
+        for batch, _ in Batches(Split(inputs, inputs), [step(first, True)]):
+            counts["tokens"] += sum(map(len, batch.words))
+            counts["without_tokens"] += sum(not words for words in batch.words)
+            for stage in others[:1]:
+                for name, count in stage.ledger(batch).items():
+                    if name != "tokens":  # counted already
+                        counts[name] = counts.get(name, 0) + count
+        return counts
+
+    def parameter_count(self) -> int:
+        """Numbers that were learnt: the arrays of all stages."""
+        return sum(
+            array.size
+            for stage in self.stages
+            for _, each in all_states(stage)
+            for array in each.state().arrays.values()
+            if array.dtype.kind == "f"
+        )
+
+    def export(self, folder: str | Path) -> Path:
+        """Write its transformer encoder as a new directory that ``transformers`` loads, fine-tuned where it was.
+
+        Raises:
+            ModelError: it has none, or several, or the directory exists.
+        """
+        found = [each for stage in self.stages for each in stage.with_nested() if hasattr(each, "export")]
+        if len(found) != 1:
+            names = " → ".join(map(written_name, self.stages))
+            many = "several stages" if found else "no stage"
+            raise ModelError(f"{many} of this pipeline ({names}) can be exported; it takes one 'bert'")
+        found[0].export(Path(folder))
+        return Path(folder)
+
+    # -- on disk -------------------------------------------------------------------------------------------------
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the pipeline as JSON and safetensors into ``folder``, which is whole or absent afterwards."""
+        target = Path(folder)
+        with whole_folder(target) as partial:
+            self.write(partial)
+        return target
+
+    def write(self, folder: Path) -> None:
+        """Write the files of ``save`` into a folder that exists."""
+        told = {"name": self.name, "task": self.task.name, "seed": self.seed, "trainer": self.trainer}
+        write_model(folder, self.stages, told)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Pipeline:
+        """A pipeline that was saved, ready to predict; ``folder`` may be the run's folder too.
+
+        Raises:
+            ModelError: there is none, a part is missing or damaged, or it was written by another format.
+        """
+        root = model_root(Path(folder))
+        manifest, stages = read_manifest(root)
+        pipeline = cls(stages, manifest["task"], manifest["trainer"], manifest["seed"], manifest["name"])
+        for position, (stage, entry) in enumerate(zip(stages, manifest["stages"], strict=True)):
+            if isinstance(stage, Head):
+                stage.bind(pipeline.body)
+            read_states(root, position, stage, entry)
+            rest(stage, pipeline.trainer)
+        return pipeline
+
+
+def _wire(inputs: Sequence[Any] | Wire) -> Wire:
+    if isinstance(inputs, Wire):
+        return inputs
+    if isinstance(inputs, str):
+        raise NlpipeError("predict and fit take a list of texts, not one text: write [text]")
+    items = list(inputs)
+    if items and isinstance(items[0], list | tuple):
+        return Tokens.from_words([list(words) for words in items])
+    for position, item in enumerate(items):
+        if not isinstance(item, str):
+            raise NlpipeError(f"text {position} is {item!r}, a {type(item).__name__}, not a string")
+    return Text(items)

@@ -1,0 +1,70 @@
+"""What a run was made with: versions, processor, threads."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from nlpipe.datasets.dataset import Dataset
+from nlpipe.fingerprint import source_hash
+from nlpipe.spec import PipelineSpec
+
+PACKAGES = (
+    "nlpipe", "numpy", "scipy", "scikit-learn", "gensim", "spacy", "tokenizers", "torch", "transformers", "accelerate",
+    "sentencepiece", "skops", "datasets",
+)  # fmt: skip
+"""Whose versions are recorded, where they are installed."""
+
+
+def environment(
+    spec: PipelineSpec, dataset: Dataset, seed: int, train_size: int, threads: int, seconds: float
+) -> dict[str, Any]:
+    """The content of ``environment.json``."""
+    return {
+        "name": spec.name, "task": dataset.task.name, "data": dataset.name, "data_digest": dataset.digest,
+        "seed": seed, "train_examples": train_size, "labels": list(dataset.labels), "ordinal": dataset.ordinal,
+        "threads": threads, "wall_seconds_of_fit": seconds,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(), "platform": platform.platform(), "processor": processor(),
+        "packages": {name: version for name in PACKAGES if (version := version_of(name))},
+        "source": source_hash(),
+    }  # fmt: skip
+
+
+def processor() -> dict[str, Any]:
+    """Its name, its cores and those of its instruction sets that decide how fast numbers are."""
+    wanted = {"avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "avx_vnni", "asimd", "bf16", "sve"}
+    name, flags = platform.processor() or platform.machine(), set[str]()
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                name = value.strip()
+            elif key.strip() in ("flags", "Features"):
+                flags = set(value.split())
+                break
+    except OSError:
+        pass  # no such file on this system: the name alone is recorded
+    return {"name": name, "cores": os.cpu_count(), "flags": sorted(wanted & flags)}
+
+
+def thread_count() -> int:
+    """Threads that the numerical libraries use: OMP_NUM_THREADS where it is set, else the processors we may use."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    if told.isdigit() and int(told):
+        return int(told)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@functools.cache
+def version_of(package: str) -> str | None:
+    """The installed version of a distribution; None where it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

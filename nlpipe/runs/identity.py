@@ -1,0 +1,46 @@
+"""When two runs are the same: a hash of everything that a result depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from nlpipe.datasets.dataset import Dataset
+from nlpipe.fingerprint import source_hash
+from nlpipe.runs.environment import PACKAGES, version_of
+from nlpipe.spec import PipelineSpec
+from nlpipe.wheels import sha256_of
+
+
+def run_hash(spec: PipelineSpec, dataset: Dataset, seed: int, train_size: int | None) -> str:
+    """Twelve hexadecimal digits that differ where anything differs that a result depends on."""
+    resolved = {
+        key: value for key, value in spec.resolved().items() if key not in ("name", "description", "data", "seed")
+    }
+    told = {
+        "pipeline": resolved, "data": dataset.digest, "seed": seed, "train_size": train_size, "source": source_hash(),
+        "packages": {name: version_of(name) for name in PACKAGES},
+    }  # fmt: skip
+    if files := files_named(resolved):
+        told["files"] = files
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def files_named(options: Any) -> dict[str, str]:
+    """The files and folders that options name (gazetteers, word vectors, a BERT), with the sha256 of what they hold."""
+    if isinstance(options, dict | list):
+        parts = options.values() if isinstance(options, dict) else options
+        return {name: digest for part in parts for name, digest in files_named(part).items()}
+    if not isinstance(options, str):
+        return {}
+    try:
+        path = Path(options).expanduser()
+        if path.is_dir() and path.is_absolute():
+            files = sorted(each for each in path.iterdir() if each.is_file())
+            held = "".join(f"{each.name} {sha256_of(each)}\n" for each in files)
+            return {options: hashlib.sha256(held.encode()).hexdigest()}
+        return {options: sha256_of(path)} if path.is_file() else {}
+    except (OSError, RuntimeError, ValueError):  # a pattern is no path; what cannot be read is told by its stage
+        return {}
