@@ -122,6 +122,11 @@ class Tokens(Wire):
     def __len__(self) -> int:
         return len(self.words)
 
+    @property
+    def lengths(self) -> np.ndarray:
+        """(B,) int64, the number of words of each example."""
+        return np.array([len(words) for words in self.words], dtype=np.int64)
+
     def spans(self, b: int) -> list[Span]:
         """Where each word of example ``b`` stands in ``texts[b]``."""
         return self.locate(self.texts[b], self.words[b])

@@ -131,7 +131,7 @@ class Pipeline:
             for position, stage in enumerate(self.body[first:], first):
                 batch = step(stage, not position)(batch)
                 if position == 0 and self.task.target is Tags and (cut := cut_long(batch)) is not None:
-                    return cut.join(answered(cut.parts, partial(through, first=1), batch_size))
+                    return cut.join(answered(cut.windows, partial(through, first=1), batch_size))
             return predict_per_token(self.head, batch) if per_word else self.head.predict(batch)  # type: ignore[arg-type]
 
         return answered(wire, through, batch_size) if len(wire) else Predictions(self.task.target([]))  # type: ignore[call-arg]

@@ -145,7 +145,7 @@ def test_a_type_without_words_keeps_the_message_of_pydantic() -> None:
     for annotation in (Annotated[str, Len(3)], tuple[int, str]):
         with pytest.raises(LookupError):
             expected_values(annotation)
-    with pytest.raises(ValueError, match="^invalid value 'a': String should have at least 3 characters$"):
+    with pytest.raises(ValueError, match=r"^invalid value 'a': String should have at least 3 characters$"):
         Option("name", Annotated[str, Len(3)], "abc").check("a")
 
 
@@ -168,7 +168,7 @@ def test_constructors_that_hide_options_are_bugs() -> None:
 
 def test_stages_check_and_keep_their_options() -> None:
     assert Regex(lowercase=False).options == {"pattern": None, "lowercase": False, "form": None}
-    with pytest.raises(ValueError, match="^lowercase: invalid value 'no': expected true or false$"):
+    with pytest.raises(ValueError, match=r"^lowercase: invalid value 'no': expected true or false$"):
         Regex(lowercase="no")  # type: ignore[arg-type]
 
 
