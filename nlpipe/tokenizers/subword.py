@@ -3,7 +3,10 @@
 Pieces keep the marker of their model ('▁' or 'Ġ' at the start of a word, '##' inside a word), so that a bag of pieces
 distinguishes them and ``join`` can restore the text. The span of a piece covers its characters without the space
 before them. A character belongs to the first piece that contains a part of it, so the span of a single '▁', or of a
-byte in the middle of a character, is empty. Spans never overlap. Training is deterministic.
+byte in the middle of a character, is empty. Spans never overlap.
+
+Training of BPE and WordPiece is deterministic. The scores of unigram pieces can differ by about 0.0002 between runs,
+because the trainer sums in the order of a hash table.
 
 Sennrich et al. 2016 (BPE), Wu et al. 2016 (WordPiece), Kudo 2018 (unigram), Radford et al. 2019 (byte-level BPE).
 """
@@ -269,7 +272,7 @@ class Unigram(SubwordTokenizer):
             vocab_size=self.vocabulary_size, special_tokens=[UNKNOWN], unk_token=UNKNOWN, show_progress=False
         )
         pieces.train_from_iterator(texts, trainer)
-        # the trainer sums in threads, so the last bits differ in each run: round, then sort
+        # the order of equal scores differs in each run: round, then sort
         scores = {piece: round(score, 6) for piece, score in json.loads(pieces.to_str())["model"]["vocab"]}
         scores.pop(UNKNOWN)
         ordered = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
