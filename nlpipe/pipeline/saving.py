@@ -15,11 +15,11 @@ FORMAT = 1
 """Of the saved folder; a folder of another format is refused."""
 
 
-def write_model(folder: Path, stages: Sequence[Stage[Any, Any]], told: Mapping[str, Any]) -> None:
+def write_model(folder: Path, stages: Sequence[Stage[Any, Any]], keys: Mapping[str, Any]) -> None:
     """Write ``stages`` with their states into a folder that exists.
 
     Args:
-        told: what else ``model.json`` keeps of the pipeline.
+        keys: what else ``model.json`` keeps of the pipeline.
     """
     entries = []
     for position, stage in enumerate(stages):
@@ -33,7 +33,7 @@ def write_model(folder: Path, stages: Sequence[Stage[Any, Any]], told: Mapping[s
                 write_arrays(folder / f"{stem}.safetensors", state.arrays)
             versions[key] = each.version
         entries.append({"slot": slot_name(stage), "stage": to_plain(stage), "versions": versions})
-    write_json(folder / "model.json", {"format": FORMAT, **told, "stages": entries})
+    write_json(folder / "model.json", {"format": FORMAT, **keys, "stages": entries})
 
 
 def model_root(folder: Path) -> Path:

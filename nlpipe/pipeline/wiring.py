@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nlpipe.capabilities import SharesTable, Trained, declares
 from nlpipe.errors import NlpipeError
 from nlpipe.registry import slot
-from nlpipe.stage import Head, LabelHead, Representation, Stage, Tokenizer
+from nlpipe.stage import Head, LabelHead, Stage, Tokenizer
 from nlpipe.wire import Sequences, Tags, Text, Tokens, Wire
 
 Placed = tuple[str, str, "Stage[Any, Any] | None"]
@@ -54,17 +55,17 @@ def _accepts(stage: Stage[Any, Any], given: type[Wire], target: type[Wire] | Non
     if isinstance(stage, Tokenizer) and given is Tokens:
         return True
     if isinstance(stage, LabelHead) and given is Sequences:  # applied to every token, it gives Tags
-        return target in (None, Tags) and not stage.by_gradient
+        return target in (None, Tags) and not declares(type(stage), Trained)
     return _fits(given, stage.takes)
 
 
 def _untrained(stages: Sequence[Placed], target: type[Wire] | None) -> list[WiringFault]:
     kind, name, head = stages[-1] if stages else ("", "", None)
-    if not isinstance(head, Head) or head.by_gradient:
+    if not isinstance(head, Head) or declares(type(head), Trained):
         return []
 
     def trains(owner: Any) -> bool:
-        return bool(owner.by_gradient) and _fits(owner.gives, target or head.gives)
+        return declares(owner, Trained) and _fits(owner.gives, target or head.gives)
 
     faults = []
     for index, (_, other, stage) in enumerate(stages[:-1]):
@@ -80,7 +81,7 @@ def _off_target(stages: Sequence[Placed], target: type[Wire] | None) -> list[Wir
         return []
     before = stages[-2][2] if len(stages) > 1 else None
     if isinstance(head, LabelHead) and target is Tags:
-        if before is None or (_fits(before.gives, Sequences) and not head.by_gradient):
+        if before is None or (_fits(before.gives, Sequences) and not declares(type(head), Trained)):
             return []
         if not _fits(before.gives, head.takes):
             return []  # said already
@@ -96,12 +97,14 @@ def _unshared(stages: Sequence[Placed]) -> list[WiringFault]:
     sharing = f"{kind} '{name}' with tokenizer: joint shares the pipeline's"
     if not any(isinstance(stage, Tokenizer) for _, _, stage in stages):
         return [WiringFault(len(stages) - 1, f"{sharing} tokenizer, and there is none; give the head its own")]
-    if any(isinstance(stage, Representation) and stage.shares_table for _, _, stage in stages):
+    if any(declares(type(stage), SharesTable) for _, _, stage in stages):
         return []
     found = next((f"'{other}' has none to share" for slot_key, other, _ in stages if slot_key == "representation"), "")
-    able = _having("representation", lambda owner: owner.shares_table)
+    sharing_table = _having("representation", lambda owner: declares(owner, SharesTable))
     message = f"{sharing} vocabulary and table, but {found or 'there is no representation'}"
-    return [WiringFault(len(stages) - 1, f"{message}; give the head its own tokenizer{_listed('or take', able)}")]
+    return [
+        WiringFault(len(stages) - 1, f"{message}; give the head its own tokenizer{_listed('or take', sharing_table)}")
+    ]
 
 
 def _way_out(stages: Sequence[Placed], index: int, given: type[Wire]) -> str:
