@@ -25,8 +25,8 @@ STAGES = examples.registered()
 def stage_classes(folder: str) -> set[str]:
     """``module:Class`` of every class in the folder that looks like a stage of it, without loading it.
 
-    A class counts if its name is public and one of its bases leads, within the folder and what it shares, to a class of ``stage.py``;
-    one that others in the folder derive from, and that explains no options, is what they share and no stage.
+    A class counts if its name is public and one of its bases leads, within the folder, ``classical`` and ``nn``, to a
+    class of ``stage.py``; one that others derive from, and that explains no options, is what they share and no stage.
     """
     bases: dict[str, set[str]] = {}
     places: dict[str, str] = {}
