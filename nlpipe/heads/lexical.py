@@ -18,6 +18,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from annotated_types import Ge, Le
 
+from nlpipe.capabilities import Attends, Attention
 from nlpipe.classical.ibm_model1 import align
 from nlpipe.classical.kneser_ney import KneserNey
 from nlpipe.errors import DataError, NlpipeWarning
@@ -37,7 +38,7 @@ CALIBRATED = 500
 """Most texts of the dev split that the bonus is decided on."""
 
 
-class Lexical(Head[Tokens, Text]):
+class Lexical(Head[Tokens, Text], Attends[Tokens]):
     """IBM Model 1 with a Kneser-Ney language model and a beam search: translation without a neural network.
 
     Words that training never saw are copied as the text has them. The score is that of the search without the bonus:
@@ -190,14 +191,14 @@ class Lexical(Head[Tokens, Text]):
         scores = scores - self.word_bonus * np.array([len(sentence) for sentence in words])
         return Predictions(Text([self.tokenizer.join(sentence) for sentence in words]), scores)
 
-    def attend(self, source: Tokens) -> list[tuple[list[str], list[str], np.ndarray]]:
-        """For each text its words, the words of its translation, and (T, S) which came from which."""
+    def attend(self, source: Tokens) -> list[Attention]:
+        """Which source word each word of its own answer came from, as weights of 0 and 1."""
         words, places, _ = self._search(source)
         found = []
         for b, sentence in enumerate(words):
             matrix = np.zeros((len(sentence), len(source.words[b])))
             matrix[np.arange(len(sentence)), places[b]] = 1.0
-            found.append((list(source.words[b]), sentence, matrix))
+            found.append(Attention(list(source.words[b]), sentence, matrix))
         return found
 
     def _search(self, source: Tokens) -> tuple[list[list[str]], list[list[int]], np.ndarray]:

@@ -25,13 +25,13 @@ STAGES = examples.registered()
 def stage_classes(folder: str) -> set[str]:
     """``module:Class`` of every class in the folder that is a stage by its source; no module is loaded.
 
-    A class counts if its name is public and its bases lead, within the folder or through ``classical``, to a class of
-    ``stage.py``. A class that others derive from and that documents no options is a shared base, not a stage.
+    A class counts if its name is public and its bases lead, within the folder, ``classical`` and ``nn``, to a class
+    of ``stage.py``. A class that others derive from and that documents no options is a shared base, not a stage.
     """
     bases: dict[str, set[str]] = {}
     places: dict[str, str] = {}
     documented: set[str] = set()
-    for path in sorted([*(ROOT / "classical").glob("*.py"), *(ROOT / folder).glob("*.py")]):
+    for path in [path for name in ("classical", "nn", folder) for path in sorted((ROOT / name).glob("*.py"))]:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ClassDef):
                 if path.parent.name == folder:
