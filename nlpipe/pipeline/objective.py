@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from nlpipe.stage import Head, Stage
 from nlpipe.tasks.task import Split
+from nlpipe.training import objective as training
 from nlpipe.wire import Sequences, Text, Tokens, Vectors, Wire
 
 
-class Objective(nn.Module):
+class Objective(training.Objective):
     """Stages and head as one module: a batch (inputs, targets) to (summed loss in nats, units).
 
     Only the modules that belong to the stages are registered, so that a stage without parameters may take part. Stages
