@@ -33,7 +33,7 @@ from tests.unit.pipeline.neural_children import COSTS, RUN
 from tests.unit.representations.test_bert import make
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+ROOT = HERE.parents[2]
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 torch.set_num_threads(1)
 
