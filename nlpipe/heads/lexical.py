@@ -20,6 +20,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from annotated_types import Ge, Le
 
+from nlpipe.capabilities import Attends, Attention
 from nlpipe.classical.candidate_strings import COPY, MAX_STRING, CandidateStrings
 from nlpipe.classical.ibm_model1 import align
 from nlpipe.classical.kneser_ney import KneserNey
@@ -37,7 +38,7 @@ CALIBRATION_TEXTS = 500
 """Maximum number of texts of the dev split from which the bonus is determined."""
 
 
-class Lexical(Head[Tokens, Text]):
+class Lexical(Head[Tokens, Text], Attends[Tokens]):
     """IBM Model 1 with a Kneser-Ney language model and beam search: translation without a neural network.
 
     Source words that do not occur in the training split are copied. The score of an answer is that of the search
@@ -147,14 +148,14 @@ class Lexical(Head[Tokens, Text]):
         scores = scores - self.word_bonus * np.array([len(sentence) for sentence in words])
         return Predictions(Text([self.tokenizer.join(sentence) for sentence in words]), scores)
 
-    def attend(self, source: Tokens) -> list[tuple[list[str], list[str], np.ndarray]]:
-        """For each text its S words, the T words of its translation, and a matrix (T, S): 1 where aligned, else 0."""
+    def attend(self, source: Tokens) -> list[Attention]:
+        """Which source word each word of its own answer is aligned with, as weights of 0 and 1."""
         words, positions, _ = self._search(source)
         attention = []
         for b, sentence in enumerate(words):
             weights = np.zeros((len(sentence), len(source.words[b])))
             weights[np.arange(len(sentence)), positions[b]] = 1.0
-            attention.append((list(source.words[b]), sentence, weights))
+            attention.append(Attention(list(source.words[b]), sentence, weights))
         return attention
 
     def _search(self, source: Tokens) -> tuple[list[list[str]], list[list[int]], np.ndarray]:

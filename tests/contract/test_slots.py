@@ -25,16 +25,18 @@ STAGES = examples.registered()
 def stage_classes(folder: str) -> set[str]:
     """``module:Class`` of every class in the folder that looks like a stage of it, without loading it.
 
-    A class counts if its name is public and one of its bases leads, within the folder, to a class of ``stage.py``;
-    one that others in the folder derive from, and that explains no options, is what they share and no stage.
+    A class counts if its name is public and one of its bases leads, within the folder, ``classical`` and ``nn``, to a
+    class of ``stage.py``; one that others derive from, and that explains no options, is what they share and no stage.
     """
     bases: dict[str, set[str]] = {}
     places: dict[str, str] = {}
     explained: set[str] = set()
-    for path in sorted((ROOT / folder).glob("*.py")):
+    inside = sorted((ROOT / folder).glob("*.py"))
+    for path in [*(ROOT / "classical").glob("*.py"), *(ROOT / "nn").glob("*.py"), *inside]:  # the last one counts
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ClassDef):
-                places[node.name] = f"{path.stem}:{node.name}"
+                if path in inside:
+                    places[node.name] = f"{path.stem}:{node.name}"
                 explained |= {node.name} if "Options:\n" in (ast.get_docstring(node) or "") else set()
                 bases[node.name] = {
                     ast.unparse(base.value if isinstance(base, ast.Subscript) else base).rpartition(".")[2]
