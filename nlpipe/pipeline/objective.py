@@ -12,7 +12,7 @@ from nlpipe.capabilities import Pretrained, Trained, able
 from nlpipe.pipeline.batches import apply
 from nlpipe.stage import Stage
 from nlpipe.tasks.task import Split
-from nlpipe.training.objective import Objective
+from nlpipe.training.loss import Objective
 
 
 class PipelineObjective(Objective):

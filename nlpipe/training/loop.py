@@ -36,7 +36,7 @@ from nlpipe.training.trainer import Trainer
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from nlpipe.training.objective import Objective
+    from nlpipe.training.loss import Objective
 
 STEPS_PER_SYNC = 16
 """On a GPU, losses are copied to the CPU once in this many steps, because a copy waits for the GPU."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from nlpipe.training.objective import Objective
+    from nlpipe.training.loss import Objective
 
 Schedule = Literal["constant", "linear", "cosine", "inverse_sqrt"]
 

@@ -20,7 +20,7 @@ from nlpipe.training.schedule import scale_and_clip, total_norm
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from nlpipe.training.objective import Objective
+    from nlpipe.training.loss import Objective
 
 
 class Prepared:

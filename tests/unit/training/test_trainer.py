@@ -17,7 +17,7 @@ from nlpipe.nn.precision import cpu_has_bf16
 from nlpipe.training.batching import plan_batches
 from nlpipe.training.device import choose_precision
 from nlpipe.training.loop import train as run_training
-from nlpipe.training.objective import Objective
+from nlpipe.training.loss import Objective
 from nlpipe.training.schedule import learning_rate_factor
 from nlpipe.training.trainer import Trainer
 from tests.unit.training.trainer_toys import Toy, ToyExamples, copies

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from nlpipe.training.objective import Objective
+from nlpipe.training.loss import Objective
 
 
 class Toy(Objective):
