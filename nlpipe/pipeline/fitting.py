@@ -209,7 +209,7 @@ class Fitting:
 
     def _train(self, flow: Flow, width: int) -> History:
         """Train the head and the stages that follow what ``flow`` holds in memory by gradients."""
-        from nlpipe.pipeline.objective import Objective, SplitExamples
+        from nlpipe.pipeline.objective import PipelineObjective, SplitExamples
         from nlpipe.training.loop import train as run_training
 
         head = able(self.head, Trained)
@@ -247,7 +247,7 @@ class Fitting:
             trainer = dataclasses.replace(trainer, patience=None)
         return run_training(
             trainer,
-            Objective(stages, head),
+            PipelineObjective(stages, head),
             SplitExamples(train),
             evaluate if held is not None else None,
             seed=self.seed,
