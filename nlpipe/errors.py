@@ -60,6 +60,10 @@ class SpecError(NlpipeError):
         return type(self), (self.faults,)  # worker processes send it to their parent
 
 
+class CardError(SpecError, DataError):
+    """A data set's card with faults, in a file of its own or inline: all of them, each with its place."""
+
+
 def suggest(typed: str, known: Iterable[str]) -> str:
     """A way out for a name that is not known: ``; did you mean 'hidden'?``, else the list of what is."""
     names = sorted(known)

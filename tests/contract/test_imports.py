@@ -16,7 +16,8 @@ ROOT = Path(nlpipe.__file__).parent
 SLOTS = tuple(folder for folder, _ in FOLDERS.values())
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("wire", "tag_schemes", "wheels", "files"),
+    ("wire", "tag_schemes", "wheels", "files", "yaml_values"),
+    ("yaml_reader",),
     ("vocabulary", "search", "capabilities"),
     ("options",),
     ("stage",),
