@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from nlpipe.nn.dropout import Drop
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.recurrent_attention import KINDS, Alignment
+from nlpipe.nn.recurrent_layer import LayerState, run_layers, states_of
 from nlpipe.options import Dropout, Positive
 from nlpipe.stage import Decoder
 from nlpipe.wire import Sequences
@@ -30,7 +31,7 @@ Memory = tuple[Tensor, ...]
 """The source in short (B, 2 x features of the first state), keys (B, S, hidden), vectors (B, S, features), mask (B, S);
 the first alone where there is no attention."""
 
-State = tuple[tuple[tuple[Tensor, ...], ...], tuple[Tensor, ...], tuple[Tensor, ...]]
+State = tuple[tuple[LayerState, ...], tuple[Tensor, ...], tuple[Tensor, ...]]
 """Each layer's features (N, hidden) and, in an LSTM, cell; the last output (N, hidden) if it is fed; attention (N, S)
 that the source got, if watched."""
 
@@ -39,8 +40,6 @@ class RecurrentDecoder(Neural[Sequences, Sequences], Decoder[Sequences, Sequence
     """What the recurrent decoders share; the kind of cell is the subclass's."""
 
     cell: ClassVar[type[nn.RNN] | type[nn.LSTM] | type[nn.GRU]]
-    memories: ClassVar[int] = 1
-    """Tensors that a layer hands on from token to token."""
     fitted = ("memory_width",)
 
     def __init__(
@@ -62,7 +61,7 @@ class RecurrentDecoder(Neural[Sequences, Sequences], Decoder[Sequences, Sequence
         memory = self.memory_width or width
         widths = [width + self.hidden * self.input_feeding, *[self.hidden] * (self.depth - 1)]
         self.cells = nn.ModuleList(self.cell(w, self.hidden, batch_first=True) for w in widths)
-        self.bridge = nn.Linear(memory, self.depth * self.memories * self.hidden)
+        self.bridge = nn.Linear(memory, self.depth * states_of(self.cell) * self.hidden)
         self.alignment: Alignment | None = None
         if self.kind != "none":
             self.alignment = KINDS[self.kind](self.hidden, memory)
@@ -75,8 +74,9 @@ class RecurrentDecoder(Neural[Sequences, Sequences], Decoder[Sequences, Sequence
         return (short,) if self.alignment is None else (short, self.alignment.keys(rows), rows, mask)
 
     def start(self, memory: Memory, watch: bool = False) -> State:
-        parts = iter(memory[0].chunk(self.depth * self.memories, 1))  # (B, hidden) each
-        layers = tuple(tuple(next(parts) for _ in range(self.memories)) for _ in range(self.depth))
+        count = states_of(self.cell)
+        parts = iter(memory[0].chunk(self.depth * count, 1))  # (B, hidden) each
+        layers = tuple(tuple(next(parts) for _ in range(count)) for _ in range(self.depth))
         fed = (torch.zeros_like(layers[0][0]),) if self.input_feeding else ()
         seen = (1.0 - memory[3].float() if len(memory) > 1 else memory[0].new_ones(len(memory[0]), 1),) if watch else ()
         return layers, fed, seen
@@ -91,7 +91,7 @@ class RecurrentDecoder(Neural[Sequences, Sequences], Decoder[Sequences, Sequence
     def _read(self, x: Tensor, memory: Memory) -> tuple[Tensor, Tensor | None]:
         state = self.start(memory)
         if not self.input_feeding:
-            rows, _ = self._advance(x, state[0])  # (B, T, hidden)
+            rows, _ = run_layers(self.cells, self.dropout, x, state[0])  # (B, T, hidden)
             return self._attend(rows, memory)
         outputs, weights = [], []
         for t in range(x.shape[1]):
@@ -113,22 +113,11 @@ class RecurrentDecoder(Neural[Sequences, Sequences], Decoder[Sequences, Sequence
         layers, fed, seen = state
         if fed:
             x = torch.cat([x, fed[0][:, None].to(x.dtype)], -1)  # (N, 1, D + hidden)
-        rows, layers = self._advance(x, layers)  # (N, 1, hidden)
+        rows, layers = run_layers(self.cells, self.dropout, x, layers)  # (N, 1, hidden)
         output, weights = self._attend(rows, memory)
         if seen and weights is not None:
             seen = (seen[0] + weights[:, 0],)
         return output, weights, (layers, (output[:, 0],) if fed else (), seen)
-
-    def _advance(
-        self, x: Tensor, layers: tuple[tuple[Tensor, ...], ...]
-    ) -> tuple[Tensor, tuple[tuple[Tensor, ...], ...]]:
-        """``x`` (N, T, D) through all layers: (N, T, hidden), and what each hands on."""
-        after = []
-        for cell, before in zip(self.cells, layers, strict=True):
-            given = tuple(tensor[None].contiguous() for tensor in before)  # (1, N, hidden) each, as torch has it
-            x, kept = cell(self.dropout(x), given if self.memories > 1 else given[0])  # (N, T, hidden)
-            after.append(tuple(tensor[0] for tensor in (kept if self.memories > 1 else (kept,))))
-        return x, tuple(after)
 
     def _attend(self, rows: Tensor, memory: Memory) -> tuple[Tensor, Tensor | None]:
         """States (N, T, hidden) with what they attend to: outputs (N, T, hidden) and weights (N, T, S), if any."""
@@ -168,7 +157,6 @@ class LSTM(RecurrentDecoder):
     """
 
     cell = nn.LSTM
-    memories = 2
 
 
 class GRU(RecurrentDecoder):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
-from nlpipe.errors import NlpipeError
+from nlpipe.errors import NlpipeError, NlpipeWarning
 from nlpipe.registry import missing_extra
 
 if TYPE_CHECKING:
@@ -44,12 +45,24 @@ def choose_device(asked: Device) -> str:
 
 
 def choose_precision(asked: Precision, device: str, objective: nn.Module) -> Literal["fp32", "bf16"]:
-    """``fp32`` or ``bf16``; a rule, not a measurement, so that the same run is the same on the same machine."""
-    if asked != "auto":
-        return asked
-    from nlpipe.nn.precision import bf16_pays
+    """``fp32`` or ``bf16``; a rule, not a measurement, so that the same run is the same on the same machine.
 
-    return "bf16" if bf16_pays(objective, device) else "fp32"
+    Where ``bf16`` is asked for and the device has none for a kind of layer of ``objective``, it is ``fp32``, with a
+    warning.
+    """
+    from nlpipe.nn.precision import bf16_pays, layers_without_bf16
+
+    if asked == "auto":
+        return "bf16" if bf16_pays(objective, device) else "fp32"
+    if asked == "bf16" and (kinds := layers_without_bf16(objective, device)):
+        warnings.warn(
+            f"trainer.precision: bf16: this processor has no bfloat16 for layers of the kind {', '.join(kinds)}; "
+            "training is in fp32",
+            NlpipeWarning,
+            stacklevel=2,
+        )
+        return "fp32"
+    return asked
 
 
 def accelerator(device: str, precision: str) -> Any:
