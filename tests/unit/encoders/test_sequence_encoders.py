@@ -11,6 +11,7 @@ from torch.testing import assert_close
 from nlpipe.encoders import SLOT
 from nlpipe.errors import NlpipeWarning, WiringError
 from nlpipe.nn.precision import layers_without_bf16
+from nlpipe.search import take
 from nlpipe.stage import State
 from nlpipe.wire import Sequences, Tokens, Vectors
 
@@ -148,14 +149,10 @@ def test_stepping_equals_reading_at_once(which, chunk):
 @pytest.mark.parametrize("which", CAUSAL)
 def test_a_state_is_a_tree_of_tensors_that_can_be_reordered(which):
     encoder = make(which)
-    order = [2, 0, 0]
-
-    def reorder(tree):
-        return tree[order] if isinstance(tree, torch.Tensor) else tuple(reorder(part) for part in tree)
-
+    order = torch.tensor([2, 0, 0])
     rows, end = torch.randn(3, 4, D), torch.randn(3, 1, D)
     _, state = encoder.step(rows, encoder.start(3))
-    moved, _ = encoder.step(end, reorder(state))
+    moved, _ = encoder.step(end, take(state, order))
     whole = result(encoder(padded(torch.cat([rows[order], end], 1), [5, 5, 5])))
     assert_close(moved, whole[:, -1:])
     stayed, _ = encoder.step(end, state)  # the state was not used up
