@@ -39,7 +39,7 @@ def run_layer(layer: nn.Module, x: Tensor, state: LayerState | None = None) -> t
         rows, after = layer(x, _given(state, several))  # (N, T, hidden)
     else:
         warnings.warn(
-            f"this processor has no bfloat16 for layers of the kind {kind_of(layer)}; they compute in float32",
+            f"this processor cannot compute layers of the kind {kind_of(layer)} in bfloat16; they compute in float32",
             NlpipeWarning,
             stacklevel=2,
         )

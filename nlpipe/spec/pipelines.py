@@ -12,13 +12,14 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, Le
 
+from nlpipe.capabilities import Trained, declares
 from nlpipe.errors import Fault, NlpipeError, SpecError, suggest
 from nlpipe.options import Option, options_of
 from nlpipe.pipeline.wiring import check_wiring
 from nlpipe.registry import missing_extra
 from nlpipe.spec.stages import Read, StageSpec, read_stage
 from nlpipe.spec.yaml_reader import Place, Value, from_plain, join
-from nlpipe.stage import Head, Stage
+from nlpipe.stage import Stage
 from nlpipe.wire import Text, Wire
 
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]
@@ -127,7 +128,7 @@ def build(root: Value, path: str, name: str, wires: WiresOf | None = None) -> Bu
     data, source, target = _read_data(root, wires, faults)
     reads = _read_stages(root, faults)
     head = reads[-1].stage if reads else None
-    trainer = _read_trainer(root, isinstance(head, Head) and head.by_gradient, faults)
+    trainer = _read_trainer(root, head is not None and declares(type(head), Trained), faults)
     seed = read_plain(root, SEED, faults)
     placed = [(read.slot, read.name, read.stage) for read in reads]
     wiring = [

@@ -15,7 +15,7 @@ from nlpipe.registry import EXTRAS, FOLDERS
 ROOT = Path(nlpipe.__file__).parent
 SLOTS = tuple(folder for folder, _ in FOLDERS.values())
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors",),
+    ("errors", "type_words", "writing_systems"),
     ("wire", "tag_schemes", "wheels", "files"),
     ("vocabulary", "search", "capabilities"),
     ("options",),
