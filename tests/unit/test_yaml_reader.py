@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - messages stand whole
 """One reader for all YAML: pipeline files, cards, overrides and ``--set`` read the same language, within bounds."""
 
 from __future__ import annotations
