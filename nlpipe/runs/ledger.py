@@ -32,7 +32,7 @@ def ledger(
     for name, split in (("train", dataset.train), ("dev", dataset.dev), ("test", dataset.test)):
         entry = told.setdefault(name, {"counts": {}, "examples": {}})
         entry["counts"] |= {"examples": len(split), **pipeline.ledger(split.inputs)}
-    if isinstance(dataset.test.inputs, Tokens) and isinstance(tokenizer := pipeline.stages[0], Tokenizer):
+    if isinstance(dataset.test.inputs, Tokens) and (tokenizer := pipeline.tokenizer) is not None:
         found = Ledger()
         for text in split_otherwise(tokenizer, dataset.test.inputs):
             found.add("split_otherwise", text)

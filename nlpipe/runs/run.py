@@ -135,7 +135,7 @@ def run(
 
 def import_ahead(pipeline: Pipeline) -> None:
     """Import what the stages import while they learn, so that those seconds are not counted as learning."""
-    if pipeline.head.by_gradient:
+    if pipeline.plan().trained:
         import accelerate
         import torch._dynamo
         import torch.optim

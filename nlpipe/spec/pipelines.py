@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, Le
 
+from nlpipe.capabilities import Trained, declares
 from nlpipe.errors import Fault, NlpipeError, SpecError, suggest
 from nlpipe.options import Option, options_of
 from nlpipe.pipeline.wiring import check_wiring
@@ -18,7 +19,6 @@ from nlpipe.registry import missing_extra
 from nlpipe.spec.imports import KEY as IMPORT
 from nlpipe.spec.imports import read_imports
 from nlpipe.spec.stages import Read, StageSpec, check_plain, read_stage
-from nlpipe.stage import Head
 from nlpipe.wire import Text, Wire
 from nlpipe.yaml_values import Value, join, spelling_hint
 
@@ -119,7 +119,7 @@ def build(root: Value, path: str, name: str) -> Built:
     data, source, target = _read_data(root, faults)
     reads = _read_stages(root, faults)
     head = reads[-1].stage if reads else None
-    trainer = _read_trainer(root, isinstance(head, Head) and head.by_gradient, faults)
+    trainer = _read_trainer(root, head is not None and declares(type(head), Trained), faults)
     seed = read_plain(root, SEED, faults)
     placed = [(read.slot, read.name, read.stage) for read in reads]
     wiring = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from nlpipe.capabilities import Trained
 from nlpipe.errors import Fault, SpecError
 from nlpipe.options import Dropout, Positive, PositiveFloat
 from nlpipe.registry import FOLDERS, slot
@@ -128,18 +129,20 @@ class Linear(LabelHead):
         raise NotImplementedError
 
 
-class Classifier(Linear):
+class Classifier(Linear, Trained[Vectors, Labels]):
     """A neural classifier."""
 
-    by_gradient = True
+    def loss(self, source: Vectors, target: Labels) -> Any:
+        raise NotImplementedError
 
     def __init__(self, dropout: Dropout = 0.0) -> None: ...
 
 
-class Tagger(Head[Sequences, Tags]):
+class Tagger(Head[Sequences, Tags], Trained[Sequences, Tags]):
     """A tagger."""
 
-    by_gradient = True
+    def loss(self, source: Sequences, target: Tags) -> Any:
+        raise NotImplementedError
 
     def __init__(self) -> None: ...
 

@@ -119,16 +119,16 @@ seed: abc
 heads: 3
 """
     assert said(text) == [
-        "p.yaml:1:37: representation.min_df: 0 will not do: it should be greater than or equal to 1",
+        "p.yaml:1:37: representation.min_df: invalid value 0: expected a positive integer",
         "p.yaml:3:5: encoder[0]: encoder 'lstm' takes Sequences, but representation 'bow' gives Vectors; "
         "representations that give Sequences: embedding, join, static",
         "p.yaml:3:5: encoder[0]: 'lstm' has weights to learn, and head 'logistic_regression' learns without gradients; "
         "heads that train it: classifier",
         "p.yaml:3:18: encoder[0].hiden: lstm has no option 'hiden'; did you mean 'hidden'?",
-        "p.yaml:3:38: encoder[0].dropout: 1.5 will not do: it should be less than 1",
+        "p.yaml:3:38: encoder[0].dropout: invalid value 1.5: expected a number of at least 0 and below 1",
         "p.yaml:4:5: encoder[1]: there is no encoder 'meen'; did you mean 'mean'?",
-        "p.yaml:5:38: head.C: 'abc' will not do: it should be a valid number",
-        "p.yaml:6:7: seed: 'abc' will not do: it should be a valid integer",
+        "p.yaml:5:38: head.C: invalid value 'abc': expected a positive number",
+        "p.yaml:6:7: seed: invalid value 'abc': expected an integer from 0 to 4294967295",
         "p.yaml:7:1: heads: a pipeline has no key 'heads'; did you mean 'head'?",
     ]
 
@@ -154,8 +154,8 @@ BOW = "representation: bow\nhead: logistic_regression\n"
         (BOW + "seed: *x\n", "3:7: seed: there is no anchor '&x' before this alias"),
         (BOW + "seed: .nan\n", "3:7: seed: .nan is no finite number"),
         (BOW + f"seed: {'9' * 5000}\n", "3:7: seed: 99999999999999999999… is no finite number"),
-        (BOW + "seed: -1\n", "3:7: seed: -1 will not do: it should be greater than or equal to 0"),
-        (BOW + "seed: true\n", "3:7: seed: True will not do: it should be a valid integer"),
+        (BOW + "seed: -1\n", "3:7: seed: invalid value -1: expected an integer from 0 to 4294967295"),
+        (BOW + "seed: true\n", "3:7: seed: invalid value True: expected an integer from 0 to 4294967295"),
         (BOW + "name: a/b\n", "3:7: name: invalid value 'a/b': expected letters, digits and - _ . + =, fit for a directory's name"),
         (BOW + "trainer: {lr: 1}\n", "3:11: trainer.lr: the trainer has no option 'lr'; this nlpipe has no trainer"),
         (BOW + "extend: q.yaml\n", "3:9: extend: there is no file 'q.yaml' in '.'; did you mean 'p.yaml'?"),
@@ -247,7 +247,7 @@ def test_trainer_options_come_from_the_trainer(monkeypatch):
     assert read_pipeline(write(BOW)).trainer == {}
     assert said(neural + "trainer: {epoch: 2, lr: 0}") == [
         "p.yaml:4:11: trainer.epoch: the trainer has no option 'epoch'; did you mean 'epochs'?",
-        "p.yaml:4:25: trainer.lr: 0 will not do: it should be greater than 0",
+        "p.yaml:4:25: trainer.lr: invalid value 0: expected a positive number",
     ]
     assert said(neural + "trainer: 3") == ["p.yaml:4:10: trainer: invalid value 3: expected a mapping of options"]
 

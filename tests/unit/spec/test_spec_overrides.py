@@ -78,7 +78,7 @@ def test_data_is_given_whole_or_by_key():
         ("head.dropuot=0.5", "classifier has no option 'dropuot'; did you mean 'dropout'?"),
         ("encoder[0].hiden=3", "lstm has no option 'hiden'; did you mean 'hidden'?"),
         ("encoder.0.hiden=3", "lstm has no option 'hiden'; did you mean 'hidden'?"),
-        ("head.dropout=x", "'x' will not do: it should be a valid number"),
+        ("head.dropout=x", "invalid value 'x': expected a number of at least 0 and below 1"),
         ("head={name: clasifier}", "head.name: there is no head 'clasifier'; did you mean 'classifier'?"),
         ("encoder.hidden=3", "'encoder' is a list of 2; say which, such as encoder[0].hidden"),
         ("encoder[3]=mean", "'encoder' has 2 entries, counted from 0; there is no [3]"),
@@ -126,7 +126,7 @@ def test_faults_keep_the_place_of_the_file_they_stand_in():
     write("extend: bases/base.yaml\nhead: {penalti: l1}\n", "child.yaml")
     assert said(read_pipeline, "child.yaml") == [
         "child.yaml:2:8: head.penalti: logistic_regression has no option 'penalti'; did you mean 'penalty'?",
-        "bases/base.yaml:2:38: head.C: 0 will not do: it should be greater than 0",
+        "bases/base.yaml:2:38: head.C: invalid value 0: expected a positive number",
     ]
 
 
@@ -198,7 +198,7 @@ def test_overriding_a_varied_key_settles_it():
     [
         ("{representation: [bwo, tfidf], head.C: [1, 0]}", [
             "4:25: representation: there is no representation 'bwo'; did you mean 'bow'?",
-            "4:50: head.C: 0 will not do: it should be greater than 0"]),
+            "4:50: head.C: invalid value 0: expected a positive number"]),
         ("{representation: tfidf}", ["4:24: vary.representation: invalid value 'tfidf': expected a list of the values to try"]),
         ("{encodr: [mean]}", ["4:8: vary.encodr: 'encodr' is not a key of a pipeline that can vary"]),
         ("[bow]", ["4:7: vary: invalid value ['bow']: expected a mapping of keys to lists, such as {representation: [bow, tfidf]}"]),
@@ -240,11 +240,11 @@ def test_all_faults_of_a_comparison_and_its_pipelines():
         "c.yaml:1:21: pipelines[1]: there is no file 'b.yaml' in '.'; did you mean 'c.yaml'?",
         "c.yaml:1:29: pipelines[2]: invalid value 3: expected the path of a pipeline file, or a pipeline's keys",
         "c.yaml:2:8: seeds: a value stands twice; give each once",
-        "c.yaml:3:14: train_sizes: [0]: 0 will not do: it should be greater than or equal to 1 or be 'all'",
+        "c.yaml:3:14: train_sizes: [0]: invalid value 0: expected a positive integer or 'all'",
         "c.yaml:4:10: budget.latency: a budget has no 'latency'; did you mean 'latency_ms'?",
-        "c.yaml:5:12: tolerance: 2 will not do: it should be less than or equal to 1",
+        "c.yaml:5:12: tolerance: invalid value 2: expected a number from 0 to 1",
         "c.yaml:6:1: sedes: a comparison has no key 'sedes'; did you mean 'seeds'?",
-        "a.yaml:3:38: head.C: 0 will not do: it should be greater than 0",
+        "a.yaml:3:38: head.C: invalid value 0: expected a positive number",
     ]
 
 
