@@ -49,7 +49,7 @@ class ComparisonSpec:
     """
 
     title: str
-    path: str
+    path: str = field(compare=False)
     data: Data
     pipelines: tuple[PipelineSpec, ...]
     seeds: tuple[int, ...] = (13,)
