@@ -25,7 +25,7 @@ from nlpipe.capabilities import Trained, able
 from nlpipe.errors import DataError, NlpipeWarning
 from nlpipe.fingerprint import source_hash
 from nlpipe.pipeline.batches import Batches, Step, apply, inference, predict_all
-from nlpipe.pipeline.plan import FittingPlan, StagePlan, plan_fitting
+from nlpipe.pipeline.fitting_plan import FittingPlan, StagePlan, plan_fitting
 from nlpipe.pipeline.tag_words import for_target
 from nlpipe.registry import written_name
 from nlpipe.stage import Head, Representation, Stage
@@ -209,7 +209,7 @@ class Fitting:
 
     def _train(self, flow: Flow, width: int) -> History:
         """Train the head and the stages that follow what ``flow`` holds in memory by gradients."""
-        from nlpipe.pipeline.objective import Objective, SplitExamples
+        from nlpipe.pipeline.objective import PipelineObjective, SplitExamples
         from nlpipe.training.loop import train as run_training
 
         head = able(self.head, Trained)
@@ -247,7 +247,7 @@ class Fitting:
             trainer = dataclasses.replace(trainer, patience=None)
         return run_training(
             trainer,
-            Objective(stages, head),
+            PipelineObjective(stages, head),
             SplitExamples(train),
             evaluate if held is not None else None,
             seed=self.seed,

@@ -12,9 +12,10 @@ from nlpipe.capabilities import Pretrained, Trained, able
 from nlpipe.pipeline.batches import apply
 from nlpipe.stage import Stage
 from nlpipe.tasks.task import Split
+from nlpipe.training.loss import Objective
 
 
-class Objective(nn.Module):
+class PipelineObjective(Objective):
     """Stages and head as one module: a batch (inputs, targets) to (summed loss in nats, units).
 
     Only the modules that belong to the stages are registered, so that a stage without parameters may take part. Stages
@@ -35,7 +36,7 @@ class Objective(nn.Module):
         wire, targets = batch
         return self.head.loss(apply(self.stages, wire), targets)
 
-    def train(self, mode: bool = True) -> Objective:
+    def train(self, mode: bool = True) -> PipelineObjective:
         super().train(mode)
         for stage in self.stages:
             if stage.module is not None and not stage.trainable:

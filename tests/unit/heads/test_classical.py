@@ -375,7 +375,7 @@ def test_estimator_is_scikit_learns_and_takes_the_seed():
 
 def test_estimator_says_when_dense_vectors_would_be_too_large():
     wide = sp.csr_matrix((20_000, 1_000_000))
-    with pytest.raises(DataError, match=r"GaussianNB takes no sparse vectors.* 149 GiB; set max_features or select"):
+    with pytest.raises(DataError, match=r"GaussianNB does not accept sparse.* 149 GiB.*; set max_features or select"):
         Estimator("GaussianNB").fit([(Vectors(wide), Labels(["a", "b"] * 10_000))])
 
 
@@ -396,10 +396,10 @@ def test_estimator_loads_nothing_but_scikit_learn():
     state = head.state()
     head.model.extra = FunctionTransformer(functools.partial(warnings.warn, "run"))
     state.arrays["skops"] = np.frombuffer(skops.io.dumps(head.model), dtype=np.uint8)
-    with pytest.raises(ModelError, match="no part of scikit-learn"):
+    with pytest.raises(ModelError, match="not part of scikit-learn"):
         Estimator("GaussianNB").load_state(state, 1)
     other = fitted(Estimator("BernoulliNB"), matrix, labels).state()
-    with pytest.raises(ModelError, match="BernoulliNB, not GaussianNB"):
+    with pytest.raises(ModelError, match="BernoulliNB instead of GaussianNB"):
         Estimator("GaussianNB").load_state(other, 1)
 
 
@@ -421,10 +421,10 @@ def test_every_estimator_is_kept_and_restored(estimator):
 
 
 def test_options_are_checked():
-    with pytest.raises(ValueError, match="only saga"):
+    with pytest.raises(ValueError, match="only 'saga' supports an L1 penalty"):
         LogisticRegression(l1_ratio=0.5, solver="lbfgs")
     for kind in (LinearSVM, NBSVM):
-        with pytest.raises(ValueError, match="2 or more"):
+        with pytest.raises(ValueError, match=r"folds: .*1.* 2"):
             kind(folds=1)
     with pytest.raises(ValueError, match="class_weight"):
         LogisticRegression(class_weight="balanced")
