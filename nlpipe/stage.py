@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import reprlib
 import typing
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,13 +23,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 import numpy as np
 
 from nlpipe.errors import ModelError, suggest
-from nlpipe.options import check_options
+from nlpipe.options import check_options, options_of
 from nlpipe.wire import Labels, Span, Text, Tokens, Vectors, Wire
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from nlpipe.search.tree import Tree
+
+_SHORT = reprlib.Repr()
+"""Shows the options of a stage: the first items of a long list or mapping, the start and end of a long text."""
+_SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = 6
+_SHORT.maxstring = 80
+_SHORT.maxother = 200
 
 In = TypeVar("In", bound=Wire)
 Out = TypeVar("Out", bound=Wire)
@@ -61,6 +68,12 @@ class Predictions(Generic[Out]):
     scores: np.ndarray | None = None
     probabilities: np.ndarray | None = None
     classes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """``Predictions(Labels(3 labels), scores, probabilities of 2 classes)``."""
+        scores = ", scores" if self.scores is not None else ""
+        classes = f", probabilities of {len(self.classes)} classes" if self.probabilities is not None else ""
+        return f"Predictions({self.values!r}{scores}{classes})"
 
 
 class Stage(Generic[In, Out]):
@@ -119,6 +132,13 @@ class Stage(Generic[In, Out]):
                 if isinstance(item, Stage):
                     found[name if several is None else f"{name}.{i}"] = item
         return found
+
+    def __repr__(self) -> str:
+        """The class and the options that differ from their defaults: ``TfIdf(ngrams=(1, 2))``."""
+        owner: Callable[..., Any] = type(self)
+        defaults = {name: option.default for name, option in options_of(owner).items()}
+        changed = {name: value for name, value in self.options.items() if value != defaults[name]}
+        return f"{type(self).__name__}({', '.join(f'{name}={_SHORT.repr(value)}' for name, value in changed.items())})"
 
     def with_nested(self) -> Iterator[Stage[Any, Any]]:
         """The stages inside it, at any depth, then itself."""
