@@ -60,17 +60,22 @@ def _show_result(console: Any, result: Result) -> None:
 
     from nlpipe.compare.results import SECONDARY
 
-    scores, found, primary = result.metrics["scores"], result.costs, result.metrics["primary"]
+    scores, found, primary = result.scores, result.costs, result.metrics["primary"]
     table = Table(show_header=False, box=None, padding=(0, 2))
-    told = f"on {result.metrics['split']}; {result.metrics['dev'][primary]:.4f} on dev"
+    told = f"on {result.metrics['split']}"
+    if "dev" in result.metrics:
+        told += f"; {result.metrics['dev'][primary]:.4f} on dev"
     table.add_row(primary, f"{scores[primary]:.4f}", told, style="bold")
     for name in SECONDARY:
         if name in scores and name != primary:
             table.add_row(name, f"{scores[name]:.4f}", "")
     table.add_row("fit", f"{found['fit_seconds']:.1f} s", "learning, without reading the data")
-    table.add_row("latency", f"{found['latency_p50_seconds'] * 1000:.1f} ms", "one text, median, in a fresh process")
-    table.add_row("speed", f"{found['texts_per_second']:,.0f}/s", f"in batches, {found['threads']} threads")
-    table.add_row("memory", f"{found['peak_memory_bytes'] / 1e6:,.0f} MB", "peak of that process")
+    if "latency_p50_seconds" in found:
+        table.add_row(
+            "latency", f"{found['latency_p50_seconds'] * 1000:.1f} ms", "one text, median, in a fresh process"
+        )
+        table.add_row("speed", f"{found['texts_per_second']:,.0f}/s", f"in batches, {found['threads']} threads")
+        table.add_row("memory", f"{found['peak_memory_bytes'] / 1e6:,.0f} MB", "peak of that process")
     table.add_row("model", f"{found['model_bytes'] / 1e6:,.1f} MB", "on disk")
     console.print(table)
     for warning in result.ledger.get("warnings", []):

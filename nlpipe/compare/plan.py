@@ -23,8 +23,16 @@ class Job:
 
 
 def jobs_of(spec: ComparisonSpec) -> list[Job]:
-    """Every run of a comparison: for each training size and seed, all pipelines."""
-    return [Job(pipeline, seed, size) for size in sizes_of(spec) for seed in spec.seeds for pipeline in spec.pipelines]
+    """Every run of a comparison: for each training size and seed, all pipelines.
+
+    Where the comparison takes all of the training split, the size that a pipeline's own file gives stands.
+    """
+    return [
+        Job(pipeline, seed, pipeline.train_size if size is None else size)
+        for size in sizes_of(spec)
+        for seed in spec.seeds
+        for pipeline in spec.pipelines
+    ]
 
 
 def sizes_of(spec: ComparisonSpec) -> list[int | None]:

@@ -83,7 +83,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Difference:
-    """How far a row's score lies below the best one's, with the 2.5th and 97.5th percentile over resampled items."""
+    """How much worse a row's score is than the best one's, with the 2.5th and 97.5th percentile over resampled items."""
 
     mean: float
     low: float
@@ -95,7 +95,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What ``compare`` found. ``rows`` are sorted: the best score first, those that failed last."""
+    """What ``compare`` found. ``rows`` are sorted: the best score first, those that failed last.
+
+    Args:
+        higher_is_better: whether a larger primary score is a better one.
+    """
 
     title: str
     data: str
@@ -105,10 +109,11 @@ class Comparison:
     folder: Path
     budget: dict[str, float | None]
     tolerance: float
+    higher_is_better: bool = True
 
     @property
     def best(self) -> Row | None:
-        """The row with the highest primary score among those with the most training data; None where all failed."""
+        """The row with the best primary score among those with the most training data; None where all failed."""
         done = [row for row in self.rows if row.score is not None]
         sizes = [float("inf") if row.train_size is None else row.train_size for row in done]
         return next((row for row, size in zip(done, sizes, strict=True) if size == max(sizes)), None)
@@ -123,8 +128,9 @@ class Comparison:
         best = self.best
         if best is None or row is best or row.samples is None or best.samples is None:
             return None
-        low, high = np.percentile(best.samples - row.samples, [2.5, 97.5])
-        return Difference((best.score or 0.0) - (row.score or 0.0), float(low), float(high))
+        sign = 1.0 if self.higher_is_better else -1.0
+        low, high = np.percentile(sign * (best.samples - row.samples), [2.5, 97.5])
+        return Difference(sign * ((best.score or 0.0) - (row.score or 0.0)), float(low), float(high))
 
     @property
     def not_shown_worse(self) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from nlpipe.metrics.metric import Metric
+from nlpipe.metrics.metric import Definition, Metric, Unit
 from nlpipe.stage import Predictions
 from nlpipe.wire import Labels
 
@@ -43,7 +43,8 @@ def accuracy() -> Metric:
     def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
         return {"accuracy": _ratio(sums[..., 0], sums[..., 1])}
 
-    return Metric(statistics, scores, {"accuracy": "accuracy: share of examples whose predicted label is the gold one"})
+    definitions = {"accuracy": Definition("accuracy: share of examples whose predicted label is the gold one")}
+    return Metric("accuracy", statistics, scores, definitions)
 
 
 def counts_by_class(labels: Sequence[str]) -> Metric:
@@ -79,7 +80,7 @@ def counts_by_class(labels: Sequence[str]) -> Metric:
         return found
 
     over = "mean over the labels that are gold or predicted, 0 where 0/0, labels unseen in training as one more"
-    signatures = {
+    full_names = {
         "f1_macro": f"f1_macro: F1, {over}",
         "f1_weighted": "f1_weighted: F1 of each label weighted by how often it is gold, 0 where 0/0",
         "precision_macro": f"precision_macro: precision, {over}",
@@ -95,8 +96,10 @@ def counts_by_class(labels: Sequence[str]) -> Metric:
             ("precision", "share of right ones among those predicted"),
             ("recall", "share of right ones among those gold"),
         ):
-            signatures |= {f"{name}[{label}]": f"{name}[{label}]: {what}, '{label}', 0 where 0/0" for label in labels}
-    return Metric(statistics, scores, signatures)
+            full_names |= {f"{name}[{label}]": f"{name}[{label}]: {what}, '{label}', 0 where 0/0" for label in labels}
+    units: dict[str, Unit] = {"matthews_correlation": "correlation"}
+    definitions = {name: Definition(text, units.get(name, "share")) for name, text in full_names.items()}
+    return Metric("counts_by_class", statistics, scores, definitions)
 
 
 def log_loss() -> Metric:
@@ -109,8 +112,9 @@ def log_loss() -> Metric:
     def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
         return {"log_loss": _ratio(sums[..., 0], sums[..., 1])}
 
-    signature = f"log_loss: mean negative log-likelihood of the gold label, in nats, at most {-np.log(SMALLEST):.1f}"
-    return Metric(statistics, scores, {"log_loss": signature}, frozenset({"log_loss"}), needs_probabilities=True)
+    full_name = f"log_loss: mean negative log-likelihood of the gold label, in nats, at most {-np.log(SMALLEST):.1f}"
+    definitions = {"log_loss": Definition(full_name, "nats", higher_is_better=False)}
+    return Metric("log_loss", statistics, scores, definitions, needs_probabilities=True)
 
 
 def calibration_error() -> Metric:
@@ -129,12 +133,12 @@ def calibration_error() -> Metric:
     def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
         return {"calibration_error": _ratio(np.abs(sums[..., :BINS]).sum(-1), sums[..., BINS])}
 
-    signature = (
+    full_name = (
         f"calibration_error: expected calibration error (Guo et al. 2017), {BINS} bins of equal width, "
         "of the predicted label's probability"
     )
-    lower = frozenset({"calibration_error"})
-    return Metric(statistics, scores, {"calibration_error": signature}, lower, needs_probabilities=True)
+    definitions = {"calibration_error": Definition(full_name, "share", higher_is_better=False)}
+    return Metric("calibration_error", statistics, scores, definitions, needs_probabilities=True)
 
 
 def ordinal_agreement(labels: Sequence[str]) -> Metric:
@@ -158,12 +162,12 @@ def ordinal_agreement(labels: Sequence[str]) -> Metric:
         }
 
     order = " < ".join(labels)
-    signatures = {
-        "mean_absolute_error": f"mean_absolute_error: in ranks of {order}",
-        "quadratic_kappa": f"quadratic_kappa: Cohen's kappa with quadratic weights over {order}, in [-1, 1], "
-        "0 where it is undefined",
+    kappa = f"quadratic_kappa: Cohen's kappa with quadratic weights over {order}, in [-1, 1], 0 where it is undefined"
+    definitions = {
+        "mean_absolute_error": Definition(f"mean_absolute_error: in ranks of {order}", "ranks", higher_is_better=False),
+        "quadratic_kappa": Definition(kappa, "correlation"),
     }
-    return Metric(statistics, scores, signatures, frozenset({"mean_absolute_error"}))
+    return Metric("ordinal_agreement", statistics, scores, definitions)
 
 
 def _ratio(above: Any, below: Any) -> np.ndarray:

@@ -14,6 +14,7 @@ Tjong Kim Sang and Buchholz 2000, "Introduction to the CoNLL-2000 Shared Task"; 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ import scipy.sparse as sp
 
 from nlpipe import tag_schemes
 from nlpipe.metrics.label_metrics import MOST_LABELS, accuracy, counts_by_class
-from nlpipe.metrics.metric import Metric
+from nlpipe.metrics.metric import Definition, Metric
 from nlpipe.stage import Predictions
 from nlpipe.wire import Labels, Tags
 
@@ -113,7 +114,7 @@ def entities(types: Sequence[str], seen: Seen = None) -> Metric:
             }
         return found
 
-    return Metric(statistics, scores, _signatures(groups, types))
+    return Metric("entities", statistics, scores, _definitions(groups, types))
 
 
 def overlapping(true: set[tag_schemes.Unit], said: set[tag_schemes.Unit]) -> int:
@@ -142,8 +143,8 @@ def _name(score: str, group: str, groups: Sequence[str]) -> str:
     return f"{score}_{group}" if group in groups else f"{score}[{group}]"
 
 
-def _signatures(groups: Sequence[str], types: Sequence[str]) -> dict[str, str]:
-    told = {
+def _definitions(groups: Sequence[str], types: Sequence[str]) -> dict[str, Definition]:
+    meanings = {
         "": STRICT,
         "conlleval": CONLLEVAL,
         "spans": STRICT.replace(" and type", ", whatever the type"),
@@ -151,13 +152,15 @@ def _signatures(groups: Sequence[str], types: Sequence[str]) -> dict[str, str]:
         "seen": f"{STRICT}; of those whose words, in lower case, are an entity of the training split",
         "unseen": f"{STRICT}; of those whose words, in lower case, are no entity of the training split",
     }
-    found = {}
+    definitions = {}
     for score, what in WHAT.items():
         for group in groups:
             name = _name(score, group, groups)
-            found[name] = f"{name}: {what} {told[group]}"
-        found |= {f"{score}[{kind}]": f"{score}[{kind}]: {what} {STRICT}; type {kind}" for kind in types[:MOST_LABELS]}
-    return found
+            definitions[name] = Definition(f"{name}: {what} {meanings[group]}")
+        for kind in types[:MOST_LABELS]:
+            name = f"{score}[{kind}]"
+            definitions[name] = Definition(f"{name}: {what} {STRICT}; type {kind}")
+    return definitions
 
 
 def _surface(words: Sequence[str], unit: tag_schemes.Unit) -> tuple[str, ...]:
@@ -175,10 +178,11 @@ def _by_word(metric: Metric) -> Metric:
         together = sp.csr_matrix((np.ones(ends[-1]), np.arange(ends[-1]), ends), shape=(len(lengths), ends[-1]))
         return sp.csr_matrix(together @ each)  # (B, S)
 
-    signatures = {
-        name: text.replace("examples", "words").replace("label", "tag") for name, text in metric.signatures.items()
+    definitions = {
+        name: replace(score, full_name=score.full_name.replace("examples", "words").replace("label", "tag"))
+        for name, score in metric.definitions.items()
     }
-    return Metric(statistics, metric.scores, signatures)
+    return Metric(metric.name, statistics, metric.scores, definitions)
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:

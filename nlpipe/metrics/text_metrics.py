@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from nlpipe.metrics.metric import Metric
+from nlpipe.metrics.metric import Definition, Metric
 from nlpipe.stage import Predictions
 from nlpipe.wire import Text
 
@@ -62,8 +62,8 @@ def bleu(lowercase: bool = False) -> Metric:
         return {name: np.where(defined, 100.0 * np.exp(brevity + logs), 0.0)}
 
     case = "lc" if lowercase else "mixed"
-    signature = f"{name}: nrefs:1|case:{case}|eff:no|tok:13a|smooth:exp, BLEU in [0, 100], equal to sacreBLEU 2"
-    return Metric(statistics, scores, {name: signature})
+    full_name = f"{name}: nrefs:1|case:{case}|eff:no|tok:13a|smooth:exp, BLEU in [0, 100], equal to sacreBLEU 2"
+    return Metric(name, statistics, scores, {name: Definition(full_name, "points")})
 
 
 def chrf() -> Metric:
@@ -88,8 +88,8 @@ def chrf() -> Metric:
         below = BETA**2 * precision + recall
         return {"chrf": 100.0 * (1 + BETA**2) * precision * recall / np.where(below > 0, below, 1.0)}
 
-    signature = f"chrf: nrefs:1|case:mixed|eff:yes|nc:{CHARACTERS}|nw:0|space:no, chrF2 in [0, 100]"
-    return Metric(statistics, scores, {"chrf": f"{signature}, equal to sacreBLEU 2"})
+    full_name = f"chrf: nrefs:1|case:mixed|eff:yes|nc:{CHARACTERS}|nw:0|space:no, chrF2 in [0, 100]"
+    return Metric("chrf", statistics, scores, {"chrf": Definition(f"{full_name}, equal to sacreBLEU 2", "points")})
 
 
 def exact_match() -> Metric:
@@ -103,8 +103,8 @@ def exact_match() -> Metric:
     def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
         return {"exact_match": 100.0 * sums[..., 0] / np.maximum(sums[..., 1], 1)}
 
-    signature = "exact_match: texts equal to the reference, case and spaces within included, in percent"
-    return Metric(statistics, scores, {"exact_match": signature})
+    full_name = "exact_match: texts equal to the reference, case and spaces within included, in percent"
+    return Metric("exact_match", statistics, scores, {"exact_match": Definition(full_name, "points")})
 
 
 _ENTITIES = (("&quot;", '"'), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"))

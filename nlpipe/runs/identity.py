@@ -10,22 +10,27 @@ from typing import Any
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.fingerprint import source_hash
 from nlpipe.runs.environment import PACKAGES, version_of
+from nlpipe.runs.records import SplitName
 from nlpipe.spec import PipelineSpec
 from nlpipe.wheels import sha256_of
 
 
-def run_hash(spec: PipelineSpec, dataset: Dataset, seed: int, train_size: int | None) -> str:
+def run_hash(spec: PipelineSpec, dataset: Dataset, seed: int, train_size: int | None, split: SplitName = "test") -> str:
     """Twelve hexadecimal digits that differ where anything differs that a result depends on."""
-    resolved = {
-        key: value for key, value in spec.resolved().items() if key not in ("name", "description", "data", "seed")
-    }
-    told = {
+    resolved = {key: value for key, value in spec.resolved().items() if key not in APART}
+    content: dict[str, Any] = {
         "pipeline": resolved, "data": dataset.digest, "seed": seed, "train_size": train_size, "source": source_hash(),
         "packages": {name: version_of(name) for name in PACKAGES},
     }  # fmt: skip
     if files := files_named(resolved):
-        told["files"] = files
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:12]
+        content["files"] = files
+    if split != "test":
+        content["split"] = split
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+APART = frozenset({"name", "description", "data", "seed", "train_size"})
+"""Keys of a pipeline that change nothing, or that the hash has by themselves."""
 
 
 def files_named(options: Any) -> dict[str, str]:
@@ -42,5 +47,5 @@ def files_named(options: Any) -> dict[str, str]:
             held = "".join(f"{each.name} {sha256_of(each)}\n" for each in files)
             return {options: hashlib.sha256(held.encode()).hexdigest()}
         return {options: sha256_of(path)} if path.is_file() else {}
-    except (OSError, RuntimeError, ValueError):  # a pattern is no path; what cannot be read is told by its stage
+    except (OSError, RuntimeError, ValueError):  # a pattern is no path; the stage itself reports what cannot be read
         return {}

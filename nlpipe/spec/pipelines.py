@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from annotated_types import Ge, Le
 
 from nlpipe.errors import Fault, NlpipeError, SpecError, suggest
-from nlpipe.options import Option, options_of
+from nlpipe.options import Option, Positive, options_of
 from nlpipe.pipeline.wiring import check_wiring
 from nlpipe.registry import missing_extra
 from nlpipe.spec.stages import Read, StageSpec, read_stage
@@ -31,10 +31,11 @@ It may raise NlpipeError (no such card), which becomes a fault of the key ``data
 """
 
 SLOTS = ("tokenizer", "representation", "encoder", "head")
-KEYS = ("name", "description", "extend", "data", *SLOTS, "trainer", "seed", "vary")
+KEYS = ("name", "description", "extend", "data", *SLOTS, "trainer", "seed", "train_size", "vary")
 """The keys of a pipeline file."""
 
 SEED = Option("seed", Seed, 13)
+TRAIN_SIZE = Option("train_size", Positive, None)
 NAME = r"\w[\w.+=-]{0,99}"
 
 
@@ -48,6 +49,7 @@ class PipelineSpec:
         data: a card's name, a mapping, or None where it is to be given later.
         stages: tokenizer, representation, encoders and head, in the order data flows.
         trainer: every option of the trainer where the head learns by gradients; else those given.
+        train_size: examples to train on, chosen by the seed; None for the whole training split.
     """
 
     name: str
@@ -57,6 +59,7 @@ class PipelineSpec:
     trainer: dict[str, Any]
     seed: int = 13
     description: str = ""
+    train_size: int | None = None
 
     def make(self) -> list[tuple[str, str, Stage[Any, Any]]]:
         """Fresh instances of all stages, each with its slot and name."""
@@ -77,7 +80,10 @@ class PipelineSpec:
                 found[kind] = stages[0]
         if self.trainer:
             found["trainer"] = _as_lists(self.trainer)
-        return {**found, "seed": self.seed}
+        found["seed"] = self.seed
+        if self.train_size is not None:
+            found["train_size"] = self.train_size
+        return found
 
 
 def _as_lists(value: Any) -> Any:
@@ -129,6 +135,7 @@ def build(root: Value, path: str, name: str, wires: WiresOf | None = None) -> Bu
     head = reads[-1].stage if reads else None
     trainer = _read_trainer(root, isinstance(head, Head) and head.by_gradient, faults)
     seed = read_plain(root, SEED, faults)
+    train_size = read_plain(root, TRAIN_SIZE, faults)
     placed = [(read.slot, read.name, read.stage) for read in reads]
     wiring = [
         reads[fault.index].place.fault(reads[fault.index].key, fault.message)
@@ -138,7 +145,7 @@ def build(root: Value, path: str, name: str, wires: WiresOf | None = None) -> Bu
         return Built(None, tuple(faults), tuple(wiring))
     stages = tuple(read.spec for read in reads if read.spec is not None)
     text = str(description.content or "") if description is not None else ""
-    return Built(PipelineSpec(name, path, data, stages, trainer, seed, text))
+    return Built(PipelineSpec(name, path, data, stages, trainer, seed, text, train_size))
 
 
 def read_plain(root: Value, option: Option, faults: list[Fault], key: str = "") -> Any:

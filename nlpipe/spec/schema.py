@@ -193,6 +193,8 @@ def _pipeline() -> Schema:
         properties[kind] = {"anyOf": [*one, *nullable], "description": _TEXTS[kind]}
     properties["trainer"] = {"$ref": "#/$defs/trainer"}
     properties["seed"] = {**SEED.schema(), "description": "Of everything that is drawn at random."}
+    sizes = {"type": ["integer", "null"], "minimum": 1, "description": "Examples to train on; all by default."}
+    properties["train_size"] = sizes
     properties["vary"] = vary
     # over another file a stage may be given in part: options without a name
     nameless = {"type": "object", "not": {"required": ["name"]}}

@@ -47,18 +47,23 @@ class Classification(Task):
         return classification_metrics(labels, ordinal)
 
     def record(self, gold: Wire | None, predictions: Predictions[Any], i: int) -> dict[str, Any]:
-        """``gold``, ``predicted``, ``score`` and ``probabilities`` (label to probability), to six digits."""
-        found: dict[str, Any] = {}
+        """``gold``, ``predicted``, ``score`` and ``probabilities`` (label to probability).
+
+        Probabilities are whole where gold is known, so that the scores can be computed again to the last digit, and
+        have six digits in answers to a user.
+        """
+        record: dict[str, Any] = {}
+        written = _six if gold is None else float
         if gold is not None:
             assert isinstance(gold, Labels)
-            found["gold"] = gold.values[i]
-        found["predicted"] = predictions.values.values[i]
+            record["gold"] = gold.values[i]
+        record["predicted"] = predictions.values.values[i]
         if predictions.scores is not None:
-            found["score"] = _six(predictions.scores[i])
+            record["score"] = _six(predictions.scores[i])
         if predictions.probabilities is not None:
             row = predictions.probabilities[i]
-            found["probabilities"] = dict(zip(predictions.classes, map(_six, row), strict=True))
-        return found
+            record["probabilities"] = dict(zip(predictions.classes, map(written, row), strict=True))
+        return record
 
     def line(self, record: Mapping[str, Any]) -> str:
         return f"{record['predicted']}\t{record['score']:.4f}" if "score" in record else str(record["predicted"])

@@ -126,6 +126,14 @@ class Tagging(Task):
     def metrics(self, labels: Sequence[str], ordinal: bool = False) -> list[Metric]:
         return tagging_metrics(labels, "IOB2" if tag_schemes.marks_entities(labels) else "none", self.seen)
 
+    def state(self) -> dict[str, Any]:
+        """``seen``: the words of the training split's entities, in lower case; null where no data was read."""
+        return {"seen": None if self.seen is None else sorted(map(list, self.seen))}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        seen = state.get("seen")
+        self.seen = None if seen is None else frozenset(map(tuple, seen))
+
     def record(self, gold: Wire | None, predictions: Predictions[Any], i: int) -> dict[str, Any]:
         """``words``, ``gold``, ``predicted`` and ``scores`` of each word; where gold is not known, what was found:
         ``entities`` with their characters in the text, or ``tokens`` with their tags where tags mark no entities."""

@@ -132,11 +132,27 @@ class Task(ABC):
 
     @abstractmethod
     def metrics(self, labels: Sequence[str], ordinal: bool = False) -> list[Metric]:
-        """Its metrics; the first gives the primary score. ``labels``: those of ``Dataset.labels``, in that order."""
+        """Its metrics, each of another name; the first gives the primary score.
+
+        Args:
+            labels: those of ``Dataset.labels``, in that order.
+            ordinal: whether that order means something.
+        """
+
+    def state(self) -> dict[str, Any]:
+        """What its metrics need of the training split, as plain data: a run stores it, to be scored again from its
+        folder alone."""
+        return {}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:  # noqa: B027 - most tasks have no state
+        """Take back what ``state`` gave."""
 
     @abstractmethod
     def record(self, gold: Wire | None, predictions: Predictions[Any], i: int) -> dict[str, Any]:
-        """Example ``i`` as one line of ``predictions.jsonl``: gold (if known), predicted, score, probabilities."""
+        """Example ``i`` as one line of ``predictions.jsonl``: gold (if known), predicted, score, probabilities.
+
+        With gold it holds all that the metrics need, to the last digit; ``restore`` takes it back.
+        """
 
     @abstractmethod
     def line(self, record: Mapping[str, Any]) -> str:

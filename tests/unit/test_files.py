@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from nlpipe.errors import NlpipeError
-from nlpipe.files import PARTIAL, read_json, whole_folder, write_json
+from nlpipe.files import PARTIAL, read_json, whole_file, whole_folder, write_json
 
 
 def test_a_folder_appears_only_when_it_is_whole(tmp_path: Path) -> None:
@@ -82,3 +82,20 @@ def test_damaged_json_is_told_with_its_path(tmp_path: Path) -> None:
         read_json(tmp_path / "a.json")
     with pytest.raises(NlpipeError, match="there is no such file"):
         read_json(tmp_path / "b.json")
+
+
+def test_a_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
+    target = tmp_path / "file.json"
+    with whole_file(target) as partial:
+        partial.write_text("one")
+    with pytest.raises(RuntimeError), whole_file(target) as partial:
+        partial.write_text("tw")
+        raise RuntimeError
+    with pytest.raises(NlpipeError, match="No space left"), whole_file(target) as partial:
+        partial.write_text("tw")
+        raise OSError(28, "No space left on device")
+    assert target.read_text() == "one"
+    (tmp_path / f".partial-99999999-{platform.node()}-file.json").write_text("of a killed process")
+    with whole_file(target) as partial:
+        partial.write_text("two")
+    assert [path.name for path in tmp_path.iterdir()] == ["file.json"] and target.read_text() == "two"

@@ -277,7 +277,7 @@ def test_a_terminal_that_is_not_utf8_is_no_error(run: Path) -> None:
 def test_no_file_and_a_seed_out_of_range_are_told(folder: Path) -> None:
     assert "name a comparison, or pipelines" in complaint("compare", "seeds=[1]")
     assert "name a pipeline or a comparison" in complaint("check", "seed=1")
-    assert "it should be from 0 to" in complaint("run", folder / "small.yaml", "--seed", "99999999999")
+    assert "expected a number from 0 to" in complaint("run", folder / "small.yaml", "--seed", "99999999999")
 
 
 def test_a_training_size_beyond_the_data_is_told(folder: Path) -> None:

@@ -51,6 +51,18 @@ def test_a_difference_is_paired(answers: np.ndarray) -> None:
     assert found.not_shown_worse == "better is ahead of every other: the 95 % interval of each difference lies above 0"
 
 
+def test_a_smaller_score_is_better_where_the_metric_says_so(answers: np.ndarray) -> None:
+    errors = 1 - answers
+    more = errors.copy()
+    more[np.flatnonzero(answers)[:12]] = 1
+    rows = (row("fewer", errors), row("more", more))
+    found = Comparison("Two", "sample", "error", 400, rows, Path("runs"), {}, 0.01, higher_is_better=False)
+    difference = found.behind(found.rows[1])
+    assert found.best is rows[0] and difference is not None
+    assert difference.mean == pytest.approx(12 / 400) and difference.low > 0
+    assert found.not_shown_worse.startswith("fewer is ahead of every other")
+
+
 def test_what_is_not_shown_to_be_worse_is_named(answers: np.ndarray) -> None:
     other = np.roll(answers, 1)
     other[np.flatnonzero(other)[0]] = 0
