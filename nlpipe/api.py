@@ -56,7 +56,9 @@ def run(
     """
     from nlpipe.datasets.load import load_dataset
     from nlpipe.runs.run import run as run_spec
+    from nlpipe.user_code import stop_if_registering
 
+    stop_if_registering()
     path = find_file(file)
     spec = read_pipeline(path, list(overrides), wires_of(path.parent))
     return run_spec(spec, load_dataset(data_of(spec), base_of(spec)), Path(out), seed, again=again, report=report)
@@ -74,7 +76,9 @@ def compare(
         NlpipeError: a file or the data has faults. A run that fails is a row of the result.
     """
     from nlpipe.compare.comparison import compare as run_comparison
+    from nlpipe.user_code import stop_if_registering
 
+    stop_if_registering()
     paths = [files] if isinstance(files, str | Path) else list(files)
     return run_comparison(read_comparison([Path(path) for path in paths], overrides), Path(out), workers)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nlpipe.cli.user_code_option import Imports
 from nlpipe.errors import NlpipeError
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 def check(
     files: Annotated[list[str], typer.Argument(metavar="FILE... [KEY=VALUE]...", help="Pipelines or comparisons.")],
+    imports: Imports = None,
 ) -> None:
     """Check files without reading any data: keys, values, stages, wiring; every fault with its place."""
     from nlpipe.api import find_file, wires_of
@@ -47,7 +49,7 @@ def check(
         raise SpecError(faults)
 
 
-def schema() -> None:
+def schema(imports: Imports = None) -> None:
     """Print the JSON Schema of pipeline and comparison files, for editors that complete and check YAML."""
     import json
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nlpipe.cli.user_code_option import Imports
 from nlpipe.errors import NlpipeError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def predict(
     ] = None,
     n_best: Annotated[int | None, typer.Option(help="So many translations of each text, as jsonl.", min=1)] = None,
     attention: Annotated[Path | None, typer.Option(help="Also draw what each word looked at, an HTML file.")] = None,
+    imports: Imports = None,
 ) -> None:
     """Answer texts given as arguments, in a file, or on standard input: one line for each, in order."""
     from nlpipe.cli.answers import answer, change, draw_attention, lines_of, several
@@ -54,6 +56,7 @@ def export(
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or a saved model's.")],
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new directory.")],
     to: Annotated[str, typer.Option("--to", help="What is to read it: transformers, ctranslate2.")] = "transformers",
+    imports: Imports = None,
 ) -> None:
     """Write the BERT of a run, or (ctranslate2) its transformer that translates, as another library loads it."""
     from nlpipe.pipeline import Pipeline

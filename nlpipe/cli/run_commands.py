@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nlpipe.cli.user_code_option import Imports
 from nlpipe.errors import NlpipeError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def run(
     out: Out = Path("runs"),
     seed: Annotated[int | None, typer.Option(help="Instead of the seed in the file.", min=0)] = None,
     again: Annotated[bool, typer.Option("--again", help="Run it even if it has been run before.")] = False,
+    imports: Imports = None,
 ) -> None:
     """Fit a pipeline, score it on the test split, and leave a folder with all there is to know; prints that folder."""
     from rich.console import Console
@@ -86,6 +88,7 @@ def compare(
     files: Annotated[list[str], typer.Argument(metavar="FILE... [KEY=VALUE]...", help="A comparison, or pipelines.")],
     out: Out = Path("runs"),
     jobs: Annotated[int, typer.Option("--jobs", help="Runs at a time; they share the processor.", min=1)] = 1,
+    imports: Imports = None,
 ) -> None:
     """Run several pipelines on the same data with the same seeds, and set their scores and costs side by side."""
     from rich.console import Console

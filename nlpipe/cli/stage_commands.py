@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nlpipe.cli.user_code_option import Imports
 from nlpipe.errors import NlpipeError
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 def list_stages(
     slot_name: Annotated[str | None, typer.Argument(metavar="[SLOT]", help="tokenizer, representation, …")] = None,
+    imports: Imports = None,
 ) -> None:
     """List the stages there are, by slot, with a line about each."""
     from rich.console import Console
@@ -32,7 +34,10 @@ def list_stages(
         console.print(table)
 
 
-def show(name: Annotated[str, typer.Argument(metavar="NAME", help="A stage, as files call it, or trainer.")]) -> None:
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A stage, as files call it, or trainer.")],
+    imports: Imports = None,
+) -> None:
     """Show a stage, or the trainer: what it takes and gives, its options with types, ranges and defaults."""
     from nlpipe.registry import FOLDERS, slot
 

@@ -19,6 +19,7 @@ from nlpipe.files import whole_folder, write_json
 from nlpipe.metrics.bootstrap import resampled_sums
 from nlpipe.runs.result import Result
 from nlpipe.spec import ComparisonSpec
+from nlpipe.user_code import stop_if_registering
 
 
 def compare(
@@ -39,6 +40,7 @@ def compare(
     Raises:
         NlpipeError: the file or the data has faults. A run that fails is a row of the result.
     """
+    stop_if_registering()
     jobs = jobs_of(spec)
     if spec.data is None:
         raise NlpipeError(f"{spec.path}: no data: say 'data: CARD' in the file, or data=CARD on the command line")

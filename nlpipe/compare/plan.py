@@ -5,8 +5,31 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TypedDict
 
 from nlpipe.spec import ComparisonSpec, PipelineSpec
+
+
+class Order(TypedDict):
+    """A job with all that another process, or another machine with the same files, needs to do it: plain data."""
+
+    number: int
+    """Which of the comparison's jobs it is."""
+    pipeline: dict[str, Any]
+    """The resolved pipeline, as ``pipeline.yaml`` has it."""
+    path: str
+    """The file that it was read from, which paths in its data start from."""
+    seed: int
+    train_size: int | None
+    data: Any
+    """A card's name or an inline description, as pipeline files have it."""
+    base: str
+    """The folder that relative paths in ``data`` start from."""
+    out: str
+    user_code: dict[str, Any]
+    """What to import for stages of the user's own, as ``UserCode.plain`` gives it."""
+    needed: list[list[str]]
+    """Kind and name of what must be registered then."""
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Difference:
-    """How much worse a row's score is than the best one's, with the 2.5th and 97.5th percentile over resampled items."""
+    """How much worse a row is than the best one, with the 2.5th and 97.5th percentile over resampled items."""
 
     mean: float
     low: float

@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from nlpipe.datasets.readers import FORMATS, format_of
+from nlpipe.datasets.readers import FORMATS, format_of, formats_of
 from nlpipe.errors import DataError, suggest
 from nlpipe.tag_schemes import ALIASES, SCHEMES
 from nlpipe.tasks import TASKS, task_named
@@ -239,8 +239,8 @@ class Card(_Part):
                 raise ValueError(f"{self.task} has no column '{role}'{suggest(role, roles)}")
         if self.scheme is not None and self.task != "tagging":
             raise ValueError(f"{self.task} has no scheme; tagging has")
-        if self.format is not None and self.format not in task_named(self.task).formats:
-            formats = " | ".join(task_named(self.task).formats)
+        if self.format is not None and self.format not in formats_of(task_named(self.task)):
+            formats = " | ".join(formats_of(task_named(self.task)))
             raise ValueError(f"format: {self.format} holds no data of {self.task}; write format: {formats}")
         if self.filter is not None and "target" not in roles:
             raise ValueError(f"filter is for pairs of texts; {self.task} has no target text")
@@ -266,7 +266,7 @@ class Card(_Part):
         if isinstance(source, HubSource):
             return None
         found = self.format or format_of(source.train[0])
-        return found if found in task.formats else task.usual_format
+        return found if found in formats_of(task) else task.usual_format
 
     def settings(self) -> dict[str, str]:
         """Options of its task that it gives."""
@@ -282,6 +282,6 @@ class Card(_Part):
         assert not isinstance(source, HubSource)
         found = self._told_format()
         if found is None:
-            formats = " | ".join(task_named(self.task).formats)
+            formats = " | ".join(formats_of(task_named(self.task)))
             raise DataError(f"{source.train[0]}: the ending tells no format; write format: {formats}")
         return found

@@ -21,6 +21,8 @@ from typing import Any, TypedDict
 
 from nlpipe.errors import NlpipeError
 from nlpipe.files import read_json, write_json
+from nlpipe.registry import names_used
+from nlpipe.user_code import UserCode, check_known, user_code
 from nlpipe.wire import Text, Tokens, Wire
 
 LATENCY_TEXTS, LATENCY_SECONDS = 200, 3.0
@@ -48,16 +50,25 @@ def measure_model(model: Path, inputs: Wire, threads: int) -> Use:
     """Costs of the pipeline saved in ``model`` on (the first of) ``inputs``.
 
     Raises:
-        NlpipeError: the process failed, was killed, or did not print figures; has the end of what it printed.
+        NlpipeError: the process failed, was killed, or did not print figures (the message has the end of what it
+            printed); or a stage is registered where no other process can import it.
     """
+    manifest = read_json(Path(model) / "model.json")
+    needed = {("task", str(manifest["task"]))}
+    for entry in manifest["stages"]:
+        needed |= names_used(entry["slot"], entry["stage"])
+    request_content = {
+        "model": str(Path(model).resolve()), "inputs": _texts(inputs)[:THROUGHPUT_TEXTS],
+        "user_code": user_code(needed).plain(), "needed": sorted(needed),
+    }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         request = Path(folder) / "request.json"
-        write_json(request, {"model": str(Path(model).resolve()), "inputs": _texts(inputs)[:THROUGHPUT_TEXTS]})
+        write_json(request, request_content)
         try:
             done = subprocess.run(
                 [sys.executable, "-P", "-m", "nlpipe.runs.costs", str(request)],
-                env=process_environment(threads), capture_output=True, text=True, errors="replace", check=False,
-                timeout=MOST_SECONDS,
+                env=process_environment(threads), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                errors="replace", check=False, timeout=MOST_SECONDS,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             raise NlpipeError(f"measuring {model} took longer than {MOST_SECONDS:,} s and was stopped") from None
@@ -168,6 +179,8 @@ def main(path: str) -> None:
     """Carry out the request in the file ``path``."""
     channel = own_output()
     request = read_json(Path(path))
+    UserCode.from_plain(request["user_code"]).install()
+    check_known([(kind, name) for kind, name in request["needed"]])
     figures = _time(request["model"], request["inputs"])
     with os.fdopen(channel, "w", encoding="utf-8") as output:
         output.write(json.dumps(figures) + "\n")

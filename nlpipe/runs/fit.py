@@ -15,11 +15,13 @@ from nlpipe.errors import NlpipeError
 from nlpipe.files import whole_folder, write_json
 from nlpipe.pipeline import Pipeline
 from nlpipe.runs.environment import environment, thread_count, use_threads
+from nlpipe.runs.identity import fingerprints, names_of
 from nlpipe.runs.ledger import begin_ledger, recorded
 from nlpipe.runs.records import CostsFile, ScoringFile, SplitName
 from nlpipe.spec import PipelineSpec, to_yaml
 from nlpipe.tasks.task import Split
 from nlpipe.training.processes import rank
+from nlpipe.user_code import all_others, modules_of
 
 
 def fit(
@@ -73,6 +75,8 @@ def fit(
         resolved = {**spec.resolved(), "seed": seed}
         if train_size is not None:
             resolved["train_size"] = train_size
+        if modules := modules_of(names_of(spec) | all_others()):
+            resolved["import"] = modules
         if spec.data is not None:
             resolved["data"] = absolute(spec.data, Path(spec.path).parent)
         (partial / "pipeline.yaml").write_text(to_yaml(resolved), encoding="utf-8")
@@ -86,12 +90,12 @@ def fit(
         write_json(partial / "costs.json", costs)
         scoring: ScoringFile = {
             "task": dataset.task.name, "labels": list(dataset.labels), "ordinal": dataset.ordinal, "split": split,
-            "state": dataset.task.state(), "registered": [],
+            "state": dataset.task.state(),
         }  # fmt: skip
         write_json(partial / "scoring.json", scoring)
         write_json(partial / "ledger.json", begin_ledger(dataset, warnings))
         record = environment(spec, dataset, split, seed, len(train), threads, seconds)
-        write_json(partial / "environment.json", record)
+        write_json(partial / "environment.json", {**record, "fingerprints": fingerprints(spec, dataset.task)})
         if pipeline.history is not None:
             write_json(partial / "history.json", asdict(pipeline.history))
     return pipeline

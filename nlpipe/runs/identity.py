@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from nlpipe.datasets.dataset import Dataset
-from nlpipe.fingerprint import source_hash
+from nlpipe.fingerprint import fingerprint, source_hash
+from nlpipe.registry import names_used, table_of
 from nlpipe.runs.environment import PACKAGES, version_of
 from nlpipe.runs.records import SplitName
 from nlpipe.spec import PipelineSpec
+from nlpipe.tasks.task import Task
 from nlpipe.wheels import sha256_of
 
 
@@ -22,6 +24,7 @@ def run_hash(spec: PipelineSpec, dataset: Dataset, seed: int, train_size: int | 
         "pipeline": resolved, "data": dataset.digest, "seed": seed, "train_size": train_size, "source": source_hash(),
         "packages": {name: version_of(name) for name in PACKAGES},
     }  # fmt: skip
+    content["fingerprints"] = fingerprints(spec, dataset.task)
     if files := files_named(resolved):
         content["files"] = files
     if split != "test":
@@ -29,7 +32,18 @@ def run_hash(spec: PipelineSpec, dataset: Dataset, seed: int, train_size: int | 
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
-APART = frozenset({"name", "description", "data", "seed", "train_size"})
+def names_of(spec: PipelineSpec) -> set[tuple[str, str]]:
+    """Slot and name of all stages, nested ones too."""
+    return {name for stage in spec.stages for name in names_used(stage.slot, stage.resolved())}
+
+
+def fingerprints(spec: PipelineSpec, task: Task) -> dict[str, str]:
+    """Fingerprints of the classes of all stages, nested ones too, and of the task: ``encoder 'conv'`` to its own."""
+    hashes = {f"{kind} '{name}'": fingerprint(table_of(kind).load(name)) for kind, name in sorted(names_of(spec))}
+    return {**hashes, f"task '{task.name}'": fingerprint(type(task))}
+
+
+APART = frozenset({"name", "description", "import", "data", "seed", "train_size"})
 """Keys of a pipeline that change nothing, or that the hash has by themselves."""
 
 

@@ -106,7 +106,7 @@ class EnvironmentFile(TypedDict):
     source: str
     """Hash of nlpipe's own code."""
     fingerprints: NotRequired[dict[str, str]]
-    """Of the class of each stage that is not nlpipe's own, and of the task's where it is not."""
+    """Of the class of each stage, nested ones too, and of the task; absent in runs of nlpipe 0.1.0."""
 
 
 class ScoringFile(TypedDict):
@@ -118,8 +118,6 @@ class ScoringFile(TypedDict):
     split: SplitName
     state: dict[str, Any]
     """What the task keeps of the training split, as ``Task.state`` gives it."""
-    registered: list[str]
-    """Names of the metrics of the user's own."""
 
 
 class PredictionLine(TypedDict):

@@ -36,6 +36,7 @@ from nlpipe.runs.result import Result
 from nlpipe.runs.score import score
 from nlpipe.spec import PipelineSpec
 from nlpipe.training.processes import rank, wait_for_all
+from nlpipe.user_code import stop_if_registering
 
 
 def run(
@@ -66,6 +67,7 @@ def run(
     Raises:
         NlpipeError: the data, the wiring or the disk does not allow it.
     """
+    stop_if_registering()
     seed = spec.seed if seed is None else seed
     if not 0 <= seed < 2**32:
         raise NlpipeError(f"seed: invalid value {seed}: expected a number from 0 to {2**32 - 1}")

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from nlpipe.errors import Fault, SpecError, suggest
 from nlpipe.options import Fraction, Option, Positive, PositiveFloat
 from nlpipe.spec.overrides import Override, apply, read_extended
-from nlpipe.spec.pipelines import PipelineSpec, Seed, WiresOf, file_name, ordered, read_plain
+from nlpipe.spec.pipelines import PipelineSpec, Seed, WiresOf, file_name, ordered, read_imports, read_plain
 from nlpipe.spec.vary import Expansion, expand
 from nlpipe.spec.yaml_reader import Place, Value, join, no_such_file
 
@@ -20,7 +20,7 @@ OPTIONS = {
     "tolerance": Option("tolerance", Fraction, 0.01),
 }
 BUDGET = {name: Option(name, PositiveFloat, None) for name in ("latency_ms", "memory_mb")}
-KEYS = ("compare", "description", "extend", "data", "pipelines", *OPTIONS, "budget")
+KEYS = ("compare", "description", "extend", "import", "data", "pipelines", *OPTIONS, "budget")
 """The keys of a comparison file."""
 
 
@@ -79,6 +79,7 @@ def build(root: Value, path: Path, overrides: Sequence[Override], wires: WiresOf
     for key in root.entries:
         if key not in KEYS:
             faults.append(root.keys[key].fault(key, f"a comparison has no key '{key}'{suggest(key, KEYS)}"))
+    read_imports(root, faults)
     values = {name: read_plain(root, option, faults) for name, option in OPTIONS.items()}
     for name in ("seeds", "train_sizes"):
         if not values[name] or len(set(values[name])) < len(values[name]):

@@ -19,6 +19,7 @@ from nlpipe.registry import missing_extra
 from nlpipe.spec.stages import Read, StageSpec, read_stage
 from nlpipe.spec.yaml_reader import Place, Value, from_plain, join
 from nlpipe.stage import Head, Stage
+from nlpipe.user_code import import_modules
 from nlpipe.wire import Text, Wire
 
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]
@@ -31,7 +32,7 @@ It may raise NlpipeError (no such card), which becomes a fault of the key ``data
 """
 
 SLOTS = ("tokenizer", "representation", "encoder", "head")
-KEYS = ("name", "description", "extend", "data", *SLOTS, "trainer", "seed", "train_size", "vary")
+KEYS = ("name", "description", "extend", "import", "data", *SLOTS, "trainer", "seed", "train_size", "vary")
 """The keys of a pipeline file."""
 
 SEED = Option("seed", Seed, 13)
@@ -126,6 +127,7 @@ def build(root: Value, path: str, name: str, wires: WiresOf | None = None) -> Bu
     """The spec that ``root`` describes, without regard to ``vary``."""
     faults: list[Fault] = []
     _check_keys(root, faults)
+    read_imports(root, faults)
     name = _read_name(root, name, faults)
     description = root.entries.get("description")
     if description is not None and not isinstance(description.content, str | None):
@@ -146,6 +148,25 @@ def build(root: Value, path: str, name: str, wires: WiresOf | None = None) -> Bu
     stages = tuple(read.spec for read in reads if read.spec is not None)
     text = str(description.content or "") if description is not None else ""
     return Built(PipelineSpec(name, path, data, stages, trainer, seed, text, train_size))
+
+
+def read_imports(root: Value, faults: list[Fault]) -> None:
+    """Import the modules of the user's own that ``import:`` names, before any stage is looked for.
+
+    They are looked for beside the file that names them, in the working directory and where Python looks.
+    """
+    given = root.entries.get("import")
+    if given is None or given.content is None:
+        return
+    written = given.plain()
+    names = [name for name in (written if isinstance(written, list) else [written]) if isinstance(name, str)]
+    if len(names) < (len(written) if isinstance(written, list) else 1):
+        faults.append(given.place.fault("import", f"this is a module's name or a list of names, not {written!r}"))
+        return
+    try:
+        import_modules(names, Path(given.place.path).parent)
+    except NlpipeError as error:
+        faults.append(given.place.fault("import", str(error)))
 
 
 def read_plain(root: Value, option: Option, faults: list[Fault], key: str = "") -> Any:

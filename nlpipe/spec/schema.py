@@ -17,6 +17,11 @@ from nlpipe.spec.stages import nested_shape
 
 Schema = dict[str, Any]
 
+IMPORT: Schema = {
+    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}, {"type": "null"}],
+    "description": "Modules of your own that register stages, metrics, readers or tasks; beside this file.",
+}
+
 
 def json_schema() -> Schema:
     """Draft 2020-12; a stage whose extra is missing is known by its name only, its options are not checked."""
@@ -182,6 +187,7 @@ def _pipeline() -> Schema:
             "type": ["string", "null"],
             "description": "A file beside this one whose values hold but for these.",
         },
+        "import": IMPORT,
         "data": {"$ref": "#/$defs/data"},
     }
     for kind in SLOTS:
@@ -236,6 +242,7 @@ def _comparison() -> Schema:
                 "type": ["string", "null"],
                 "description": "A file beside this one whose values hold but for these.",
             },
+            "import": IMPORT,
             "data": {"$ref": "#/$defs/data"},
             "pipelines": files,
             **plain,

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from nlpipe.errors import NlpipeError
 from nlpipe.metrics.metric import Metric
+from nlpipe.metrics.user_metrics import METRICS, UserMetric
 from nlpipe.stage import Predictions
 from nlpipe.wire import Wire
 
@@ -138,6 +140,24 @@ class Task(ABC):
             labels: those of ``Dataset.labels``, in that order.
             ordinal: whether that order means something.
         """
+
+    def user_metrics(self) -> list[UserMetric]:
+        """The metrics that are registered for it, or for a task that it derives from."""
+        return METRICS.of_tasks({vars(owner).get("name", "") for owner in type(self).__mro__})
+
+    def every_metric(self, labels: Sequence[str], ordinal: bool = False) -> list[Metric]:
+        """Its own metrics, then those registered for it.
+
+        Raises:
+            NlpipeError: one that is registered has the name of one that the task has.
+        """
+        metrics = self.metrics(labels, ordinal)
+        taken = {name for metric in metrics for name in (metric.name, *metric.definitions)}
+        for metric in self.user_metrics():
+            if metric.name in taken:
+                raise NlpipeError(f"{self.name} has a metric '{metric.name}' of its own: give yours another name")
+            metrics.append(metric.metric())
+        return metrics
 
     def state(self) -> dict[str, Any]:
         """What its metrics need of the training split, as plain data: a run stores it, to be scored again from its

@@ -186,7 +186,7 @@ def test_statistics_of_single_sentences_add_up_to_the_corpus_score(tmp_path: Pat
     lines = [json.dumps({"gold": gold, "predicted": predicted}) + "\n" for gold, predicted in pairs]
     (folder / "predictions.jsonl").write_text("".join(lines))
     (folder / "predictions_dev.jsonl").write_text(lines[0])
-    scoring = {"task": "translation", "labels": [], "ordinal": False, "split": "test", "state": {}, "registered": []}
+    scoring = {"task": "translation", "labels": [], "ordinal": False, "split": "test", "state": {}}
     (folder / "scoring.json").write_text(json.dumps(scoring))
     score(folder)
     stored = read_items(folder / "items.safetensors", "bleu")

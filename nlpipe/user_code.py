@@ -1,0 +1,263 @@
+"""Code of the user's own in the processes that need it: imported by name, or registered in Python.
+
+A worker of a comparison and the process that measures costs start afresh. What a user registered is known there when
+the module that registered it is imported there too. The program that was started (``python script.py``) is such a
+module: it is run again under another name, up to its first call of ``nlpipe.run`` or ``nlpipe.compare``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import io
+import re
+import sys
+import traceback
+from collections.abc import Collection, Iterable, Mapping
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from nlpipe.errors import NlpipeError
+from nlpipe.registry import FOLDERS, OTHERS, table_of
+
+SCRIPT = "__nlpipe_script__"
+"""The name of the module that a script is when it is run for what it registers."""
+
+Names = Collection[tuple[str, str]]
+"""Kind (a slot, metric, reader, task) and name of things that can be registered."""
+
+
+class Reentered(BaseException):
+    """A script that is run for what it registers has come to its first call of ``nlpipe.run`` or ``nlpipe.compare``.
+
+    No Exception, so that a script's own handlers let it pass.
+    """
+
+
+@dataclass(frozen=True)
+class UserCode:
+    """What another process must do to know what is registered in this one.
+
+    Args:
+        modules: to import.
+        script: the program's file, where its own top level registers something; empty where it does not.
+        package: of the program, where it was started by ``python -m``, for its relative imports.
+        arguments: of the program.
+        search_path: where modules are looked for.
+    """
+
+    modules: tuple[str, ...] = ()
+    script: str = ""
+    package: str = ""
+    arguments: tuple[str, ...] = ()
+    search_path: tuple[str, ...] = ()
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self)
+
+    @classmethod
+    def from_plain(cls, content: Mapping[str, Any]) -> UserCode:
+        """What ``plain`` gave."""
+        modules, arguments, places = (tuple(content[name]) for name in ("modules", "arguments", "search_path"))
+        return cls(modules, content["script"], content["package"], arguments, places)
+
+    def install(self) -> None:
+        """Make it known in this process.
+
+        Raises:
+            NlpipeError: a module or the script fails.
+        """
+        sys.path.extend(place for place in self.search_path if place not in sys.path)
+        if self.script:
+            self._run_script()
+        import_modules(self.modules)
+
+    def _run_script(self) -> None:
+        module = ModuleType(SCRIPT)
+        module.__file__, module.__package__ = self.script, self.package or None
+        sys.modules[SCRIPT] = module
+        sys.argv[1:] = self.arguments
+        token = _registering.set(True)
+        try:
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Reentered, SystemExit):
+                exec(compile(Path(self.script).read_bytes(), self.script, "exec"), vars(module))
+        except Exception as error:
+            raise NlpipeError(
+                f"{self.script} was run in another process for the stages that it registers, and failed there: "
+                f"{_told(error, self.script)}; a module of their own is safer: put them there and import it"
+            ) from error
+        finally:
+            _registering.reset(token)
+
+
+def stop_if_registering() -> None:
+    """End the script here if it is run only for what it registers; ``run`` and ``compare`` call it first.
+
+    Raises:
+        Reentered: it is.
+    """
+    if _registering.get():
+        raise Reentered
+
+
+_registering = ContextVar("_registering", default=False)
+
+
+def user_code(needed: Names | None = None) -> UserCode:
+    """What another process must do to know the things ``needed`` that are registered here, or all of them.
+
+    Raises:
+        NlpipeError: one of them is registered where no other process can import it.
+    """
+    lost = only_here(needed)
+    if lost:
+        raise NlpipeError(
+            f"{', '.join(lost)}: registered in a notebook, on standard input or by exec, which another process cannot "
+            "import; write the definition to a module, my_stages.py, and import that"
+        )
+    modules = {registration.module for _, registration in _registered(needed)}
+    program = sys.modules["__main__"]
+    script = package = ""
+    if "__main__" in modules:
+        modules.remove("__main__")
+        script = str(Path(str(program.__file__)).resolve())
+        package = program.__package__ or ""
+    if SCRIPT in modules:  # this process is itself one that ran the script
+        modules.remove(SCRIPT)
+        script = str(sys.modules[SCRIPT].__file__)
+        package = sys.modules[SCRIPT].__package__ or ""
+    arguments = tuple(sys.argv[1:]) if script else ()
+    return UserCode(tuple(sorted(modules)), script, package, arguments, tuple(map(_absolute, sys.path)))
+
+
+def only_here(needed: Names | None = None) -> list[str]:
+    """The things ``needed`` (or all) that are registered where no other process can import them: ``encoder 'conv'``."""
+    return [what for what, registration in _registered(needed) if not registration.importable]
+
+
+def modules_of(needed: Names) -> list[str]:
+    """The modules, other than the program itself, that register the things ``needed``, as ``import:`` names them.
+
+    A module that is not installed is given as its file, so that it is found from any folder.
+    """
+    names = {registration.module for _, registration in _registered(needed) if registration.importable}
+    return sorted(map(_written, names - {"__main__", SCRIPT}))
+
+
+def _written(module: str) -> str:
+    path = Path(getattr(sys.modules.get(module), "__file__", None) or "")
+    installed = {"site-packages", "dist-packages"} & set(path.parts)
+    return str(path.resolve()) if path.name == f"{module}.py" and not installed else module
+
+
+def _registered(needed: Names | None) -> list[tuple[str, Any]]:
+    return [
+        (f"{kind} '{name}'", registration)
+        for kind in (*FOLDERS, *OTHERS)
+        for name, registration in table_of(kind).registered().items()
+        if needed is None or (kind, name) in needed
+    ]
+
+
+def all_others() -> set[tuple[str, str]]:
+    """Every metric, reader and task that is registered, which data and scores may depend on."""
+    return {(kind, name) for kind in OTHERS for name in table_of(kind).registered()}
+
+
+def check_known(needed: Names) -> None:
+    """See that everything ``needed`` is known once the user's code is imported here.
+
+    Raises:
+        NlpipeError: something is not.
+    """
+    missing = [f"{kind} '{name}'" for kind, name in sorted(needed) if name not in table_of(kind)]
+    if missing:
+        raise NlpipeError(
+            f"{', '.join(missing)}: not registered when the module or script is imported in another process; register "
+            "at its top level, before any call of nlpipe.run or nlpipe.compare, and outside of a main guard"
+        )
+
+
+def import_modules(names: Iterable[str], folder: Path | None = None) -> None:
+    """Import modules of the user's own, each given by its name or as the path of a ``.py`` file.
+
+    Names are looked for where Python does, in ``folder``, and in the working directory; paths start from ``folder``,
+    then from there.
+
+    Raises:
+        NlpipeError: there is no such module or file, or it fails.
+    """
+    places = [Path()] if folder is None else [folder, Path()]
+    for name in names:
+        if name.endswith(".py"):
+            file = next((place / name for place in places if (place / name).is_file()), None)
+            if file is None:
+                raise NlpipeError(f"there is no file '{name}' in {' or '.join(map(_absolute, places))}")
+            _import_file(file)
+            continue
+        if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", name):
+            raise NlpipeError(f"'{name}' is not the name of a module: write my_module, or a path that ends in .py")
+        for place in places:
+            _look_in(place)
+        _import(name, folder)
+
+
+def _look_in(place: Path) -> None:
+    if _absolute(place) not in map(_absolute, sys.path):
+        sys.path.append(_absolute(place))
+
+
+def _import_file(file: Path) -> None:
+    name = file.stem
+    if not name.isidentifier():
+        raise NlpipeError(f"{file}: '{name}' is not a name that Python can import; use letters, digits and _")
+    _look_in(file.parent)
+    _import(name, file.parent)
+    loaded = getattr(sys.modules.get(name), "__file__", None)
+    if name in sys.modules and (loaded is None or _absolute(loaded) != _absolute(file)):
+        raise NlpipeError(f"{file}: there is another module '{name}' ({loaded}), which hides it; rename the file")
+
+
+def _import(name: str, folder: Path | None) -> None:
+    importlib.invalidate_caches()  # a module that was written a moment ago is seen
+    try:
+        if not _runs_already(name):
+            importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
+            raise NlpipeError(f"importing '{name}' failed: {_told(error, name)}") from error
+        places = "" if folder is None else f" in {_absolute(folder)},"
+        raise NlpipeError(
+            f"there is no module '{name}'{places} in {Path.cwd()} or where Python looks for modules"
+        ) from None
+    except (Exception, SystemExit) as error:
+        raise NlpipeError(f"importing '{name}' failed: {_told(error, name)}") from error
+
+
+def _runs_already(name: str) -> bool:
+    """Whether ``name`` is the program itself, which would begin anew if it were imported."""
+    if name in sys.modules:
+        return False
+    found = importlib.util.find_spec(name)
+    origin = found.origin if found is not None else None
+    files = [getattr(sys.modules.get(program), "__file__", None) for program in ("__main__", SCRIPT)]
+    return origin is not None and any(file is not None and _absolute(file) == _absolute(origin) for file in files)
+
+
+def _told(error: BaseException, place: str) -> str:
+    """An error with the line of the user's code that it comes from."""
+    text = f"{type(error).__name__}: {error}" if not isinstance(error, NlpipeError) else str(error)
+    if isinstance(error, SyntaxError):
+        return text
+    ours = str(Path(__file__).parent)
+    lines = [entry for entry in traceback.extract_tb(error.__traceback__) if not entry.filename.startswith((ours, "<"))]
+    return f"{lines[-1].filename}:{lines[-1].lineno}: {text}" if lines else text
+
+
+def _absolute(place: str | Path) -> str:
+    return str(Path(place).resolve())
