@@ -1,25 +1,144 @@
-"""What only some stages can do: protocols that name each capability, and what they give."""
+"""What only some stages can do: protocols that a stage's class names among its bases.
+
+    class Classifier(Softmax[Vectors, Labels], LabelHead, Trained[Vectors, Labels], Scores[Vectors, Labels]): ...
+
+A capability counts where it is declared, not where a method of its name happens to exist: ``declares`` asks a class,
+``able`` an instance. Nothing else asks what a stage can do.
+"""
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
+
+from nlpipe.stage import Predictions
+from nlpipe.vocabulary import Vocabulary
+from nlpipe.wire import Vectors, Wire
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+C = TypeVar("C")
+Source = TypeVar("Source", bound=Wire, contravariant=True)
+Target = TypeVar("Target", bound=Wire)
+Given = TypeVar("Given", bound=Wire, contravariant=True)
+
+
+def declares(owner: type, capability: type) -> bool:
+    """Whether the stages of class ``owner`` have ``capability``."""
+    return capability in owner.__mro__
+
+
+def able(stage: object, capability: type[C]) -> C | None:
+    """``stage``, typed as ``capability``, where its class declares it; None where it does not."""
+    return cast(C, stage) if declares(type(stage), capability) else None
+
+
+class Trained(Protocol[Source, Target]):
+    """A head that is trained by gradients, together with the trainable stages before it."""
+
+    def prepare_target(self, target: Target) -> Target:
+        """Do the work on targets that each epoch would repeat; ``loss`` recognises the result. As ``Stage.prepare``."""
+        return target
+
+    @abstractmethod
+    def loss(self, source: Source, target: Target) -> tuple[Tensor, Tensor]:
+        """Summed negative log-likelihood in nats and the number of units (labels, tags or tokens); both of shape ()."""
+
+    def predict_quickly(self, source: Source) -> Predictions[Target]:
+        """Answers for the dev score of each epoch; override where a cheaper search than ``predict`` suffices."""
+        return self.predict(source)
+
+    @abstractmethod
+    def predict(self, source: Source) -> Predictions[Target]:
+        """As ``Head.predict``."""
+
+
+class Scores(Protocol[Source, Given]):
+    """A head that gives the probability of any answer, not of its best alone."""
+
+    @abstractmethod
+    def score(self, source: Source, target: Given) -> np.ndarray | list[np.ndarray]:
+        """Log-probabilities in nats of the given answers, unit by unit, without label smoothing."""
 
 
 @dataclass(frozen=True)
 class Translation:
-    """One of the n best: a text and its log-probability in nats, the end included; ``score`` is what ranked it."""
+    """One of the n best answers to a text.
+
+    Args:
+        text: the answer.
+        log_probability: in nats, of its tokens and its end.
+        score: what the search ranked it by.
+    """
 
     text: str
     log_probability: float
     score: float
 
 
+class Searches(Protocol[Source]):
+    """A head that searches for its answers and can give several."""
+
+    @abstractmethod
+    def n_best(self, source: Source, n: int) -> list[list[Translation]]:
+        """The ``n`` best answers to each example, best first; fewer where there are no more.
+
+        Raises:
+            ValueError: ``n`` is not from 1 to the width of the beam.
+        """
+
+
 class Attention(NamedTuple):
-    """Where a translation looked: the words of its source, its own with the end, and weights (T, S)."""
+    """Attention of one answer: the words of its source, its own tokens with the end, and weights (T, S)."""
 
     source: list[str]
     target: list[str]
     weights: np.ndarray
+
+
+class Attends(Protocol[Source]):
+    """A head that attends to the source while it gives its answer."""
+
+    @abstractmethod
+    def attend(self, source: Source) -> list[Attention]:
+        """The attention with which it gives its answer to each example."""
+
+
+class Margins(Protocol):
+    """A linear head without probabilities, whose margins add up over the words of a text."""
+
+    @abstractmethod
+    def margins(self, source: Vectors) -> np.ndarray:
+        """(B, C) distances from the decision borders, columns as in ``classes``."""
+
+
+class SharesTable(Protocol):
+    """A representation whose vocabulary and table of vectors a head may share (tied embeddings)."""
+
+    vocabulary: Vocabulary
+    table: nn.Embedding
+    """Vectors (V, D)."""
+    scale: float
+    """What the vectors are multiplied by on their way in."""
+
+
+class Pretrained(Protocol):
+    """A stage that was trained elsewhere: it may have a learning rate of its own, and can be exported."""
+
+    @abstractmethod
+    def pretrained_parameters(self) -> Sequence[nn.Parameter]:
+        """The parameters that were read from a pretrained model."""
+
+    @abstractmethod
+    def export(self, directory: Path) -> None:
+        """Write it as a new directory that ``transformers`` loads.
+
+        Raises:
+            ModelError: the directory exists.
+        """

@@ -26,7 +26,7 @@ from nlpipe.options import check_options
 from nlpipe.wire import Labels, Span, Text, Tokens, Vectors, Wire
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from nlpipe.search.tree import Tree
 
@@ -102,11 +102,11 @@ class Stage(Generic[In, Out]):
 
     @property
     def costly(self) -> bool:
-        """Whether ``forward`` is dear enough, and steady enough, to keep its outputs on disk."""
+        """Whether ``forward`` is expensive and deterministic, so that its outputs are cached on disk."""
         return False
 
     @property
-    def module(self) -> Any:
+    def module(self) -> nn.Module | None:
         """The ``nn.Module`` with its parameters, once built; None where it has none."""
         return None
 
@@ -136,13 +136,22 @@ class Stage(Generic[In, Out]):
             yield self.forward(source)
 
     def build(self, width: int) -> int:
-        """Allocate for inputs of D = ``width`` (0 where a wire has none), say the D of the outputs; after ``fit``."""
+        """Allocate parameters, after ``fit``.
+
+        Args:
+            width: D of the inputs; 0 where their wire has none.
+
+        Returns:
+            D of the outputs.
+        """
         return width
 
     def prepare(self, source: In) -> In:
-        """The same wire with the parameter-free work done that each epoch would repeat (word to id, word pieces).
+        """Do the work without parameters that each epoch would repeat: words to ids, splitting into word pieces.
 
-        It gives a subclass of ``In`` that this stage's own ``forward`` knows; ``take`` and ``concat`` keep it so.
+        Returns:
+            The same wire as a subclass of ``In`` that carries the result and that ``forward`` recognises; its ``take``
+            and ``concat`` give the same subclass.
         """
         return source
 
@@ -150,16 +159,36 @@ class Stage(Generic[In, Out]):
     def forward(self, source: In) -> Out:
         """Apply it to a batch; the output has the length of the input."""
 
+    def process(self, source: Any) -> Out:
+        """``forward`` within a pipeline; a tokenizer also takes data that is split already, and keeps its splitting."""
+        return self.forward(source)
+
+    @property
+    def learns(self) -> bool:
+        """Whether it learns something in ``fit``."""
+        return type(self).fit is not Stage.fit or type(self).fit_forward is not Stage.fit_forward
+
+    def freeze(self, bf16: bool) -> None:
+        """Put it into eval mode: no dropout, no gradient; the trainer puts what it trains back into training mode.
+
+        Args:
+            bf16: whether it may compute in bfloat16 where that is faster.
+        """
+        for stage in self.with_nested():
+            stage.bf16 = bf16
+        if self.module is not None:
+            self.module.eval()
+
     def ledger(self, source: In) -> dict[str, float]:
-        """Counts of what a batch loses here (``tokens``, ``out_of_vocabulary`` of them, ``truncated_tokens`` …)."""
+        """Counts of what a batch loses here: ``tokens``, and of them ``out_of_vocabulary``, ``truncated_tokens``."""
         return {}
 
     def state(self) -> State:
-        """All that ``fit`` and training left behind."""
+        """Everything learnt in ``fit`` and in training."""
         return State()
 
     def load_state(self, state: State, version: int) -> None:
-        """Take back what ``state`` gave, on an instance made with the same options.
+        """Restore what ``state`` gave, on an instance made with the same options.
 
         Raises:
             ModelError: ``version`` is one this class does not read.
@@ -209,19 +238,20 @@ class Tokenizer(Stage[Text, Tokens]):
         """What ``forward`` does to each word besides splitting (lower case, say); used for data that comes split."""
         return word
 
+    def process(self, source: Text | Tokens) -> Tokens:
+        """``forward`` for texts; tokens keep their splitting, only their words are normalised."""
+        return self.keep(source) if isinstance(source, Tokens) else self.forward(source)
+
     def keep(self, tokens: Tokens) -> Tokens:
-        """Data that comes split: its splitting stays, only the words are normalised."""
+        """Normalise the words of data that comes split; the splitting stays."""
         return Tokens([[self.normalise(w) for w in words] for words in tokens.words], tokens.texts, tokens.locate)
 
 
 class Representation(Stage[In, Out]):
     """Words to numbers: ``Vectors`` (one per text) or ``Sequences`` (one per word)."""
 
-    shares_table: ClassVar[bool] = False
-    """Whether it offers ``vocabulary``, ``table`` (a module whose weight is (V, D)) and ``scale`` (what its rows are
-    multiplied by) for a head to share."""
     specials: tuple[str, ...] = ()
-    """Words without which the head that shares its vocabulary cannot be; set before ``fit``."""
+    """Special words that the head sharing its vocabulary needs in it; set before ``fit``."""
 
 
 class Encoder(Stage[In, Out]):
@@ -237,6 +267,11 @@ class Decoder(Stage[In, Out]):
 
     memory_width: int = 0
     """Features of the memory; the head sets it before ``build``, 0: as many as those of the inputs."""
+
+    @property
+    def attends(self) -> bool:
+        """Whether it attends to the memory; else it knows of it what its first state holds."""
+        return True
 
     @property
     def longest(self) -> int | None:
@@ -279,46 +314,43 @@ class Decoder(Stage[In, Out]):
 class Head(Stage[In, Out]):
     """Numbers to what the task asks for: ``Labels``, ``Tags`` or ``Text``.
 
-    It learns in ``fit`` (scikit-learn), or by gradients, in which case it has a method ``loss(source, target) ->
-    (summed negative log-likelihood in nats, number of units)`` and sets ``by_gradient``.
+    It learns in ``fit`` (scikit-learn), or by gradients: then its class declares ``capabilities.Trained``. The order
+    is ``fit``, ``bind``, ``build``, ``prepare``, ``loss``, ``calibrate``; docs/architecture.md draws it.
     """
 
-    by_gradient: ClassVar[bool] = False
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The closed set of labels or tags that it chooses from, known after ``fit``; empty where there is none."""
+        return ()
 
     @property
     def joint(self) -> bool:
-        """Whether tokenizer and vocabulary of the stages before it are those of its targets too; they are then fitted
-        on sources and targets together, with ``specials`` in the vocabulary."""
+        """Whether its targets share the tokenizer and vocabulary of the stages before it.
+
+        Those are then fitted on sources and targets together, with ``specials`` in the vocabulary.
+        """
         return False
 
     specials: ClassVar[tuple[str, ...]] = ()
-    """Words that its targets' vocabulary must have."""
+    """Special words that its targets' vocabulary must have."""
 
     answering: ClassVar[tuple[str, ...]] = ()
-    """Options that say how answers are looked for and nothing else: they may be changed once it is fitted."""
+    """Options of the search for answers alone: they may be changed after fitting."""
 
     def change(self, **options: Any) -> None:
-        """Answer with other ``options`` from now on.
+        """Change options of ``answering`` after fitting.
 
         Raises:
-            ValueError: one that is not of ``answering``, or a value that does not fit.
+            ValueError: an option is not in ``answering``, or its value is invalid.
         """
         for name in options:
             if name not in self.answering:
-                said = f"{name}: no option of {type(self).__name__} that can be changed once it is fitted"
-                raise ValueError(f"{said}{suggest(name, self.answering)}")
+                message = f"{name}: not an option of {type(self).__name__} that can be changed after fitting"
+                raise ValueError(f"{message}{suggest(name, self.answering)}")
         values = check_options(type(self), {**self.options, **options})
         self.__dict__["options"] = values
         for name in options:
             setattr(self, name, values[name])
-
-    def prepare_target(self, target: Out) -> Out:
-        """The same wire with the work done that each epoch would repeat; ``loss`` knows it. As ``prepare``."""
-        return target
-
-    def guess(self, source: In) -> Predictions[Out]:
-        """``predict`` for the scores of the dev split while training; override where a cheaper one is as telling."""
-        return self.predict(source)
 
     @abstractmethod
     def predict(self, source: In) -> Predictions[Out]:
@@ -328,10 +360,14 @@ class Head(Stage[In, Out]):
         return self.predict(source).values
 
     def calibrate(self, dev: Data[In]) -> None:
-        """Set what the dev split decides after fitting: temperature, thresholds, interpolation weights."""
+        """Set what the dev split decides after fitting: temperature, thresholds, interpolation weights.
+
+        Args:
+            dev: empty where there is no dev split.
+        """
 
     def bind(self, body: Sequence[Stage[Any, Any]]) -> None:
-        """After fitting and before ``build``: look in the stages before it for tables and vocabularies to share."""
+        """Find tables and vocabularies to share in the stages before it; called after ``fit`` and before ``build``."""
 
 
 class LabelHead(Head[Vectors, Labels]):
@@ -339,3 +375,7 @@ class LabelHead(Head[Vectors, Labels]):
 
     classes: tuple[str, ...] = ()
     """C labels in the order of the columns of its probabilities; known after ``fit``."""
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        return self.classes

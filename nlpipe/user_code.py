@@ -14,7 +14,7 @@ import io
 import re
 import sys
 import traceback
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -75,7 +75,8 @@ class UserCode:
         sys.path.extend(place for place in self.search_path if place not in sys.path)
         if self.script:
             self._run_script()
-        import_modules(self.modules)
+        for name in self.modules:
+            import_module(name)
 
     def _run_script(self) -> None:
         module = ModuleType(SCRIPT)
@@ -89,7 +90,7 @@ class UserCode:
         except Exception as error:
             raise NlpipeError(
                 f"{self.script} was run in another process for the stages that it registers, and failed there: "
-                f"{_told(error, self.script)}; a module of their own is safer: put them there and import it"
+                f"{_reason(error, self.script)}; a module of their own is safer: put them there and import it"
             ) from error
         finally:
             _registering.reset(token)
@@ -183,60 +184,45 @@ def check_known(needed: Names) -> None:
         )
 
 
-def import_modules(names: Iterable[str], folder: Path | None = None) -> None:
-    """Import modules of the user's own, each given by its name or as the path of a ``.py`` file.
+def import_module(name: str, folder: Path = Path()) -> None:
+    """Import a module of the user's own, given by its name or as the path of a ``.py`` file.
 
-    Names are looked for where Python does, in ``folder``, and in the working directory; paths start from ``folder``,
-    then from there.
+    A name is looked for where Python looks, in the working directory and in ``folder``; a path starts from ``folder``.
+    The folders are put at the end of ``sys.path``, where processes that are started later find them.
 
     Raises:
-        NlpipeError: there is no such module or file, or it fails.
+        NlpipeError: it cannot be imported, or another module of that name has been.
     """
-    places = [Path()] if folder is None else [folder, Path()]
-    for name in names:
-        if name.endswith(".py"):
-            file = next((place / name for place in places if (place / name).is_file()), None)
-            if file is None:
-                raise NlpipeError(f"there is no file '{name}' in {' or '.join(map(_absolute, places))}")
-            _import_file(file)
-            continue
-        if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", name):
-            raise NlpipeError(f"'{name}' is not the name of a module: write my_module, or a path that ends in .py")
-        for place in places:
-            _look_in(place)
-        _import(name, folder)
-
-
-def _look_in(place: Path) -> None:
-    if _absolute(place) not in map(_absolute, sys.path):
-        sys.path.append(_absolute(place))
-
-
-def _import_file(file: Path) -> None:
-    name = file.stem
-    if not name.isidentifier():
-        raise NlpipeError(f"{file}: '{name}' is not a name that Python can import; use letters, digits and _")
-    _look_in(file.parent)
-    _import(name, file.parent)
-    loaded = getattr(sys.modules.get(name), "__file__", None)
-    if name in sys.modules and (loaded is None or _absolute(loaded) != _absolute(file)):
-        raise NlpipeError(f"{file}: there is another module '{name}' ({loaded}), which hides it; rename the file")
-
-
-def _import(name: str, folder: Path | None) -> None:
+    if name.endswith(".py"):
+        file = folder / name
+        if not file.is_file():
+            raise NlpipeError(f"cannot import '{name}': there is no such file in {_absolute(folder)}")
+        name, folder = file.stem, file.parent
+    if not re.fullmatch(MODULE, name):
+        raise NlpipeError(
+            f"invalid value {name!r}: expected the name of a Python module, such as my_stages, or of its file"
+        )
+    for place in (Path.cwd(), folder):
+        if _absolute(place) not in sys.path:
+            sys.path.append(_absolute(place))
     importlib.invalidate_caches()  # a module that was written a moment ago is seen
     try:
-        if not _runs_already(name):
-            importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
-            raise NlpipeError(f"importing '{name}' failed: {_told(error, name)}") from error
-        places = "" if folder is None else f" in {_absolute(folder)},"
-        raise NlpipeError(
-            f"there is no module '{name}'{places} in {Path.cwd()} or where Python looks for modules"
-        ) from None
+        if _runs_already(name):
+            return
+        module = importlib.import_module(name)
+    except NlpipeError as error:
+        raise NlpipeError(f"cannot import '{name}': {error}") from error
     except (Exception, SystemExit) as error:
-        raise NlpipeError(f"importing '{name}' failed: {_told(error, name)}") from error
+        raise NlpipeError(f"cannot import '{name}': {_reason(error, name)}") from error
+    loaded = getattr(module, "__file__", None)
+    beside = folder.joinpath(*name.split(".")).resolve()
+    expected = next((path for path in (beside / "__init__.py", beside.with_suffix(".py")) if path.is_file()), None)
+    if loaded is not None and expected is not None and Path(loaded).resolve() != expected:
+        raise NlpipeError(f"'{name}' is imported already, from {loaded}; give {expected} another name")
+
+
+MODULE = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
+"""A module's name: words with dots between them."""
 
 
 def _runs_already(name: str) -> bool:
@@ -249,14 +235,18 @@ def _runs_already(name: str) -> bool:
     return origin is not None and any(file is not None and _absolute(file) == _absolute(origin) for file in files)
 
 
-def _told(error: BaseException, place: str) -> str:
-    """An error with the line of the user's code that it comes from."""
-    text = f"{type(error).__name__}: {error}" if not isinstance(error, NlpipeError) else str(error)
+def _reason(error: BaseException, name: str) -> str:
+    """The error in a line, with the place in the user's code where it was raised."""
+    reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+    if isinstance(error, ModuleNotFoundError) and error.name in (name, name.partition(".")[0]):
+        return f"no module '{error.name}' is installed, in the working directory or beside the file that names it"
     if isinstance(error, SyntaxError):
-        return text
+        return f"{error.filename}:{error.lineno}: {error.msg}"
     ours = str(Path(__file__).parent)
-    lines = [entry for entry in traceback.extract_tb(error.__traceback__) if not entry.filename.startswith((ours, "<"))]
-    return f"{lines[-1].filename}:{lines[-1].lineno}: {text}" if lines else text
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith((ours, "<"))
+    ]
+    return f"{frames[-1].filename}:{frames[-1].lineno}: {reason}" if frames else reason
 
 
 def _absolute(place: str | Path) -> str:

@@ -12,7 +12,8 @@ examples and ``concat`` joins batches. No wire imports torch unless a tensor is 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Self, TypeAlias, TypeGuard
 
 import numpy as np
 import scipy.sparse as sp
@@ -20,8 +21,14 @@ import scipy.sparse as sp
 if TYPE_CHECKING:
     import torch
 
-Rows = Any
-"""(N, D) as a SciPy CSR matrix, a numpy array or a torch tensor; in ``padded`` form a tensor (B, T, D)."""
+Matrix: TypeAlias = "sp.csr_matrix | np.ndarray | torch.Tensor"
+"""(N, D) as a SciPy CSR matrix, a numpy array or a torch tensor."""
+
+
+def is_sparse(rows: Matrix) -> TypeGuard[sp.csr_matrix]:
+    """Whether ``rows`` are a SciPy sparse matrix."""
+    return bool(sp.issparse(rows))
+
 
 Span = tuple[int, int]
 """(start, end) of a word in its text, in characters, end excluded."""
@@ -29,6 +36,14 @@ Span = tuple[int, int]
 
 class Wire:
     """The root of the six: B examples that can be counted, selected and joined."""
+
+    characters: ClassVar[int] = 0
+    """Characters that one unit of ``lengths`` stands for, roughly; 0 where an example has no length."""
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(B,) how long each example is, in the unit that padding costs: characters, tokens, or one for a vector."""
+        return np.zeros(len(self), dtype=np.int64)
 
     def __len__(self) -> int:
         raise AssertionError(f"{type(self).__name__} does not say its length")
@@ -46,8 +61,15 @@ class Wire:
 class Text(Wire):
     """B strings, as the data has them."""
 
+    characters = 1
+
     def __init__(self, strings: Sequence[str]) -> None:
         self.strings = list(strings)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(B,) characters in each text."""
+        return np.array([len(text) for text in self.strings], dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self.strings)
@@ -102,6 +124,8 @@ class Tokens(Wire):
         locate: finds the words of one text again; called only where spans are asked for.
     """
 
+    characters = 6
+
     def __init__(self, words: Sequence[list[str]], texts: Sequence[str], locate: Locate = locate_in_order) -> None:
         if len(words) != len(texts):
             raise AssertionError(f"{len(words)} lists of words for {len(texts)} texts")
@@ -122,6 +146,11 @@ class Tokens(Wire):
     def __len__(self) -> int:
         return len(self.words)
 
+    @property
+    def lengths(self) -> np.ndarray:
+        """(B,) words in each text."""
+        return np.array([len(words) for words in self.words], dtype=np.int64)
+
     def spans(self, b: int) -> list[Span]:
         """Where each word of example ``b`` stands in ``texts[b]``."""
         return self.locate(self.texts[b], self.words[b])
@@ -138,11 +167,16 @@ class Tokens(Wire):
 class Vectors(Wire):
     """One vector per example, (B, D): a SciPy CSR matrix, a numpy array or a torch tensor; ask for the form needed."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Matrix) -> None:
         self.rows = rows
 
     def __len__(self) -> int:
         return int(self.rows.shape[0])
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(B,) ones."""
+        return np.ones(len(self), dtype=np.int64)
 
     @property
     def width(self) -> int:
@@ -151,18 +185,19 @@ class Vectors(Wire):
 
     def sparse(self) -> sp.csr_matrix:
         """(B, D) as CSR."""
-        return self.rows if sp.issparse(self.rows) else sp.csr_matrix(self.dense())
+        return self.rows if is_sparse(self.rows) else sp.csr_matrix(self.dense())
 
     def dense(self) -> np.ndarray:
         """(B, D) as a numpy array; a tensor comes to the CPU as float32, without its gradient."""
-        if sp.issparse(self.rows):
+        if is_sparse(self.rows):
             return np.asarray(self.rows.toarray())
-        array = self.rows if isinstance(self.rows, np.ndarray) else self.rows.detach().float().cpu().numpy()
-        return np.asarray(array)
+        if isinstance(self.rows, np.ndarray):
+            return np.asarray(self.rows)
+        return np.asarray(self.rows.detach().float().cpu().numpy())
 
     def matrix(self) -> sp.csr_matrix | np.ndarray:
         """(B, D) as scikit-learn takes it: sparse where it is sparse, else dense."""
-        return self.rows if sp.issparse(self.rows) else self.dense()
+        return self.rows if is_sparse(self.rows) else self.dense()
 
     def tensor(self, device: str | torch.device | None = None) -> torch.Tensor:
         """(B, D) as a float tensor on ``device``."""
@@ -182,7 +217,31 @@ class Vectors(Wire):
             return cls(np.concatenate(rows))
         import torch
 
-        return cls(torch.cat(rows))
+        return cls(torch.cat([part.tensor() for part in parts]))
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """The vectors of all tokens after one another.
+
+    Args:
+        rows: (sum of T_b, D).
+    """
+
+    rows: Matrix
+
+
+@dataclass(frozen=True)
+class Padded:
+    """The vectors of each text's tokens, filled up with padding at the end.
+
+    Args:
+        rows: (B, T, D).
+        mask: (B, T), true where a token is.
+    """
+
+    rows: torch.Tensor
+    mask: torch.Tensor
 
 
 class Sequences(Wire):
@@ -191,47 +250,55 @@ class Sequences(Wire):
     Args:
         rows: (sum of T_b, D) as CSR, numpy or torch where ``mask`` is None; else a tensor (B, T, D).
         lengths: (B,) tokens in each example.
-        mask: (B, T), true where a token is; padding stands at the end.
         tokens: the words the vectors stand for.
+        mask: (B, T), true where a token is; padding stands at the end.
     """
+
+    characters = 6
 
     def __init__(
         self,
-        rows: Rows,
+        rows: Matrix,
         lengths: Sequence[int] | np.ndarray,
         tokens: Tokens | None = None,
         mask: torch.Tensor | None = None,
     ) -> None:
-        self.rows = rows
-        self.lengths = np.asarray(lengths, dtype=np.int64)
+        self.form: Ragged | Padded = Ragged(rows) if mask is None else Padded(as_tensor(rows, None), mask)
+        self._lengths = np.asarray(lengths, dtype=np.int64)
         self.tokens = tokens
-        self.mask = mask
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(B,) tokens in each example."""
+        return self._lengths
 
     def __len__(self) -> int:
-        return len(self.lengths)
+        return len(self._lengths)
 
     @property
     def width(self) -> int:
         """D."""
-        return int(self.rows.shape[-1])
+        return int(self.form.rows.shape[-1])
 
     def padded(self, device: str | torch.device | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """A tensor (B, T, D), zero where there is no token, and its mask (B, T)."""
         import torch
 
-        if self.mask is not None:
-            return (self.rows, self.mask) if device is None else (self.rows.to(device), self.mask.to(device))
-        flat = as_tensor(self.rows, device)  # (sum of T_b, D)
-        lengths = torch.as_tensor(self.lengths, device=flat.device)
+        form = self.form
+        if isinstance(form, Padded):
+            return (form.rows, form.mask) if device is None else (form.rows.to(device), form.mask.to(device))
+        flat = as_tensor(form.rows, device)  # (sum of T_b, D)
         longest = int(self.lengths.max(initial=0))
+        lengths = torch.as_tensor(self.lengths, device=flat.device)
         mask = torch.arange(longest, device=flat.device) < lengths[:, None]  # (B, T)
         rows = flat.new_zeros(len(self), longest, flat.shape[-1])
         rows[mask] = flat  # (B, T, D)
         return rows, mask
 
-    def ragged(self) -> tuple[Any, np.ndarray]:
+    def ragged(self) -> tuple[Matrix, np.ndarray]:
         """Rows (sum of T_b, D) in the form they are kept, and lengths (B,)."""
-        return (self.rows if self.mask is None else self.rows[self.mask]), self.lengths
+        form = self.form
+        return (form.rows[form.mask] if isinstance(form, Padded) else form.rows), self.lengths
 
     def flat(self) -> Vectors:
         """Every token as an example of its own: (sum of T_b, D)."""
@@ -241,18 +308,19 @@ class Sequences(Wire):
         chosen = np.asarray(indices, dtype=np.int64)
         lengths = self.lengths[chosen]
         tokens = self.tokens.take(indices) if self.tokens is not None else None
-        if self.mask is not None:
+        form = self.form
+        if isinstance(form, Padded):
             longest = int(lengths.max(initial=0))
-            return Sequences(self.rows[chosen, :longest], lengths, tokens, self.mask[chosen, :longest])
+            return Sequences(form.rows[chosen, :longest], lengths, tokens, form.mask[chosen, :longest])
         starts = np.concatenate([[0], np.cumsum(self.lengths)])[chosen]
-        kept = np.concatenate([np.arange(s, s + n) for s, n in zip(starts, lengths, strict=True)] or [chosen])
-        return Sequences(self.rows[kept.astype(np.int64)], lengths, tokens)
+        places = np.concatenate([np.arange(s, s + n) for s, n in zip(starts, lengths, strict=True)] or [chosen])
+        return Sequences(form.rows[places.astype(np.int64)], lengths, tokens)
 
     @classmethod
     def concat(cls, parts: Sequence[Sequences]) -> Sequences:
         flat = Vectors.concat([part.flat() for part in parts])
-        known = [part.tokens for part in parts if part.tokens is not None]
-        tokens = Tokens.concat(known) if len(known) == len(parts) else None
+        with_tokens = [part.tokens for part in parts if part.tokens is not None]
+        tokens = Tokens.concat(with_tokens) if len(with_tokens) == len(parts) else None
         return cls(flat.rows, np.concatenate([part.lengths for part in parts]), tokens)
 
 
@@ -285,6 +353,11 @@ class Tags(Wire):
         self.values = list(values)
         self.tokens = tokens
 
+    @property
+    def lengths(self) -> np.ndarray:
+        """(B,) tags of each text."""
+        return np.array([len(tags) for tags in self.values], dtype=np.int64)
+
     def __len__(self) -> int:
         return len(self.values)
 
@@ -293,16 +366,16 @@ class Tags(Wire):
 
     @classmethod
     def concat(cls, parts: Sequence[Tags]) -> Tags:
-        known = [part.tokens for part in parts if part.tokens is not None]
-        tokens = Tokens.concat(known) if known and len(known) == len(parts) else None
+        with_tokens = [part.tokens for part in parts if part.tokens is not None]
+        tokens = Tokens.concat(with_tokens) if with_tokens and len(with_tokens) == len(parts) else None
         return cls([value for part in parts for value in part.values], tokens)
 
 
-def as_tensor(rows: Rows, device: str | torch.device | None) -> torch.Tensor:
+def as_tensor(rows: Matrix, device: str | torch.device | None) -> torch.Tensor:
     """Rows (N, D) of any form as a dense tensor; numbers that are not float become float32."""
     import torch
 
-    if sp.issparse(rows):
+    if is_sparse(rows):
         rows = rows.toarray()
     tensor = torch.as_tensor(rows, device=device)
     return tensor if tensor.is_floating_point() else tensor.float()

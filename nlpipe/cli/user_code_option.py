@@ -9,9 +9,10 @@ import typer
 
 def _import(names: list[str] | None) -> list[str] | None:
     if names:
-        from nlpipe.user_code import import_modules
+        from nlpipe.user_code import import_module
 
-        import_modules(names)
+        for name in names:
+            import_module(name)
     return names
 
 

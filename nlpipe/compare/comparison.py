@@ -44,10 +44,9 @@ def compare(
     jobs = jobs_of(spec)
     if spec.data is None:
         raise NlpipeError(f"{spec.path}: no data: say 'data: CARD' in the file, or data=CARD on the command line")
-    base = Path(spec.path).parent
-    dataset = load_dataset(spec.data, base)  # faults of the data are reported once, before any worker starts
+    dataset = load_dataset(spec.data)  # faults of the data are reported once, before any worker starts
     outcomes = []
-    for outcome in execute(jobs, spec.data, base, out, workers, report):
+    for outcome in execute(jobs, out, workers, report):
         outcomes.append(outcome)
         ended(outcome)
     groups = dict.fromkeys((job.spec.name, job.train_size) for job in jobs)

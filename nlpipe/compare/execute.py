@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from nlpipe.compare.plan import Job, Order
 from nlpipe.compare.worker import Message, attempt
@@ -50,12 +50,12 @@ Report = Callable[[Job, str], None]
 
 
 def execute(
-    jobs: Sequence[Job], data: Any, base: Path, out: Path, workers: int = 1, report: Report = lambda job, text: None
+    jobs: Sequence[Job], out: Path, workers: int = 1, report: Report = lambda job, text: None
 ) -> Iterator[Outcome]:
     """Do all jobs and give each one's outcome as it ends.
 
     Args:
-        data: a card's name or an inline description, as pipeline files have it; ``base`` is where its paths start.
+        out: the folder that run folders are written into.
         workers: processes at a time; they share the processor's threads evenly.
     """
     needed = all_others()
@@ -68,9 +68,8 @@ def execute(
     def order(number: int) -> Order:
         job = jobs[number]
         return {
-            "number": number, "pipeline": job.spec.resolved(), "path": job.spec.path, "seed": job.seed,
-            "train_size": job.train_size, "data": data, "base": str(base), "out": str(out),
-            "user_code": code.plain(), "needed": [list(pair) for pair in registered],
+            "number": number, "pipeline": job.spec.resolved(), "seed": job.seed, "train_size": job.train_size,
+            "out": str(out), "user_code": code.plain(), "needed": [list(pair) for pair in registered],
         }  # fmt: skip
 
     orders = [order(number) for number in range(len(jobs))]

@@ -16,15 +16,9 @@ class Order(TypedDict):
     number: int
     """Which of the comparison's jobs it is."""
     pipeline: dict[str, Any]
-    """The resolved pipeline, as ``pipeline.yaml`` has it."""
-    path: str
-    """The file that it was read from, which paths in its data start from."""
+    """The resolved pipeline with its data, as ``pipeline.yaml`` has it."""
     seed: int
     train_size: int | None
-    data: Any
-    """A card's name or an inline description, as pipeline files have it."""
-    base: str
-    """The folder that relative paths in ``data`` start from."""
     out: str
     user_code: dict[str, Any]
     """What to import for stages of the user's own, as ``UserCode.plain`` gives it."""

@@ -18,7 +18,6 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import NotRequired, TypedDict
@@ -30,7 +29,7 @@ from nlpipe.errors import NlpipeError
 from nlpipe.runs.costs import own_output
 from nlpipe.runs.result import Result
 from nlpipe.runs.run import run
-from nlpipe.spec import pipeline_from
+from nlpipe.spec import read_pipeline
 from nlpipe.user_code import UserCode, check_known
 
 
@@ -49,10 +48,9 @@ def carry_out(order: Order, report: Callable[[str], None]) -> Result:
     Raises:
         NlpipeError: the data, the wiring or the disk does not allow it.
     """
+    spec = read_pipeline(order["pipeline"])
     report("reading the data")
-    dataset = _dataset(json.dumps(order["data"]), order["base"])
-    wires = (dataset.task.source, dataset.task.target)
-    spec = replace(pipeline_from(order["pipeline"], (), lambda data: wires), path=order["path"])
+    dataset = _dataset(json.dumps(spec.data))
     return run(spec, dataset, Path(order["out"]), order["seed"], order["train_size"], report=report, progress=False)
 
 
@@ -71,8 +69,8 @@ def attempt(order: Order, report: Callable[[str], None]) -> Message:
 
 
 @functools.lru_cache(maxsize=1)
-def _dataset(data: str, base: str) -> Dataset:
-    return load_dataset(json.loads(data), Path(base))
+def _dataset(data: str) -> Dataset:
+    return load_dataset(json.loads(data))
 
 
 @functools.lru_cache(maxsize=1)

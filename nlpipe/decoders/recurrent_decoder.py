@@ -58,6 +58,10 @@ class RecurrentDecoder(Neural[Sequences, Sequences], Decoder[Sequences, Sequence
         self.input_feeding = input_feeding
         self.dropout = Drop(dropout)
 
+    @property
+    def attends(self) -> bool:
+        return self.kind != "none"
+
     def allocate(self, width: int) -> int:
         memory = self.memory_width or width
         widths = [width + self.hidden * self.input_feeding, *[self.hidden] * (self.depth - 1)]

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from nlpipe.stage import Encoder
-from nlpipe.wire import Sequences, Vectors
+from nlpipe.wire import Sequences, Vectors, is_sparse
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,12 +24,13 @@ class Pooling(Encoder[Sequences, Vectors]):
     """What the poolings share: tensors one way, numpy and CSR rows another."""
 
     def forward(self, source: Sequences) -> Vectors:
-        if source.mask is None and (sp.issparse(source.rows) or isinstance(source.rows, np.ndarray)):
-            return Vectors(self._pool_ragged(source.rows, source.lengths))
-        rows, mask = source.padded()  # (B, T, D), (B, T)
-        if rows.shape[1] == 0:
-            return Vectors(rows.sum(1))  # (B, D), zeros
-        return Vectors(self._pool_padded(rows, mask))
+        rows = source.form.rows
+        if is_sparse(rows) or isinstance(rows, np.ndarray):
+            return Vectors(self._pool_ragged(rows, source.lengths))
+        padded, mask = source.padded()  # (B, T, D), (B, T)
+        if padded.shape[1] == 0:
+            return Vectors(padded.sum(1))  # (B, D), zeros
+        return Vectors(self._pool_padded(padded, mask))
 
     @abstractmethod
     def _pool_padded(self, rows: Tensor, mask: Tensor) -> Tensor:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from nlpipe.capabilities import Scores, Trained
 from nlpipe.nn.softmax import ClassWeight, Softmax, fit_temperature
 from nlpipe.options import Dropout, Positive
 from nlpipe.stage import Data, LabelHead, Predictions
 from nlpipe.wire import Labels, Vectors
 
 
-class Classifier(Softmax[Vectors, Labels], LabelHead):
+class Classifier(Softmax[Vectors, Labels], LabelHead, Trained[Vectors, Labels], Scores[Vectors, Labels]):
     """Neural classifier: softmax over a linear layer, with a hidden layer before it as an option.
 
     Options:
@@ -24,8 +24,6 @@ class Classifier(Softmax[Vectors, Labels], LabelHead):
         class_weight: auto (every label the same weight in all), a mapping of labels to weights (else 1), or null.
         label_smoothing: share of each label's probability that training spreads over all labels.
     """
-
-    by_gradient: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Any scikit-learn classifier that can be made from plain options; kept with skops, so no code is loaded with it."""
+"""Any scikit-learn classifier whose options are plain values. It is saved with skops, which loads no code."""
 
 from __future__ import annotations
 
@@ -18,41 +18,44 @@ from nlpipe.errors import DataError, ModelError, NlpipeError, suggest
 from nlpipe.stage import Data, LabelHead, Predictions, State
 from nlpipe.wire import Labels, Vectors
 
-DENSE_BYTES = 2**31
-"""The largest matrix that is made dense for an estimator that takes no other."""
+MAX_DENSE_BYTES = 2**31
+"""Maximum size of a dense matrix that is made for an estimator that does not accept sparse ones."""
 
 
 class Estimator(LabelHead):
-    """A scikit-learn classifier by its class name, with its own options.
+    """A scikit-learn classifier, named by its class, with its own options.
 
     Options:
-        estimator: ``RandomForestClassifier``, ``KNeighborsClassifier``, ``SGDClassifier`` and most others
-        options: what its constructor is given; ``random_state`` is the pipeline's seed unless given here
+        estimator: class name, such as ``RandomForestClassifier``, ``KNeighborsClassifier`` or ``SGDClassifier``
+        options: arguments of its constructor; ``random_state`` is the pipeline's seed unless it is given here
     """
 
-    def __init__(self, estimator: str, options: dict[str, Any] = {}) -> None:  # noqa: B006 - never changed
-        known = classifiers()
-        if estimator not in known:
-            raise ValueError(f"estimator: scikit-learn has no classifier {estimator!r} that can be used here"
-                             f"{suggest(estimator, known)}")  # fmt: skip
-        parameters = inspect.signature(known[estimator]).parameters
+    def __init__(self, estimator: str, options: dict[str, Any] = {}) -> None:  # noqa: B006 - never modified
+        available = classifiers()
+        if estimator not in available:
+            raise ValueError(
+                f"estimator: scikit-learn has no classifier {estimator!r} that can be used here"
+                f"{suggest(estimator, available)}"
+            )
+        parameters = inspect.signature(available[estimator]).parameters
         for name in options:
             if name not in parameters:
                 raise ValueError(f"options: {estimator} has no option {name!r}{suggest(name, parameters)}")
-        made = known[estimator](**options)
+        model = available[estimator](**options)
         try:
-            made._validate_params()
+            model._validate_params()
         except ValueError as error:
             raise ValueError(f"options: {error}") from None
         self.name = estimator
         self.settings = dict(options)
-        self.model = made
+        self.model = model
 
     def fit(self, data: Data[Vectors]) -> None:
-        """Fit it.
+        """Fit the estimator.
 
         Raises:
-            DataError: fewer than two labels, no features, values it cannot take, or too many of them to be dense.
+            DataError: fewer than two labels, no features, negative values where the estimator needs counts, or too
+                many values for a dense matrix.
             NlpipeError: scikit-learn refuses the data or the options.
         """
         examples = gather(data)
@@ -60,28 +63,29 @@ class Estimator(LabelHead):
         self.model = classifiers()[self.name](**self.settings)
         if "random_state" in self.model.get_params() and "random_state" not in self.settings:
             self.model.set_params(random_state=self.seed)
-        if _tags(self.model).positive_only:
+        if _input_tags(self.model).positive_only:
             need_counts(examples.matrix, self.name)
-        matrix = self._form(examples.matrix)
+        matrix = self._convert(examples.matrix)
         with converging(self.name, "see its options"):
             try:
                 self.model.fit(matrix, examples.codes)
             except ValueError as error:
                 raise NlpipeError(f"estimator {self.name}: {error}") from error
 
-    def _form(self, matrix: Any) -> Any:
-        """``matrix`` as the estimator takes it.
+    def _convert(self, matrix: Any) -> Any:
+        """``matrix`` (N, D), made dense if the estimator does not accept sparse matrices.
 
         Raises:
-            DataError: it would have to be dense and is too large.
+            DataError: the dense matrix would be too large.
         """
-        if not sp.issparse(matrix) or _tags(self.model).sparse:
+        if not sp.issparse(matrix) or _input_tags(self.model).sparse:
             return matrix
         size = matrix.shape[0] * matrix.shape[1] * 8
-        if size > DENSE_BYTES:
+        if size > MAX_DENSE_BYTES:
             raise DataError(
-                f"{self.name} takes no sparse vectors, and {matrix.shape[0]} x {matrix.shape[1]} dense ones would fill "
-                f"{size / 2**30:.0f} GiB; set max_features or select of the representation, or take another estimator"
+                f"{self.name} does not accept sparse vectors, and {matrix.shape[0]} x {matrix.shape[1]} dense values "
+                f"would need {size / 2**30:.0f} GiB of memory; set max_features or select of the representation, or "
+                "use another estimator"
             )
         return matrix.toarray()
 
@@ -89,70 +93,73 @@ class Estimator(LabelHead):
         return len(self.classes)
 
     def predict(self, source: Vectors) -> Predictions[Labels]:
-        """As the estimator says; without scores if it has no probabilities."""
+        """The labels that the estimator predicts; without scores if it has no ``predict_proba``."""
         matrix = source.matrix()
-        rows = max(1, DENSE_BYTES // 32 // (8 * max(1, source.width)))
-        if not sp.issparse(matrix) or _tags(self.model).sparse:
+        rows = max(1, MAX_DENSE_BYTES // 32 // (8 * max(1, source.width)))  # per part
+        if not sp.issparse(matrix) or _input_tags(self.model).sparse:
             rows = max(1, len(source))
-        parts = [self._form(matrix[start : start + rows]) for start in range(0, len(source), rows)]
+        parts = [self._convert(matrix[start : start + rows]) for start in range(0, len(source), rows)]
         if hasattr(self.model, "predict_proba"):
-            none = np.zeros((0, len(self.classes)))
-            return answer(np.concatenate([none, *(self.model.predict_proba(part) for part in parts)]), self.classes)
+            empty = np.zeros((0, len(self.classes)))
+            return answer(np.concatenate([empty, *(self.model.predict_proba(part) for part in parts)]), self.classes)
         codes = [code for part in parts for code in self.model.predict(part).tolist()]
         return Predictions(Labels([self.classes[code] for code in codes]), classes=self.classes)
 
     def state(self) -> State:
-        kept = np.frombuffer(skops.io.dumps(self.model), dtype=np.uint8)
-        return State({"skops": kept}, {"classes": list(self.classes)})
+        content = np.frombuffer(skops.io.dumps(self.model), dtype=np.uint8)
+        return State({"skops": content}, {"classes": list(self.classes)})
 
     def load_state(self, state: State, version: int) -> None:
-        """Take back what ``state`` gave, on an instance made with the same options.
+        """Restore what ``state`` returned, on an instance with the same options.
 
         Raises:
-            ModelError: the model holds something else than parts of scikit-learn, or is of another estimator.
+            ModelError: the file holds objects that are not part of scikit-learn, or another estimator.
         """
         super().load_state(state, version)
-        kept = state.arrays["skops"].tobytes()
-        needed = skops.io.get_untrusted_types(data=kept)
-        for name in needed:
+        content = state.arrays["skops"].tobytes()
+        type_names = skops.io.get_untrusted_types(data=content)
+        for name in type_names:
             if not _is_part_of_sklearn(name):
-                raise ModelError(f"the saved {self.name} holds {name!r}, which is no part of scikit-learn: not loaded")
-        model = skops.io.loads(kept, trusted=needed)
+                raise ModelError(
+                    f"the saved {self.name} is not loaded, because it holds {name!r}, which is not part of scikit-learn"
+                )
+        model = skops.io.loads(content, trusted=type_names)
         if type(model) is not classifiers()[self.name]:
-            raise ModelError(f"the saved estimator is {type(model).__name__}, not {self.name}")
+            raise ModelError(f"the saved estimator is {type(model).__name__} instead of {self.name}")
         self.model = model
         self.classes = tuple(state.data["classes"])
 
 
 @functools.cache
 def classifiers() -> Mapping[str, type[Any]]:
-    """The classifiers of scikit-learn that work without another estimator given to them, by class name."""
+    """The classifiers of scikit-learn that do not need another estimator as an argument, by class name."""
     from sklearn.utils import all_estimators
 
     usable = {}
-    for name, found in all_estimators(type_filter="classifier"):
-        if any(p.default is p.empty for p in inspect.signature(found).parameters.values()):
+    for name, estimator in all_estimators(type_filter="classifier"):
+        if any(p.default is p.empty for p in inspect.signature(estimator).parameters.values()):
             continue
         with warnings.catch_warnings():
             warnings.simplefilter("error", FutureWarning)
             try:
-                _tags(found())
-            except (FutureWarning, AttributeError):  # on its way out of scikit-learn, or empty without another one
+                _input_tags(estimator())
+            except (FutureWarning, AttributeError):  # deprecated, or unusable without another estimator
                 continue
-        usable[name] = found
+        usable[name] = estimator
     return usable
 
 
-def _tags(model: Any) -> Any:
+def _input_tags(model: Any) -> Any:
+    """Scikit-learn's description of the inputs that ``model`` accepts."""
     from sklearn.utils import get_tags
 
     return get_tags(model).input_tags
 
 
 def _is_part_of_sklearn(name: str) -> bool:
-    """Whether ``name`` is a class that scikit-learn itself defines, or a sparse matrix; functions are not."""
+    """Whether ``name`` is a class that scikit-learn defines, or SciPy's sparse matrices; functions are refused."""
     module, _, attribute = name.rpartition(".")
     if not f"{module}.".startswith(("sklearn.", "scipy.sparse.")):
         return False
-    found = getattr(importlib.import_module(module), attribute, None)
-    return isinstance(found, type) and f"{found.__module__}.".startswith(("sklearn.", "scipy.sparse."))
+    owner = getattr(importlib.import_module(module), attribute, None)
+    return isinstance(owner, type) and f"{owner.__module__}.".startswith(("sklearn.", "scipy.sparse."))

@@ -1,10 +1,11 @@
-"""A linear support vector machine (scikit-learn's LinearSVC, which is LIBLINEAR) with calibrated probabilities."""
+"""A linear support vector machine (scikit-learn's LinearSVC, which uses LIBLINEAR) with calibrated probabilities."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from annotated_types import Ge
 
 from nlpipe.classical.calibration import calibrate
 from nlpipe.classical.examples import ClassWeight, converging, gather
@@ -15,26 +16,24 @@ from nlpipe.wire import Vectors
 
 
 class LinearSVM(Linear):
-    """The widest margin between classes; probabilities by the margins of held-out folds.
+    """A linear classifier of maximum margin; its probabilities are calibrated on held-out folds.
 
     Options:
-        C: inverse of the regularisation: the larger, the closer to the training data
-        loss: what a margin below 1 costs, squared or not
-        class_weight: ``auto`` weighs classes by the inverse of their share; or a mapping from label to weight
-        folds: parts of the training split, each of which gets its margins from the others to fit the probabilities
-        max_iter: most passes of the solver
+        C: inverse strength of the regularisation: larger values fit the training data more closely
+        loss: cost of a margin below 1, squared or not
+        class_weight: ``auto`` weighs each class by the inverse of its share; or a mapping from label to weight
+        folds: number of folds of the training split whose margins, from a model without the fold, fit the probabilities
+        max_iter: maximum number of passes of the solver
     """
 
     def __init__(
         self,
-        C: PositiveFloat = 1.0,  # noqa: N803 - the field's name for it
+        C: PositiveFloat = 1.0,  # noqa: N803 - the standard name
         loss: Literal["squared_hinge", "hinge"] = "squared_hinge",
         class_weight: ClassWeight = None,
-        folds: Positive = 3,
+        folds: Annotated[int, Ge(2)] = 3,
         max_iter: Positive = 1000,
     ) -> None:
-        if folds < 2:
-            raise ValueError(f"folds: {folds} will not do: it should be 2 or more")
         self.C = C
         self.loss_name = loss
         self.class_weight = class_weight
@@ -42,23 +41,26 @@ class LinearSVM(Linear):
         self.max_iter = max_iter
 
     def fit(self, data: Data[Vectors]) -> None:
-        """Learn weights from all examples, and the way to probabilities from held-out folds of them.
+        """Learn weights from all examples, and calibrate their margins on held-out folds.
 
         Raises:
-            DataError: fewer than two labels, no features, or a class weight for a label that is not there.
+            DataError: fewer than two labels, no features, or a class weight for a label that does not occur.
         """
         examples = gather(data)
         self.classes = examples.classes
-        counts = examples.weights(self.class_weight)
+        weights = examples.weights(self.class_weight)
         with converging("linear_svm", f"raise max_iter={self.max_iter} or lower C={self.C}"):
             self.weights, self.offsets = calibrate(
-                self._learn, examples.matrix, examples.codes, counts, self.folds, self.seed
+                self._learn, examples.matrix, examples.codes, weights, self.folds, self.seed
             )
 
-    def _learn(self, matrix: Any, codes: np.ndarray, counts: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    def _learn(
+        self, matrix: Any, codes: np.ndarray, example_weights: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Weights (D, K) and offsets (K,) for N examples: matrix (N, D), class numbers (N,) and weights (N,)."""
         from sklearn.svm import LinearSVC
 
         dual: bool | str = True if self.loss_name == "hinge" else "auto"
         svm = LinearSVC(C=self.C, loss=self.loss_name, dual=dual, max_iter=self.max_iter, random_state=self.seed)
-        svm.fit(matrix, codes, sample_weight=counts)
+        svm.fit(matrix, codes, sample_weight=example_weights)
         return np.ascontiguousarray(svm.coef_.T), svm.intercept_

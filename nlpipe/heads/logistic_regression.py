@@ -1,4 +1,4 @@
-"""Logistic regression: scikit-learn's."""
+"""Logistic regression, by scikit-learn."""
 
 from __future__ import annotations
 
@@ -14,22 +14,25 @@ from nlpipe.wire import Vectors
 
 Solver = Literal["auto", "lbfgs", "newton-cg", "newton-cholesky", "saga"]
 
+MAX_LBFGS_WEIGHTS = 4_000_000
+"""Above this number of weights, ``auto`` takes newton-cg: lbfgs keeps twenty copies of the weights, newton-cg a few."""
+
 
 class LogisticRegression(Linear):
-    """The linear classifier that fits probabilities directly; multinomial over more than two classes.
+    """A linear classifier of maximum likelihood; multinomial if there are more than two classes.
 
     Options:
-        C: inverse of the regularisation: the larger, the closer to the training data
-        l1_ratio: share of the penalty that is the sum of absolute weights (0 keeps all features, 1 drops most)
-        class_weight: ``auto`` weighs classes by the inverse of their share; or a mapping from label to weight
-        solver: ``auto`` takes saga if l1_ratio is above 0, newton-cg if classes times features are many, else lbfgs
-        max_iter: most steps of the solver
-        tolerance: the solver stops when the gradient is below this
+        C: inverse strength of the regularisation: larger values fit the training data more closely
+        l1_ratio: share of the L1 norm in the penalty, from 0 (L2 only, all features stay) to 1 (L1 only, few stay)
+        class_weight: ``auto`` weighs each class by the inverse of its share; or a mapping from label to weight
+        solver: ``auto`` takes saga if l1_ratio is above 0, newton-cg if there are very many weights, else lbfgs
+        max_iter: maximum number of iterations of the solver
+        tolerance: the solver stops when the gradient is below this value
     """
 
     def __init__(
         self,
-        C: PositiveFloat = 1.0,  # noqa: N803 - the field's name for it
+        C: PositiveFloat = 1.0,  # noqa: N803 - the standard name
         l1_ratio: Fraction = 0.0,
         class_weight: ClassWeight = None,
         solver: Solver = "auto",
@@ -37,7 +40,9 @@ class LogisticRegression(Linear):
         tolerance: PositiveFloat = 1e-4,
     ) -> None:
         if l1_ratio > 0 and solver not in ("auto", "saga"):
-            raise ValueError(f"l1_ratio: {l1_ratio} will not do with solver={solver}: only saga has that penalty")
+            raise ValueError(
+                f"l1_ratio: invalid value {l1_ratio} for solver {solver!r}: only 'saga' supports an L1 penalty"
+            )
         self.C = C
         self.l1_ratio = l1_ratio
         self.class_weight = class_weight
@@ -46,10 +51,11 @@ class LogisticRegression(Linear):
         self.tolerance = tolerance
 
     def fit(self, data: Data[Vectors]) -> None:
-        """Learn weights.
+        """Learn the weights.
 
         Raises:
-            DataError: fewer than two labels, no features, or a class weight for a label that is not there.
+            DataError: fewer than two labels, no features, too many weights for the memory of this machine, or a class
+                weight for a label that does not occur.
         """
         from sklearn import linear_model
 
@@ -75,8 +81,4 @@ class LogisticRegression(Linear):
             return self.solver
         if self.l1_ratio > 0:
             return "saga"
-        return "newton-cg" if len(self.classes) > 2 and width * len(self.classes) > MANY else "lbfgs"
-
-
-MANY = 4_000_000
-"""Weights from which on lbfgs, which keeps twenty copies of them, is left for newton-cg, which keeps a few."""
+        return "newton-cg" if len(self.classes) > 2 and width * len(self.classes) > MAX_LBFGS_WEIGHTS else "lbfgs"

@@ -1,4 +1,4 @@
-"""The most frequent label, whatever the text says: the floor that every other head must clear."""
+"""The most frequent label for every text: the baseline that every other classifier must exceed."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from nlpipe.wire import Labels, Vectors
 
 
 class Majority(LabelHead):
-    """The most frequent label of the training split for every text.
+    """Predicts the most frequent label of the training split; its probabilities are the shares of the labels.
 
     Options:
         none
     """
 
-    frequencies: np.ndarray = np.zeros(0)  # (C,)
+    frequencies: np.ndarray = np.zeros(0)
+    """(C,) share of each label in the training split."""
 
     def fit(self, data: Data[Vectors]) -> None:
         """Count the labels.

@@ -1,6 +1,6 @@
-"""Naive Bayes over counts: multinomial, Bernoulli, and the complement of Rennie et al. 2003; scikit-learn's.
+"""Naive Bayes over counts, by scikit-learn: multinomial, Bernoulli and complement (Rennie et al. 2003).
 
-Once fitted, all three are linear in the counts.
+A fitted model of any of the three variants is linear in the counts.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from nlpipe.wire import Vectors
 
 
 class NaiveBayes(Linear):
-    """Class frequencies times word frequencies; one pass, nothing to tune, a fair first answer.
+    """Assumes that features are independent given the class; trained in one pass over the examples.
 
     Options:
-        variant: ``multinomial``; ``complement``, which is steadier where classes differ in size; ``bernoulli``, which
-            also heeds words that are absent
-        alpha: added to the count of each feature in each class
-        prior: class frequencies as found, or all equal
-        class_weight: ``auto`` weighs classes by the inverse of their share; or a mapping from label to weight
+        variant: ``multinomial``; ``complement``, more robust if classes differ in size; ``bernoulli``, which also uses
+            the absence of words
+        alpha: additive (Laplace) smoothing of the count of each feature in each class
+        prior: ``found`` takes the class frequencies of the training split, ``equal`` the same for all classes
+        class_weight: ``auto`` weighs each class by the inverse of its share; or a mapping from label to weight
     """
 
     def __init__(
@@ -41,26 +41,26 @@ class NaiveBayes(Linear):
         self.binary = variant == "bernoulli"
 
     def fit(self, data: Data[Vectors]) -> None:
-        """Count.
+        """Count the features of each class.
 
         Raises:
-            DataError: fewer than two labels, no features, values below 0, or a class weight for a label that is not
-                there.
+            DataError: fewer than two labels, no features, negative values, or a class weight for a label that does not
+                occur.
         """
         from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
 
         examples = gather(data)
         need_counts(examples.matrix, "naive_bayes")
         self.classes = examples.classes
-        kinds = {"multinomial": MultinomialNB, "complement": ComplementNB, "bernoulli": BernoulliNB}
-        bayes = kinds[self.variant](alpha=self.alpha, fit_prior=self.prior == "found")
-        bayes.fit(examples.matrix, examples.codes, sample_weight=examples.weights(self.class_weight))
-        logs = bayes.feature_log_prob_  # (C, D)
-        self.offsets = bayes.class_log_prior_  # (C,)
+        models = {"multinomial": MultinomialNB, "complement": ComplementNB, "bernoulli": BernoulliNB}
+        model = models[self.variant](alpha=self.alpha, fit_prior=self.prior == "found")
+        model.fit(examples.matrix, examples.codes, sample_weight=examples.weights(self.class_weight))
+        log_probabilities = model.feature_log_prob_  # (C, D)
+        self.offsets = model.class_log_prior_  # (C,)
         if self.variant == "complement":
-            self.offsets = np.zeros(len(self.classes))  # the prior has no part in it
+            self.offsets = np.zeros(len(self.classes))  # complement naive Bayes uses no prior
         if self.variant == "bernoulli":
-            absent = np.log1p(-np.exp(logs))
+            absent = np.log1p(-np.exp(log_probabilities))  # (C, D) log-probability that the feature is absent
             self.offsets = self.offsets + absent.sum(axis=1)
-            logs = logs - absent
-        self.weights = np.ascontiguousarray(logs.T)  # (D, C)
+            log_probabilities = log_probabilities - absent
+        self.weights = np.ascontiguousarray(log_probabilities.T)  # (D, C)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
+from nlpipe.capabilities import Margins
 from nlpipe.classical.examples import gather, need_memory
 from nlpipe.classical.linear import Linear
 from nlpipe.options import Positive
@@ -16,7 +17,7 @@ from nlpipe.stage import Data, Predictions
 from nlpipe.wire import Labels, Vectors
 
 
-class Perceptron(Linear):
+class Perceptron(Linear, Margins):
     """The averaged perceptron: fast to learn from many sparse features, without probabilities.
 
     The weights that it answers with are the mean of those after every example. The order of the examples is shuffled

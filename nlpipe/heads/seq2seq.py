@@ -9,13 +9,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nlpipe.capabilities import Attention, Translation
+from nlpipe.capabilities import (
+    Attends,
+    Attention,
+    Scores,
+    Searches,
+    SharesTable,
+    Trained,
+    Translation,
+    able,
+)
 from nlpipe.errors import DataError, WiringError
 from nlpipe.nn.cross_entropy import cross_entropy
 from nlpipe.nn.decoder_step import Stepper
@@ -32,15 +41,14 @@ SPARE = 10
 """Tokens that a translation may be longer than ``max_ratio`` allows: short texts vary more."""
 
 
-class Shared(Protocol):
-    """A representation that ``shares_table``."""
-
-    vocabulary: Vocabulary
-    table: nn.Embedding
-    scale: float
-
-
-class Seq2Seq(Neural[Sequences, Text], Head[Sequences, Text]):
+class Seq2Seq(
+    Neural[Sequences, Text],
+    Head[Sequences, Text],
+    Trained[Sequences, Text],
+    Scores[Sequences, Text],
+    Searches[Sequences],
+    Attends[Sequences],
+):
     """Sequence to sequence: a decoder that attends to the source and gives one token after the other.
 
     Options:
@@ -62,7 +70,6 @@ class Seq2Seq(Neural[Sequences, Text], Head[Sequences, Text]):
         no_repeat_ngram: n, where no n tokens in a row may come twice in a text; 0: they may.
     """
 
-    by_gradient: ClassVar[bool] = True
     specials: ClassVar[tuple[str, ...]] = (START, END)
     answering: ClassVar[tuple[str, ...]] = (
         "beam", "length_penalty", "coverage_penalty", "stopping", "min_ratio", "max_ratio", "max_length",
@@ -102,7 +109,9 @@ class Seq2Seq(Neural[Sequences, Text], Head[Sequences, Text]):
         self.max_length = max_length
         self.no_repeat_ngram = no_repeat_ngram
         self.counted = Vocabulary.from_counts(Counter(), 1, None, self.specials)
-        self._body: tuple[Tokenizer, Shared] | None = None  # a tuple, so that torch does not take them for parts of it
+        self._body: tuple[Tokenizer, SharesTable] | None = (
+            None  # a tuple, so that torch does not take them for parts of it
+        )
         self._half_copy: list[Stepper] = []
 
     @property
@@ -120,7 +129,7 @@ class Seq2Seq(Neural[Sequences, Text], Head[Sequences, Text]):
         if not self.joint:
             return
         tokenizer = next((stage for stage in body if isinstance(stage, Tokenizer)), None)
-        shared: Any = next((stage for stage in body if getattr(stage, "shares_table", False)), None)
+        shared = next((table for stage in body if (table := able(stage, SharesTable)) is not None), None)
         if tokenizer is None or shared is None:
             raise WiringError(
                 "seq2seq: tokenizer: joint shares the tokenizer and the table of the stages before it, which have "
@@ -133,7 +142,7 @@ class Seq2Seq(Neural[Sequences, Text], Head[Sequences, Text]):
             )
         self._body = (tokenizer, shared)
 
-    def _shared(self) -> tuple[Tokenizer, Shared]:
+    def _shared(self) -> tuple[Tokenizer, SharesTable]:
         if self._body is None:
             raise WiringError("seq2seq: tokenizer: joint works within a pipeline; alone, give it a tokenizer")
         return self._body
@@ -185,7 +194,7 @@ class Seq2Seq(Neural[Sequences, Text], Head[Sequences, Text]):
             dim = self.dim or width
             self.table = nn.Embedding(len(self.vocabulary), dim, padding_idx=self.vocabulary.id(PAD))
             nn.init.normal_(self.table.weight, std=dim**-0.5)
-        if self.coverage_penalty and getattr(self.decoder, "kind", "") == "none":
+        if self.coverage_penalty and not self.decoder.attends:
             raise WiringError("seq2seq: coverage_penalty is of attention, and the decoder has none (attention: none)")
         self.decoder.memory_width = width
         out = self.decoder.build(dim)
@@ -303,7 +312,7 @@ class Seq2Seq(Neural[Sequences, Text], Head[Sequences, Text]):
         return self._predictions(self._search(source))
 
     @torch.no_grad()
-    def guess(self, source: Sequences) -> Predictions[Text]:
+    def predict_quickly(self, source: Sequences) -> Predictions[Text]:
         """Greedy search, a few times as fast as ``predict``."""
         model, first, state, memory = self.start(source)
         return self._predictions(greedy(model.step, first, state, memory, **self._limits(source)))

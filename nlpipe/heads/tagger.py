@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from nlpipe import tag_schemes
+from nlpipe.capabilities import Scores, Trained
 from nlpipe.nn.softmax import ClassWeight, Softmax, fit_temperature
 from nlpipe.options import Dropout, Positive
 from nlpipe.stage import Data, Head, Predictions
@@ -22,7 +23,7 @@ from nlpipe.tag_decoding import decode
 from nlpipe.wire import Sequences, Tags
 
 
-class Tagger(Softmax[Sequences, Tags], Head[Sequences, Tags]):
+class Tagger(Softmax[Sequences, Tags], Head[Sequences, Tags], Trained[Sequences, Tags], Scores[Sequences, Tags]):
     """Neural tagger: a softmax for every word, decoded to the best tags that the scheme allows.
 
     Options:
@@ -34,7 +35,6 @@ class Tagger(Softmax[Sequences, Tags], Head[Sequences, Tags]):
         constrained: whether tags that the scheme forbids in this order are ruled out (Viterbi), or each word's best.
     """
 
-    by_gradient: ClassVar[bool] = True
     fitted: ClassVar[tuple[str, ...]] = (*Softmax.fitted, "marks_entities")
 
     answering: ClassVar[tuple[str, ...]] = ("constrained",)
@@ -60,8 +60,8 @@ class Tagger(Softmax[Sequences, Tags], Head[Sequences, Tags]):
         self.learn_classes(Counter(tag for tags in found for tag in self._inside(tags)))
 
     @property
-    def tags(self) -> tuple[str, ...]:
-        """What it may answer."""
+    def answers(self) -> tuple[str, ...]:
+        """The tags it chooses from, in IOB2 where they mark entities."""
         if not self.marks_entities:
             return self.classes
         kinds = sorted({name[2:] for name in self.classes if name != "O"})

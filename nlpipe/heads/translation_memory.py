@@ -1,4 +1,4 @@
-"""The translation memory: the target of the most similar training source; the floor of every comparison."""
+"""The translation memory: the translation of the most similar training text. A baseline for all translators."""
 
 from __future__ import annotations
 
@@ -12,52 +12,53 @@ from nlpipe.options import Positive
 from nlpipe.stage import Data, Head, Predictions, State
 from nlpipe.wire import Text, Vectors
 
-LEAST = 1e-9
-"""Cosines below count as none: nothing in the memory has anything in common with the text."""
+MIN_COSINE = 1e-9
+"""Below this cosine, a text is regarded as having no feature in common with any training source."""
 
 
 class TranslationMemory(Head[Vectors, Text]):
-    """The target of the nearest training source by cosine; of equally near ones the first.
+    """The target of the training source with the highest cosine similarity; the first one if several are equal.
 
-    A text that has nothing in common with any training source gets an empty answer. The score is the logarithm of
-    the cosine.
+    The translation of a text that has no feature in common with any training source is empty. The score is the
+    logarithm of the cosine.
 
     Options:
-        batch: texts that are compared with the whole memory at a time.
+        batch: number of texts that are compared with the training sources at a time.
     """
 
     def __init__(self, batch: Positive = 64) -> None:
         self.batch = batch
-        self.memory: Any = sp.csr_matrix((0, 0))  # (D, N), columns of length 1, sparse or dense as the vectors come
+        self.memory: Any = sp.csr_matrix((0, 0))
+        """(D, N) training sources as columns of length 1; sparse or dense like the vectors."""
         self.targets: list[str] = []
 
     def fit(self, data: Data[Vectors]) -> None:
-        """Keep all pairs.
+        """Store all training pairs.
 
         Raises:
-            DataError: there is no training pair, or no source has a feature.
+            DataError: there are no training pairs, or no source has a feature.
         """
         parts, targets = [], list[str]()
         for source, target in data:
             parts.append(source)
             targets += target.strings
         if not targets:
-            raise DataError("there is no training pair")
+            raise DataError("there are no training pairs")
         vectors = Vectors.concat(parts)
         if vectors.width == 0:
             raise DataError("no features: every source is empty after tokenisation")
-        self.memory, self.targets = _across(_unit(vectors.matrix())), targets
+        self.memory, self.targets = _transposed(_normalised(vectors.matrix())), targets
 
     def build(self, width: int) -> int:
         return 0
 
     def predict(self, source: Vectors) -> Predictions[Text]:
         texts, scores = [], []
-        rows = _unit(source.matrix())
+        rows = _normalised(source.matrix())
         for start in range(0, len(source), self.batch):
             best, cosines = _nearest(rows[start : start + self.batch] @ self.memory)  # each (b,)
-            texts += [self.targets[i] if cosine > LEAST else "" for i, cosine in zip(best, cosines, strict=True)]
-            scores.append(np.log(np.maximum(cosines, LEAST)))
+            texts += [self.targets[i] if cosine > MIN_COSINE else "" for i, cosine in zip(best, cosines, strict=True)]
+            scores.append(np.log(np.maximum(cosines, MIN_COSINE)))
         return Predictions(Text(texts), np.concatenate([*scores, np.zeros(0)]))
 
     def state(self) -> State:
@@ -77,8 +78,8 @@ class TranslationMemory(Head[Vectors, Text]):
             self.memory = sp.csr_matrix(parts, shape=tuple(state.data["shape"]))
 
 
-def _unit(rows: Any) -> Any:
-    """Rows (N, D) scaled to length 1; rows of zeros stay so."""
+def _normalised(rows: Any) -> Any:
+    """Rows (N, D) scaled to length 1; rows of zeros stay zero."""
     if sp.issparse(rows):
         rows = sp.csr_matrix(rows, dtype=np.float64)
         lengths = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).reshape(-1))  # (N,)
@@ -88,13 +89,16 @@ def _unit(rows: Any) -> Any:
     return rows / np.where(lengths > 0, lengths, 1.0)
 
 
-def _across(rows: Any) -> Any:
-    """(D, N), with the rows of ``rows`` as columns."""
+def _transposed(rows: Any) -> Any:
+    """``rows`` (N, D) as columns (D, N), in a layout that is fast as the right operand of a product."""
     return rows.T.tocsr() if sp.issparse(rows) else np.ascontiguousarray(rows.T)
 
 
 def _nearest(cosines: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Column and value of the largest of each row, (b, N); rounded first, so that equals are equal in any batch."""
+    """Column and value of the largest cosine in each row of (b, N), each of shape (b,).
+
+    Cosines are rounded first, so that equal ones are equal whatever the batch.
+    """
     if sp.issparse(cosines):
         cosines.data = np.round(cosines.data, 9)
         best = np.asarray(cosines.argmax(axis=1)).reshape(-1)

@@ -53,9 +53,12 @@ class Stepper(nn.Module):
     def half_copy(self) -> Stepper:
         """A copy with the scores in bfloat16; a wide decoder, too."""
         output = self.table.detach().to(torch.bfloat16)
-        if max((p.numel() for p in self.decoder.module.parameters()), default=0) < WIDE:
+        module = self.decoder.module
+        assert module is not None
+        if max((p.numel() for p in module.parameters()), default=0) < WIDE:
             return Stepper(self.decoder, self.table.detach(), self.project, self.scale, output)
         decoder = copy.deepcopy(self.decoder)
+        assert decoder.module is not None
         project = copy.deepcopy(self.project).to(torch.bfloat16).eval()
         decoder.module.to(torch.bfloat16).eval()
         return Stepper(decoder, output, project, self.scale)

@@ -1,30 +1,33 @@
-"""Examples through stages in batches: as many at a time as memory allows, answers in the order of the questions."""
+"""Examples go through stages in batches: as many at a time as memory allows, answers in the order of the inputs."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 
-from nlpipe.stage import Predictions, Stage, Tokenizer
+from nlpipe.stage import Predictions, Stage
 from nlpipe.tasks.task import Split
-from nlpipe.wire import Sequences, Text, Tokens, Wire
+from nlpipe.wire import Wire
 
 BATCH = 256
 """Examples that go through the stages together where nothing else decides."""
 
 PADDED = 400_000
-"""Most characters (or 6 times as many as tokens) in a batch if each text were as long as its longest."""
+"""Most characters in a batch, were each text as long as its longest; ``Wire.characters`` converts other lengths."""
+
+Step = Callable[[Any], Any]
+"""What one stage does to a batch; the wires' types are checked where the pipeline is made."""
 
 
 def cuts(sizes: np.ndarray, most: int = BATCH) -> Iterator[tuple[int, int]]:
     """(start, end) of batches of at most ``most`` examples, and of at most ``PADDED`` unless one alone is longer.
 
     Args:
-        sizes: (N,) of each example, as ``sizes_of`` gives them.
+        sizes: (N,) characters of each example, as ``sizes_of`` gives them.
     """
     start = 0
     while start < len(sizes):
@@ -36,18 +39,18 @@ def cuts(sizes: np.ndarray, most: int = BATCH) -> Iterator[tuple[int, int]]:
 
 
 class Batches:
-    """Inputs and targets in batches, each passed through ``steps`` when it is asked for; can be gone through again.
+    """Inputs and targets in batches, each passed through ``steps`` when it is asked for; can be iterated repeatedly.
 
     A very long text makes its batch smaller, so that padding the others to its length costs no memory.
     """
 
-    def __init__(self, split: Split, steps: Sequence[Callable[[Any], Any]] = (), size: int = BATCH) -> None:
+    def __init__(self, split: Split, steps: Sequence[Step] = (), size: int = BATCH) -> None:
         self.split = split
         self.steps = tuple(steps)
         self.size = size
 
-    def then(self, step: Callable[[Any], Any]) -> Batches:
-        """The same batches, one step further."""
+    def then(self, step: Step) -> Batches:
+        """The same batches with one more step."""
         return Batches(self.split, (*self.steps, step), self.size)
 
     def __iter__(self) -> Iterator[tuple[Any, Any]]:
@@ -59,44 +62,37 @@ class Batches:
             yield wire, batch.targets
 
 
-def step(stage: Stage[Any, Any], first: bool) -> Callable[[Any], Any]:
-    """What ``stage`` does to a batch; words that the data has split already are kept by a tokenizer at the front."""
-    if first and isinstance(stage, Tokenizer):
-        tokenizer = stage
-        return lambda wire: tokenizer.keep(wire) if isinstance(wire, Tokens) else tokenizer.forward(wire)
-    return stage.forward
+def apply(stages: Sequence[Stage[Any, Any]], wire: Any) -> Any:
+    """``wire`` through all of ``stages``."""
+    for stage in stages:
+        wire = stage.process(wire)
+    return wire
 
 
-def answered(wire: Wire, answer: Callable[[Any], Predictions[Any]], batch_size: int = BATCH) -> Predictions[Any]:
-    """``answer`` of every batch of ``wire``, which is not empty, in its order.
+def predict_all(wire: Wire, predict: Callable[[Any], Predictions[Any]], batch_size: int = BATCH) -> Predictions[Any]:
+    """``predict`` of every batch of ``wire``, which is not empty, in its order.
 
-    Texts of like length are together in a batch, so that one long text does not slow the others.
+    Texts of similar length share a batch, so that one long text does not slow the others.
     """
+    if len(wire) == 1:
+        with inference():
+            return predict(wire)
     sizes = sizes_of(wire)
     order = np.argsort(sizes, kind="stable")
     with inference():
-        parts = [answer(wire.take(order[start:end].tolist())) for start, end in cuts(sizes[order], batch_size)]
+        parts = [predict(wire.take(order[start:end].tolist())) for start, end in cuts(sizes[order], batch_size)]
     return _concat(parts, np.argsort(order, kind="stable"))
 
 
 def sizes_of(wire: Wire) -> np.ndarray:
-    """(N,) characters of each example, or about as many."""
-    if isinstance(wire, Text):
-        return np.array([len(text) for text in wire.strings], dtype=np.int64)
-    if isinstance(wire, Tokens):
-        return np.array([6 * len(words) for words in wire.words], dtype=np.int64)
-    return 6 * wire.lengths if isinstance(wire, Sequences) else np.zeros(len(wire), dtype=np.int64)
+    """(N,) characters of each example, roughly."""
+    return wire.characters * wire.lengths
 
 
-@contextmanager
-def inference() -> Iterator[None]:
-    """No gradients are kept in the block, where torch is loaded at all."""
+def inference() -> AbstractContextManager[None]:
+    """No gradients are recorded in the block, where torch is loaded at all."""
     torch = sys.modules.get("torch")
-    if torch is None:
-        yield
-    else:
-        with torch.inference_mode():
-            yield
+    return nullcontext() if torch is None else torch.inference_mode()
 
 
 def _concat(parts: Sequence[Predictions[Any]], order: np.ndarray) -> Predictions[Any]:

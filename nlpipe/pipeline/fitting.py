@@ -1,4 +1,12 @@
-"""How a pipeline learns: stage after stage from the front, then the head, with what gradients train before it."""
+"""A plan for fitting carried out: stage after stage from the front, then the head, with what gradients train before it.
+
+fit        of each stage, from the front: what is learnt without gradients
+bind       the head finds the tables and vocabularies that it shares
+build      of each stage: parameters are allocated, widths passed on
+prepare    work without parameters that each epoch would repeat
+loss       the trainer minimises it over the stages that gradients train
+calibrate  the head sets on dev what must be decided on other data
+"""
 
 from __future__ import annotations
 
@@ -9,19 +17,70 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nlpipe.capabilities import Trained, able
 from nlpipe.errors import DataError, NlpipeWarning
 from nlpipe.fingerprint import source_hash
-from nlpipe.pipeline.batches import Batches, answered, inference, step
-from nlpipe.pipeline.tag_words import fit_per_token, labels_words
+from nlpipe.pipeline.batches import Batches, Step, apply, inference, predict_all
+from nlpipe.pipeline.fitting_plan import FittingPlan, StagePlan, plan_fitting
+from nlpipe.pipeline.tag_words import for_target
 from nlpipe.registry import written_name
-from nlpipe.stage import Head, Representation, Stage, Tokenizer
+from nlpipe.stage import Head, Representation, Stage
 from nlpipe.tasks.task import Split, Task
 from nlpipe.training.device import choose_device
-from nlpipe.wire import Sequences, Text, Tokens, Vectors
+from nlpipe.training.trainer import Trainer
+from nlpipe.wire import Text, Tokens
+
+if TYPE_CHECKING:
+    from nlpipe.training.history import History
+
+
+@dataclasses.dataclass(frozen=True)
+class Fitted:
+    """What fitting leaves beside the fitted stages.
+
+    Args:
+        history: what the trainer recorded; None where nothing was trained by gradients.
+        seconds: by stage, how long it took to learn, with the cheap stages before it.
+    """
+
+    history: History | None
+    seconds: dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Flow:
+    """The examples on their way through the stages.
+
+    Args:
+        train: the training split, as far as the stages have been applied.
+        dev: the dev split likewise; None where there is none.
+        joint: sources and targets of the training split together, for stages that the targets share.
+        done: how many stages have been applied to what ``train`` and ``dev`` hold in memory; those after them are
+            applied again each time the batches are gone through.
+    """
+
+    train: Batches
+    dev: Batches | None
+    joint: Batches | None = None
+    done: int = 0
+
+    def then(self, step: Step) -> Flow:
+        """One more step for all of them."""
+        train, dev, joint = (None if batches is None else batches.then(step) for batches in self._all())
+        assert train is not None
+        return Flow(train, dev, joint, self.done)
+
+    def with_train_outputs(self, outputs: Batches, step: Step, done: int) -> Flow:
+        """``outputs`` are the training split after ``step``, in memory; the others take the step."""
+        _, dev, joint = (None if batches is None else batches.then(step) for batches in self._all())
+        return Flow(outputs, dev, joint, done)
+
+    def _all(self) -> tuple[Batches | None, ...]:
+        return self.train, self.dev, self.joint
 
 
 class Fitting:
@@ -30,10 +89,10 @@ class Fitting:
     Args:
         stages: in the order data flows; they are changed.
         task: tells what the head's answers mean, and the metric that stops training.
-        trainer: options of ``nlpipe.training.trainer.Trainer``, for heads that learn by gradients.
+        trainer: options of ``nlpipe.training.trainer.Trainer``, for heads that are trained by gradients.
         seed: of every random number drawn.
-        checkpoint: where training by gradients leaves its checkpoints; one that is there is gone on from.
-        report: told of progress, in a line.
+        checkpoint: the folder of training checkpoints; training is resumed from one that is there.
+        report: called with a line about the progress.
         progress: whether training by gradients draws a bar; None: where there is a terminal.
     """
 
@@ -50,149 +109,145 @@ class Fitting:
         *self.body, head = stages
         assert isinstance(head, Head)
         self.head: Head[Any, Any] = head
+        self.answering = for_target(head, task.target)
+        self.plan: FittingPlan = plan_fitting(stages, task.target)
         self.task = task
-        self.trainer = dict(trainer)
+        self.trainer = Trainer(**trainer)
         self.seed = seed
         self.checkpoint = checkpoint
         self.report = report
         self.progress = progress
-        self.history: Any = None
-        """What the trainer recorded; None where nothing was learnt by gradients."""
         self.seconds: dict[str, float] = {}
-        """Seconds that each stage took to learn, with the cheap stages before it."""
 
-    def fit(self, train: Split, dev: Split | None = None) -> Fitting:
+    def fit(self, train: Split, dev: Split | None = None) -> Fitted:
         """Learn from ``train``; ``dev`` decides what must be decided on other data.
 
         Raises:
             DataError: the examples cannot be learnt from (one class only, nothing but empty texts).
+            NlpipeError: the trainer's device is not there.
         """
-        if self.head.by_gradient:
-            from nlpipe.training.trainer import Trainer
-
-            choose_device(Trainer(**self.trainer).device)  # said now, not after the words are counted
+        if self.plan.trained:
+            choose_device(self.trainer.device)  # reported now, not after the words are counted
         seed_everything(self.seed)
-        dev = dev if dev is not None and len(dev) else None
         for stage in (*self.body, self.head):
-            for each in stage.with_nested():
-                each.seed = self.seed
-        data, on_dev = Batches(train), Batches(dev) if dev is not None else None
-        taught = Batches(self._both(train)) if self.head.joint else None  # what stages that targets share are fitted on
-        per_word = labels_words(self.head, self.task.target)
-        done, width, costly = 0, 0, self._costly_end()
-        for position, stage in enumerate(self.body):
-            started = time.perf_counter()
-            apply = step(stage, not position)
-            if not learns(stage):
-                data = data.then(apply)
-            elif stage.gives is Vectors or (stage.gives is Sequences and per_word):  # the head takes all at once
-                rows = stage.gives.concat(list(stage.fit_forward(data)))
-                data, done = Batches(Split(rows, data.split.targets), size=max(1, len(rows))), position + 1
-            else:
-                stage.fit(taught or data)
-                data = data.then(apply)
-            taught = taught.then(apply) if taught is not None else None
-            on_dev = on_dev.then(apply) if on_dev is not None else None
-            if learns(stage):
-                self.seconds[written_name(stage)] = time.perf_counter() - started
-            width = stage.build(width)
-            rest(stage, self.trainer)
-            if position + 1 == costly:
-                kept, seconds = self._kept_features(train, costly)
-                dev_kept = self._kept_features(dev, costly)[0] if dev is not None else None
-                if kept is not None and (dev is None or dev_kept is not None):
-                    data, on_dev, done = Batches(kept), Batches(dev_kept) if dev_kept is not None else None, costly
-                    self.seconds[written_name(stage)] = seconds
+            for nested in stage.with_nested():
+                nested.seed = self.seed
+        dev = dev if dev is not None and len(dev) else None
+        flow = Flow(
+            Batches(train),
+            Batches(dev) if dev is not None else None,
+            Batches(self._joint_split(train)) if self.plan.joint else None,
+        )
+        width = 0
+        for position, plan in enumerate(self.plan.stages, 1):
+            flow = self._fit_stage(plan, position, flow)
+            width = plan.stage.build(width)
+            plan.stage.freeze(self.trainer.precision != "fp32")
+            if plan.cached:
+                flow = self._cached(flow, train, dev, position)
         started = time.perf_counter()
-        if self.head.by_gradient:
-            self._train(data, on_dev, done, width)
-        elif per_word:
-            fit_per_token(self.head, data)  # type: ignore[arg-type]
+        history = None
+        if self.plan.trained:
+            history = self._train(flow, width)
         else:
-            self.head.fit(data)
-        self.head.calibrate(on_dev if on_dev is not None else [])
+            self.answering.fit(flow.train)
+        self.answering.calibrate(flow.dev if flow.dev is not None else [])
         self.seconds[written_name(self.head)] = time.perf_counter() - started
-        return self
+        return Fitted(history, self.seconds)
 
-    def _both(self, train: Split) -> Split:
+    def _joint_split(self, train: Split) -> Split:
         """Sources followed by targets, as one split, for stages that a head shares for its targets."""
-        sources = train.inputs.texts if isinstance(train.inputs, Tokens) else getattr(train.inputs, "strings", [])
-        assert isinstance(train.targets, Text), train.targets
+        assert isinstance(train.inputs, Text | Tokens) and isinstance(train.targets, Text)
+        sources = train.inputs.texts if isinstance(train.inputs, Tokens) else train.inputs.strings
         for stage in self.body:
             if isinstance(stage, Representation):
                 stage.specials = self.head.specials
         return Split(Text([*sources, *train.targets.strings]), Text.concat([train.targets, Text(sources)]))
 
-    def _costly_end(self) -> int:
-        """How many stages from the first on are worth keeping the outputs of; 0 where none is dear.
+    def _fit_stage(self, plan: StagePlan, position: int, flow: Flow) -> Flow:
+        """Fit one stage where it learns, and lead the examples through it."""
+        stage = plan.stage
+        if not plan.learns:
+            return flow.then(stage.process)
+        started = time.perf_counter()
+        if plan.keeps_outputs:
+            outputs = stage.gives.concat(list(stage.fit_forward(flow.train)))
+            batches = Batches(Split(outputs, flow.train.split.targets), size=max(1, len(outputs)))
+            flow = flow.with_train_outputs(batches, stage.process, position)
+        else:
+            stage.fit(flow.joint if flow.joint is not None else flow.train)
+            flow = flow.then(stage.process)
+        self.seconds[plan.name] = time.perf_counter() - started
+        return flow
 
-        The dear stage and the pooling behind it, as long as nothing before them is trained.
+    def _cached(self, flow: Flow, train: Split, dev: Split | None, end: int) -> Flow:
+        """The outputs of the first ``end`` stages from the cache on disk; as they are where they are too large."""
+        cached, seconds = self._cached_outputs(train, end)
+        cached_dev = self._cached_outputs(dev, end)[0] if dev is not None else None
+        if cached is None or (dev is not None and cached_dev is None):
+            return flow
+        self.seconds[self.plan.stages[end - 1].name] = seconds
+        return Flow(Batches(cached), None if cached_dev is None else Batches(cached_dev), flow.joint, end)
+
+    def _cached_outputs(self, split: Split, end: int) -> tuple[Split | None, float]:
+        """``split`` with the outputs of the first ``end`` stages as inputs, and the seconds that computing them took.
+
+        The split is None where the outputs are over the cache's budget.
         """
-        end = 0
-        for position, stage in enumerate(self.body):
-            if stage.trainable or (end and (learns(stage) or stage.gives is not Vectors)):
-                break
-            if stage.costly or (end and end == position):
-                end = position + 1
-        return end
-
-    def _kept_features(self, split: Split, end: int) -> tuple[Split | None, float]:
-        """``split`` with the outputs of the first ``end`` stages, on disk, as its inputs, and the seconds they took;
-        None where they are too large to keep."""
         from nlpipe.pipeline.feature_cache import kept
 
         def compute() -> Iterator[Any]:
-            steps = [step(stage, not position) for position, stage in enumerate(self.body[:end])]
             done = 0
             with inference():
-                for wire, targets in Batches(split, steps):
+                for wire, targets in Batches(split, [stage.process for stage in self.body[:end]]):
                     self.report(f"features of {done:,} of {len(split):,} examples")
                     done += len(targets)
                     yield wire
 
-        rows, seconds = kept(self.body[:end], split.inputs, compute, source_hash())
-        return (None, 0.0) if rows is None else (Split(rows, split.targets), seconds)
+        outputs, seconds = kept(self.body[:end], split.inputs, compute, source_hash())
+        return (None, 0.0) if outputs is None else (Split(outputs, split.targets), seconds)
 
-    def _train(self, data: Batches, dev: Batches | None, done: int, width: int) -> None:
-        """Train the head and the stages from ``done`` on by gradients; work without parameters is done once, before."""
-        from nlpipe.pipeline.objective import Objective, SplitExamples, apply, lengths_of
+    def _train(self, flow: Flow, width: int) -> History:
+        """Train the head and the stages that follow what ``flow`` holds in memory by gradients."""
+        from nlpipe.pipeline.objective import PipelineObjective, SplitExamples
         from nlpipe.training.loop import train as run_training
-        from nlpipe.training.trainer import Trainer
 
-        self.head.fit([(data.split.inputs, data.split.targets)])  # the targets alone matter to a head with a loss
-        classes: tuple[str, ...] = getattr(self.head, "classes", ())
-        if len(classes) == 1:
-            raise DataError(f"every training example ({len(data.split)}) has the label {classes[0]!r}: two are needed")
+        head = able(self.head, Trained)
+        assert head is not None
+        split = flow.train.split
+        self.head.fit([(split.inputs, split.targets)])  # a trained head learns from the targets alone
+        if len(self.head.answers) == 1:
+            raise DataError(
+                f"every training example ({len(split)}) has the label {self.head.answers[0]!r}: two are needed"
+            )
         self.head.bind(self.body)
         self.head.build(width)
-        if not done and isinstance(self.body[0], Tokenizer):
-            data, done = self._tokenised(data.split), 1
-            dev = self._tokenised(dev.split) if dev is not None else None
-        stages = self.body[done:]
+        if not flow.done and self.plan.stages and self.plan.stages[0].slot == "tokenizer":
+            flow = self._tokenised(flow)
+        stages = self.body[flow.done :]
         prepare = stages[0].prepare if stages else self.head.prepare
-        train = Split(prepare(data.split.inputs), self.head.prepare_target(data.split.targets))
-        if not lengths_of(train.inputs).any():
+        train = Split(prepare(flow.train.split.inputs), head.prepare_target(flow.train.split.targets))
+        if not train.inputs.lengths.any():
             raise DataError("no features: every text is empty after tokenisation")
-        held = Split(prepare(dev.split.inputs), dev.split.targets) if dev is not None else None
-        answers = getattr(self.head, "tags", classes)
-        metric, primary = self.task.metrics(answers)[0], self.task.primary_of(answers)
+        held = Split(prepare(flow.dev.split.inputs), flow.dev.split.targets) if flow.dev is not None else None
+        metric, primary = self.task.metrics(self.head.answers)[0], self.task.primary_of(self.head.answers)
 
         def evaluate() -> float:
             assert held is not None
-            found = answered(held.inputs, lambda wire: self.head.guess(apply(stages, wire)))
-            return metric(held.targets, found)[primary]
+            predictions = predict_all(held.inputs, lambda wire: head.predict_quickly(apply(stages, wire)))
+            return metric(held.targets, predictions)[primary]
 
-        trainer = Trainer(**self.trainer)
+        trainer = self.trainer
         if held is None and trainer.patience is not None:
             warnings.warn(
-                f"no dev split: trainer.patience has nothing to go by, so all {trainer.epochs} epochs are trained",
+                f"no dev split: trainer.patience has no scores to go by, so all {trainer.epochs} epochs are trained",
                 NlpipeWarning,
                 stacklevel=2,
             )
             trainer = dataclasses.replace(trainer, patience=None)
-        self.history = run_training(
+        return run_training(
             trainer,
-            Objective(stages, self.head),
+            PipelineObjective(stages, head),
             SplitExamples(train),
             evaluate if held is not None else None,
             seed=self.seed,
@@ -201,24 +256,16 @@ class Fitting:
             report=self.report,
         )
 
-    def _tokenised(self, split: Split) -> Batches:
-        """Everything after the tokenizer, in memory."""
-        parts = [wire for wire, _ in Batches(split, [step(self.body[0], True)])]
-        return Batches(Split(Tokens.concat(parts), split.targets))
+    def _tokenised(self, flow: Flow) -> Flow:
+        """The examples after the tokenizer, in memory."""
+        tokenizer = self.body[0]
 
+        def through(batches: Batches) -> Batches:
+            split = batches.split
+            tokens = [wire for wire, _ in Batches(split, [tokenizer.process])]
+            return Batches(Split(tokenizer.gives.concat(tokens), split.targets))
 
-def learns(stage: Stage[Any, Any]) -> bool:
-    """Whether ``stage`` learns something in ``fit``."""
-    return type(stage).fit is not Stage.fit or type(stage).fit_forward is not Stage.fit_forward
-
-
-def rest(stage: Stage[Any, Any], trainer: Mapping[str, Any]) -> None:
-    """Have ``stage`` answer, not learn: no dropout, and bf16 if ``trainer`` may. The trainer wakes what it trains."""
-    for each in stage.with_nested():
-        each.bf16 = trainer.get("precision", "auto") != "fp32"
-    module = stage.module
-    if module is not None:
-        module.eval()
+        return Flow(through(flow.train), None if flow.dev is None else through(flow.dev), flow.joint, 1)
 
 
 def seed_everything(seed: int) -> None:

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from nlpipe.stage import Head, Stage
+from nlpipe.capabilities import Pretrained, Trained, able
+from nlpipe.pipeline.batches import apply
+from nlpipe.stage import Stage
 from nlpipe.tasks.task import Split
-from nlpipe.wire import Sequences, Text, Tokens, Vectors, Wire
+from nlpipe.training.loss import Objective
 
 
-class Objective(nn.Module):
+class PipelineObjective(Objective):
     """Stages and head as one module: a batch (inputs, targets) to (summed loss in nats, units).
 
     Only the modules that belong to the stages are registered, so that a stage without parameters may take part. Stages
@@ -24,7 +26,7 @@ class Objective(nn.Module):
         head: gives the loss.
     """
 
-    def __init__(self, stages: Sequence[Stage[Any, Any]], head: Head[Any, Any]) -> None:
+    def __init__(self, stages: Sequence[Stage[Any, Any]], head: Trained[Any, Any]) -> None:
         super().__init__()
         self.stages = list(stages)
         self.head = head
@@ -32,10 +34,9 @@ class Objective(nn.Module):
 
     def forward(self, batch: tuple[Any, Any]) -> tuple[Tensor, Tensor]:
         wire, targets = batch
-        loss, units = self.head.loss(apply(self.stages, wire), targets)  # type: ignore[attr-defined]
-        return loss, units
+        return self.head.loss(apply(self.stages, wire), targets)
 
-    def train(self, mode: bool = True) -> Objective:
+    def train(self, mode: bool = True) -> PipelineObjective:
         super().train(mode)
         for stage in self.stages:
             if stage.module is not None and not stage.trainable:
@@ -43,21 +44,15 @@ class Objective(nn.Module):
         return self
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Parameters that gradients change: ``pretrained`` ones may have a rate of their own."""
+        """Parameters that gradients change: ``pretrained`` ones may have a learning rate of their own."""
         groups: dict[str, list[nn.Parameter]] = {"pretrained": [], "new": []}
-        every = [each for stage in self.stages for each in stage.with_nested()]  # those joined side by side too
-        told = {id(p) for stage in every for p in getattr(stage, "pretrained_parameters", list)()}
+        every = [nested for stage in self.stages for nested in stage.with_nested()]  # those joined side by side too
+        readers = [reader for stage in every if (reader := able(stage, Pretrained)) is not None]
+        pretrained = {id(parameter) for reader in readers for parameter in reader.pretrained_parameters()}
         for parameter in self.parameters():
             if parameter.requires_grad:
-                groups["pretrained" if id(parameter) in told else "new"].append(parameter)
+                groups["pretrained" if id(parameter) in pretrained else "new"].append(parameter)
         return groups
-
-
-def apply(stages: Sequence[Stage[Any, Any]], wire: Any) -> Any:
-    """``wire`` through all of ``stages``."""
-    for stage in stages:
-        wire = stage(wire) if isinstance(stage, nn.Module) else stage.forward(wire)
-    return wire
 
 
 class SplitExamples:
@@ -73,10 +68,7 @@ class SplitExamples:
     ) -> None:
         self.split = split
         self.corrupt = corrupt
-        self.lengths = lengths_of(split.inputs)
-        also = getattr(split.targets, "lengths", None)  # of targets that are sequences, prepared by their head
-        if also is not None:
-            self.lengths = np.maximum(self.lengths, also)
+        self.lengths = np.maximum(split.inputs.lengths, split.targets.lengths)
 
     def batch(self, indices: Sequence[int], random: np.random.Generator) -> tuple[Any, Any]:
         """The examples at ``indices``: (inputs, targets)."""
@@ -84,15 +76,3 @@ class SplitExamples:
         if self.corrupt is None:
             return chosen.inputs, chosen.targets
         return self.corrupt(chosen.inputs, random)
-
-
-def lengths_of(wire: Wire) -> np.ndarray:
-    """(N,) how long each example is, in the unit that padding costs."""
-    if isinstance(wire, Sequences):
-        return wire.lengths
-    if isinstance(wire, Tokens):
-        return np.array([len(words) for words in wire.words], dtype=np.int64)
-    if isinstance(wire, Text):
-        return np.array([len(text) for text in wire.strings], dtype=np.int64)
-    assert isinstance(wire, Vectors), type(wire)
-    return np.ones(len(wire), dtype=np.int64)

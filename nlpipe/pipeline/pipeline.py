@@ -8,23 +8,26 @@ pipeline.predict(["a fine film"]).values
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from nlpipe.capabilities import Pretrained, Searches, Translation, able
 from nlpipe.errors import ModelError, NlpipeError, WiringError
 from nlpipe.files import whole_folder
 from nlpipe.long_texts import cut_long
-from nlpipe.pipeline.batches import BATCH, Batches, answered, inference, step
-from nlpipe.pipeline.fitting import Fitting, rest
+from nlpipe.pipeline.batches import BATCH, Batches, apply, inference, predict_all
+from nlpipe.pipeline.fitting import Fitting
+from nlpipe.pipeline.fitting_plan import FittingPlan, plan_fitting
 from nlpipe.pipeline.saving import all_states, model_root, read_manifest, read_states, write_model
-from nlpipe.pipeline.tag_words import labels_words, predict_per_token
+from nlpipe.pipeline.tag_words import for_target
 from nlpipe.pipeline.wiring import check_wiring
 from nlpipe.registry import slot_name, written_name
 from nlpipe.stage import Head, Predictions, Stage, Tokenizer
 from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Split, Task
+from nlpipe.training.history import History
+from nlpipe.training.trainer import Trainer
 from nlpipe.wire import Tags, Text, Tokens, Wire
 
 
@@ -34,7 +37,7 @@ class Pipeline:
     Args:
         stages: in the order data flows; the last is the head.
         task: what the head's answers mean; also how predictions are scored and written.
-        trainer: options of ``nlpipe.training.trainer.Trainer``, for heads that learn by gradients.
+        trainer: options of ``nlpipe.training.trainer.Trainer``, for heads that are trained by gradients.
         seed: of every random number drawn in ``fit``.
         name: for tables and folders.
 
@@ -55,14 +58,15 @@ class Pipeline:
         self.trainer = dict(trainer or {})
         self.seed = seed
         self.name = name
-        self.history: Any = None
-        """What the trainer recorded in the last ``fit``; None where nothing was learnt by gradients."""
+        self.history: History | None = None
+        """What the trainer recorded in the last ``fit``; None where nothing was trained by gradients."""
         self.fit_seconds: dict[str, float] = {}
         """Seconds that each stage took to learn in the last ``fit``, with the cheap stages before it."""
         placed = [(slot_name(stage), written_name(stage), stage) for stage in self.stages]
         faults = check_wiring(placed, self.task.target, self.task.source)
         if faults:
             raise WiringError("\n".join(fault.message for fault in faults))
+        self._answering = for_target(self.head, self.task.target)
 
     @property
     def head(self) -> Head[Any, Any]:
@@ -75,6 +79,15 @@ class Pipeline:
     def body(self) -> list[Stage[Any, Any]]:
         """The stages before the head."""
         return self.stages[:-1]
+
+    @property
+    def tokenizer(self) -> Tokenizer | None:
+        """The first stage, where it is a tokenizer."""
+        first = self.stages[0]
+        return first if isinstance(first, Tokenizer) else None
+
+    def __repr__(self) -> str:
+        return f"Pipeline({self.name!r}: {' → '.join(map(written_name, self.stages))}; {self.task.name})"
 
     # -- learning ------------------------------------------------------------------------------------------------
 
@@ -93,7 +106,7 @@ class Pipeline:
         return self.fit_split(train, self._split(*dev) if dev is not None else None)
 
     def _split(self, inputs: Sequence[str] | Wire, targets: Sequence[Any] | Wire) -> Split:
-        split = Split(_wire(inputs), targets if isinstance(targets, Wire) else self.task.target(list(targets)))  # type: ignore[call-arg]
+        split = Split(_wire(inputs), targets if isinstance(targets, Wire) else self.task.targets(list(targets)))
         if len(split.inputs) != len(split.targets):
             raise NlpipeError(f"{len(split.inputs)} inputs but {len(split.targets)} targets; give one for each")
         return split
@@ -109,68 +122,81 @@ class Pipeline:
         """``fit`` on wires.
 
         Args:
-            checkpoint: where training by gradients leaves its checkpoints; one that is there is gone on from.
-            report: told of progress, in a line.
+            checkpoint: the folder of training checkpoints; training is resumed from one that is there.
+            report: called with a line about the progress.
             progress: whether training by gradients draws a bar; None: where there is a terminal.
         """
         fitting = Fitting(self.stages, self.task, self.trainer, self.seed, checkpoint, report, progress)
-        fitting.fit(train, dev)
-        self.history, self.fit_seconds = fitting.history, fitting.seconds
+        fitted = fitting.fit(train, dev)
+        self.history, self.fit_seconds = fitted.history, fitted.seconds
         return self
+
+    def plan(self) -> FittingPlan:
+        """How ``fit`` will go: which stages learn in ``fit``, which are trained by gradients, what is cached."""
+        return plan_fitting(self.stages, self.task.target)
 
     # -- use -----------------------------------------------------------------------------------------------------
 
     def predict(self, inputs: Sequence[str] | Wire, batch_size: int = BATCH) -> Predictions[Any]:
         """The answers for all inputs, in their order.
 
-        Texts of like length go together, so that one long text does not slow the others.
+        Texts of similar length share a batch, so that one long text does not slow the others.
         """
-        wire, per_word = _wire(inputs), labels_words(self.head, self.task.target)
+        wire = _wire(inputs)
+        if not len(wire):
+            return Predictions(self.task.targets([]))
+        through = self._tag_batch if self.task.target is Tags else self._answer_batch
+        return predict_all(wire, through, batch_size)
 
-        def through(batch: Any, first: int = 0) -> Predictions[Any]:
-            for position, stage in enumerate(self.body[first:], first):
-                batch = step(stage, not position)(batch)
-                if position == 0 and self.task.target is Tags and (cut := cut_long(batch)) is not None:
-                    return cut.join(answered(cut.parts, partial(through, first=1), batch_size))
-            return predict_per_token(self.head, batch) if per_word else self.head.predict(batch)  # type: ignore[arg-type]
+    def _answer_batch(self, wire: Any) -> Predictions[Any]:
+        """The answers for one batch."""
+        return self._answering.predict(apply(self.body, wire))
 
-        return answered(wire, through, batch_size) if len(wire) else Predictions(self.task.target([]))  # type: ignore[call-arg]
+    def _tag_batch(self, wire: Any) -> Predictions[Any]:
+        """The tags for one batch; long texts are tagged in overlapping parts."""
+        tokens = self.stages[0].process(wire)
+
+        def tag(batch: Any) -> Predictions[Any]:
+            return self._answering.predict(apply(self.body[1:], batch))
+
+        long = cut_long(tokens)
+        return tag(tokens) if long is None else long.join(predict_all(long.windows, tag))
 
     def predict_stream(
         self, inputs: Iterable[str], batch_size: int = BATCH
     ) -> Iterator[tuple[list[str], Predictions[Any]]]:
-        """Answers for an endless run of texts, in order, in bounded memory: (texts, predictions) batch by batch."""
+        """Answers for any number of texts, in order and in bounded memory: (texts, predictions) batch by batch."""
         iterator = iter(inputs)
         while texts := list(islice(iterator, batch_size)):
             yield texts, self.predict(texts, batch_size)
 
-    def n_best(self, inputs: Sequence[str] | Wire, n: int) -> list[list[Any]]:
-        """The ``n`` best answers to each input, best first, as its head gives them; fewer where there are no more.
+    def n_best(self, inputs: Sequence[str] | Wire, n: int) -> list[list[Translation]]:
+        """The ``n`` best answers to each input, best first; fewer where there are no more.
 
         Raises:
-            NlpipeError: its head gives one answer alone, or its beam is narrower than ``n``.
+            NlpipeError: the head gives only one answer, or its beam is narrower than ``n``.
         """
-        find = getattr(self.head, "n_best", None)
-        if find is None:
+        head = able(self.head, Searches)
+        if head is None:
             raise NlpipeError(f"{written_name(self.head)} gives one answer to each text; seq2seq gives several")
         wire = _wire(inputs)
-        steps = [step(stage, not position) for position, stage in enumerate(self.body)]
+        steps = [stage.process for stage in self.body]
         try:
             with inference():
-                return [found for batch, _ in Batches(Split(wire, wire), steps) for found in find(batch, n)]
+                return [answers for batch, _ in Batches(Split(wire, wire), steps) for answers in head.n_best(batch, n)]
         except ValueError as error:
             raise NlpipeError(str(error)) from None
 
     def ledger(self, inputs: Wire) -> dict[str, float]:
         """What the pipeline could not use of ``inputs``: texts without a token, and what its stages count."""
-        counts: dict[str, float] = {"tokens": 0, "without_tokens": 0}
-        first, others = self.stages[0], self.body[1:]
-        if not isinstance(first, Tokenizer):
+        tokenizer = self.tokenizer
+        if tokenizer is None:
             return {}
-        for batch, _ in Batches(Split(inputs, inputs), [step(first, True)]):
+        counts: dict[str, float] = {"tokens": 0, "without_tokens": 0}
+        for batch, _ in Batches(Split(inputs, inputs), [tokenizer.process]):
             counts["tokens"] += sum(map(len, batch.words))
             counts["without_tokens"] += sum(not words for words in batch.words)
-            for stage in others[:1]:
+            for stage in self.body[1:2]:
                 for name, count in stage.ledger(batch).items():
                     if name != "tokens":  # counted already
                         counts[name] = counts.get(name, 0) + count
@@ -181,8 +207,8 @@ class Pipeline:
         return sum(
             array.size
             for stage in self.stages
-            for _, each in all_states(stage)
-            for array in each.state().arrays.values()
+            for _, nested in all_states(stage)
+            for array in nested.state().arrays.values()
             if array.dtype.kind == "f"
         )
 
@@ -192,12 +218,13 @@ class Pipeline:
         Raises:
             ModelError: it has none, or several, or the directory exists.
         """
-        found = [each for stage in self.stages for each in stage.with_nested() if hasattr(each, "export")]
-        if len(found) != 1:
+        every = [nested for stage in self.stages for nested in stage.with_nested()]
+        pretrained = [able_stage for stage in every if (able_stage := able(stage, Pretrained)) is not None]
+        if len(pretrained) != 1:
             names = " → ".join(map(written_name, self.stages))
-            many = "several stages" if found else "no stage"
-            raise ModelError(f"{many} of this pipeline ({names}) can be exported; it takes one 'bert'")
-        found[0].export(Path(folder))
+            many = "several stages" if pretrained else "no stage"
+            raise ModelError(f"{many} of this pipeline ({names}) can be exported; exactly one 'bert' is needed")
+        pretrained[0].export(Path(folder))
         return Path(folder)
 
     # -- on disk -------------------------------------------------------------------------------------------------
@@ -211,8 +238,8 @@ class Pipeline:
 
     def write(self, folder: Path) -> None:
         """Write the files of ``save`` into a folder that exists."""
-        told = {"name": self.name, "task": self.task.name, "seed": self.seed, "trainer": self.trainer}
-        write_model(folder, self.stages, told)
+        keys = {"name": self.name, "task": self.task.name, "seed": self.seed, "trainer": self.trainer}
+        write_model(folder, self.stages, keys)
 
     @classmethod
     def load(cls, folder: str | Path) -> Pipeline:
@@ -228,7 +255,7 @@ class Pipeline:
             if isinstance(stage, Head):
                 stage.bind(pipeline.body)
             read_states(root, position, stage, entry)
-            rest(stage, pipeline.trainer)
+            stage.freeze(Trainer(**pipeline.trainer).precision != "fp32")
         return pipeline
 
 

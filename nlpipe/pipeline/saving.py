@@ -12,28 +12,28 @@ from nlpipe.registry import from_plain, slot_name, to_plain
 from nlpipe.stage import Stage, State
 
 FORMAT = 1
-"""Of the saved folder; a folder of another format is refused."""
+"""Format of the saved folder; other formats are refused."""
 
 
-def write_model(folder: Path, stages: Sequence[Stage[Any, Any]], told: Mapping[str, Any]) -> None:
+def write_model(folder: Path, stages: Sequence[Stage[Any, Any]], keys: Mapping[str, Any]) -> None:
     """Write ``stages`` with their states into a folder that exists.
 
     Args:
-        told: what else ``model.json`` keeps of the pipeline.
+        keys: what else ``model.json`` keeps of the pipeline.
     """
     entries = []
     for position, stage in enumerate(stages):
         versions = {}
-        for key, each in all_states(stage):
-            state = each.state()
+        for key, nested in all_states(stage):
+            state = nested.state()
             stem = f"{position}-{slot_name(stage)}{key}"
             if state.data:
                 write_json(folder / f"{stem}.json", state.data)
             if state.arrays:
                 write_arrays(folder / f"{stem}.safetensors", state.arrays)
-            versions[key] = each.version
+            versions[key] = nested.version
         entries.append({"slot": slot_name(stage), "stage": to_plain(stage), "versions": versions})
-    write_json(folder / "model.json", {"format": FORMAT, **told, "stages": entries})
+    write_json(folder / "model.json", {"format": FORMAT, **keys, "stages": entries})
 
 
 def model_root(folder: Path) -> Path:
@@ -49,10 +49,10 @@ def model_root(folder: Path) -> Path:
 
 
 def read_manifest(root: Path) -> tuple[dict[str, Any], list[Stage[Any, Any]]]:
-    """What ``model.json`` says, and its stages, without their states.
+    """The content of ``model.json``, and its stages, without their states.
 
     Raises:
-        ModelError: it was written in another format, or names what this nlpipe does not have.
+        ModelError: it was written in another format, or names a stage or option that this nlpipe does not have.
     """
     manifest = read_json(root / "model.json")
     if manifest.get("format") != FORMAT:
@@ -71,17 +71,17 @@ def read_states(root: Path, position: int, stage: Stage[Any, Any], entry: Mappin
     Raises:
         ModelError: a file is missing or damaged.
     """
-    for key, each in all_states(stage):
+    for key, nested in all_states(stage):
         stem = f"{position}-{entry['slot']}{key}"
         state = _read_state(root, stem)
         try:
-            each.load_state(state, entry["versions"][key])
+            nested.load_state(state, entry["versions"][key])
         except ModelError as error:
-            lost = "" if state.arrays else f"; there is no {stem}.safetensors"
-            raise ModelError(f"{root / stem}: {error}{lost}") from None
+            missing = "" if state.arrays else f"; there is no {stem}.safetensors"
+            raise ModelError(f"{root / stem}: {error}{missing}") from None
         except KeyError as error:
             raise ModelError(
-                f"{root / stem}: {error} is missing; the folder is not whole; run it with --again"
+                f"{root / stem}: {error} is missing; the folder is incomplete; run the pipeline with --again"
             ) from None
 
 

@@ -1,4 +1,4 @@
-"""Whether stages fit together, by their wires alone: asked before any data is read."""
+"""Whether stages fit together, judged by their wires alone and before any data is read."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nlpipe.capabilities import SharesTable, Trained, declares
 from nlpipe.errors import NlpipeError
 from nlpipe.registry import slot
-from nlpipe.stage import Head, LabelHead, Representation, Stage, Tokenizer
+from nlpipe.stage import Head, LabelHead, Stage, Tokenizer
 from nlpipe.wire import Sequences, Tags, Text, Tokens, Wire
 
 Placed = tuple[str, str, "Stage[Any, Any] | None"]
-"""Slot, name and instance of a stage; the instance is None where it could not be made, and nothing is said of it."""
+"""Slot, name and instance of a stage; the instance is None where it could not be made, and is then not checked."""
+
+StageClass = type[Stage[Any, Any]]
 
 
 @dataclass(frozen=True)
 class WiringFault:
-    """Stage ``index`` of those given does not fit the one before it, or the head behind it, or the task."""
+    """Stage ``index`` of those given does not fit the one before it, the head behind it, or the task."""
 
     index: int
     message: str
@@ -29,8 +32,8 @@ def check_wiring(
     """Every fault in the wiring of ``stages``, which stand in the order data flows and end with the head.
 
     Args:
-        target: what the task wants the head to give; None where the task is not known.
-        source: what the data gives; Tokens are taken by any tokenizer, which keeps their splitting.
+        target: what the task asks the head to give; None where the task is not known.
+        source: what the data gives; any tokenizer takes Tokens, and keeps their splitting.
     """
     faults = []
     before: tuple[str, type[Wire]] | None = ("the data", source)
@@ -40,8 +43,8 @@ def check_wiring(
             continue
         if before is not None and not _accepts(stage, before[1], target):
             given = f"{before[0]} gives {before[1].__name__}"
-            wanted = f"{kind} '{name}' takes {stage.takes.__name__}"
-            faults.append(WiringFault(index, f"{wanted}, but {given}{_way_out(stages, index, before[1])}"))
+            taken = f"{kind} '{name}' takes {stage.takes.__name__}"
+            faults.append(WiringFault(index, f"{taken}, but {given}{_alternatives(stages, index, before[1])}"))
         before = (f"{kind} '{name}'", stage.gives)
     return faults + _untrained(stages, target) + _off_target(stages, target) + _unshared(stages)
 
@@ -54,90 +57,92 @@ def _accepts(stage: Stage[Any, Any], given: type[Wire], target: type[Wire] | Non
     if isinstance(stage, Tokenizer) and given is Tokens:
         return True
     if isinstance(stage, LabelHead) and given is Sequences:  # applied to every token, it gives Tags
-        return target in (None, Tags) and not stage.by_gradient
+        return target in (None, Tags) and not declares(type(stage), Trained)
     return _fits(given, stage.takes)
 
 
 def _untrained(stages: Sequence[Placed], target: type[Wire] | None) -> list[WiringFault]:
+    """Stages that gradients should train, before a head without a loss: they would stay random."""
     kind, name, head = stages[-1] if stages else ("", "", None)
-    if not isinstance(head, Head) or head.by_gradient:
+    if not isinstance(head, Head) or declares(type(head), Trained):
         return []
-
-    def trains(owner: Any) -> bool:
-        return bool(owner.by_gradient) and _fits(owner.gives, target or head.gives)
-
+    asked = target or head.gives
     faults = []
     for index, (_, other, stage) in enumerate(stages[:-1]):
         if stage is not None and stage.trainable:
             message = f"'{other}' has weights to learn, and {kind} '{name}' learns without gradients"
-            faults.append(WiringFault(index, message + _listed("heads that train it", _having("head", trains))))
+            heads = _stages_with("head", lambda owner: declares(owner, Trained) and _fits(owner.gives, asked))
+            faults.append(WiringFault(index, message + _listed("heads that train it", heads)))
     return faults
 
 
 def _off_target(stages: Sequence[Placed], target: type[Wire] | None) -> list[WiringFault]:
+    """A head that does not give what the task asks for."""
     kind, name, head = stages[-1] if stages else ("", "", None)
     if target is None or not isinstance(head, Head) or _fits(head.gives, target):
         return []
     before = stages[-2][2] if len(stages) > 1 else None
     if isinstance(head, LabelHead) and target is Tags:
-        if before is None or (_fits(before.gives, Sequences) and not head.by_gradient):
+        if before is None or (_fits(before.gives, Sequences) and not declares(type(head), Trained)):
             return []
         if not _fits(before.gives, head.takes):
-            return []  # said already
-    giving = _having("head", lambda owner: _fits(owner.gives, target))
+            return []  # reported already
     message = f"{kind} '{name}' gives {head.gives.__name__}, but the task asks for {target.__name__}"
-    return [WiringFault(len(stages) - 1, message + _listed(f"heads that give {target.__name__}", giving))]
+    heads = _stages_with("head", lambda owner: _fits(owner.gives, target))
+    return [WiringFault(len(stages) - 1, message + _listed(f"heads that give {target.__name__}", heads))]
 
 
 def _unshared(stages: Sequence[Placed]) -> list[WiringFault]:
+    """A head that shares a tokenizer and a table which no stage before it offers."""
     kind, name, head = stages[-1] if stages else ("", "", None)
     if not isinstance(head, Head) or not head.joint or any(stage is None for _, _, stage in stages):
         return []
     sharing = f"{kind} '{name}' with tokenizer: joint shares the pipeline's"
     if not any(isinstance(stage, Tokenizer) for _, _, stage in stages):
         return [WiringFault(len(stages) - 1, f"{sharing} tokenizer, and there is none; give the head its own")]
-    if any(isinstance(stage, Representation) and stage.shares_table for _, _, stage in stages):
+    if any(declares(type(stage), SharesTable) for _, _, stage in stages):
         return []
-    found = next((f"'{other}' has none to share" for slot_key, other, _ in stages if slot_key == "representation"), "")
-    able = _having("representation", lambda owner: owner.shares_table)
-    message = f"{sharing} vocabulary and table, but {found or 'there is no representation'}"
-    return [WiringFault(len(stages) - 1, f"{message}; give the head its own tokenizer{_listed('or take', able)}")]
+    representation = next((other for slot_key, other, _ in stages if slot_key == "representation"), None)
+    lack = "there is no representation" if representation is None else f"'{representation}' has none to share"
+    sharers = _stages_with("representation", lambda owner: declares(owner, SharesTable))
+    message = f"{sharing} vocabulary and table, but {lack}; give the head its own tokenizer"
+    return [WiringFault(len(stages) - 1, message + _listed("or take", sharers))]
 
 
-def _way_out(stages: Sequence[Placed], index: int, given: type[Wire]) -> str:
-    """The stages that would mend it: one in between, or another in place of the one before."""
+def _alternatives(stages: Sequence[Placed], index: int, given: type[Wire]) -> str:
+    """The stages that would mend a fault before stage ``index``: one in between, or another in place of the last."""
     kind, _, stage = stages[index]
     assert stage is not None
-    wanted = stage.takes
+    taken = stage.takes
     if index == 0:
         return ""
     before = stages[index - 1][0]
-    what = f"give {wanted.__name__}"
+    giving = f"give {taken.__name__}"
     if before == "tokenizer" and kind != "representation":
-        return _listed(f"representations that {what}", _having("representation", lambda o: _fits(o.gives, wanted)))
-    between = _having("encoder", lambda o: _fits(given, o.takes) and o.gives is wanted)
+        names = _stages_with("representation", lambda owner: _fits(owner.gives, taken))
+        return _listed(f"representations that {giving}", names)
+    between = _stages_with("encoder", lambda owner: _fits(given, owner.takes) and owner.gives is taken)
     if between:
-        return _listed(f"encoders to put between them, which {what}", between)
+        return _listed(f"encoders to put between them, which {giving}", between)
+    source = stages[index - 2][2] if index > 1 else None
+    names = _stages_with(
+        before, lambda owner: owner.gives is taken and (source is None or _fits(source.gives, owner.takes))
+    )
+    return _listed(f"{before}s that {giving}", names)
 
-    def replaces(owner: Any) -> bool:
-        source = stages[index - 2][2] if index > 1 else None
-        return owner.gives is wanted and (source is None or _fits(source.gives, owner.takes))
 
-    return _listed(f"{before}s that {what}", _having(before, replaces))
-
-
-def _having(kind: str, test: Callable[[Any], bool]) -> list[str]:
+def _stages_with(kind: str, test: Callable[[StageClass], bool]) -> list[str]:
     """Names in a slot whose class passes ``test``; those whose extra is missing are left out."""
-    found = []
-    known = slot(kind)
-    for name in known.names():
+    names = []
+    classes = slot(kind)
+    for name in classes.names():
         try:
-            owner = known.load(name)
+            owner = classes.load(name)
         except (NlpipeError, ImportError):
             continue
         if isinstance(owner.takes, type) and isinstance(owner.gives, type) and test(owner):
-            found.append(name)
-    return found
+            names.append(name)
+    return names
 
 
 def _listed(what: str, names: list[str]) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import Any
 
 import numpy as np
 
+from nlpipe.capabilities import Attends, Attention, able
 from nlpipe.errors import NlpipeError
 from nlpipe.pipeline import Pipeline
 from nlpipe.pipeline.batches import inference
@@ -24,28 +26,24 @@ STYLE = (
     "text{font:13px ui-monospace,monospace;fill:#222}p{max-width:60em}"
 )
 
-Attended = tuple[list[str], list[str], np.ndarray]
-"""Source words (S), target words (T), and what each target word looked at, (T, S) with values from 0 to 1."""
 
-
-def attention_of(pipeline: Pipeline, texts: Sequence[str]) -> list[Attended]:
+def attention_of(pipeline: Pipeline, texts: Sequence[str]) -> list[Attention]:
     """What the head of ``pipeline`` attends to in each text.
 
     Raises:
         NlpipeError: its head has no attention to show.
     """
-    attend = getattr(pipeline.head, "attend", None)
-    if attend is None:
+    head = able(pipeline.head, Attends)
+    if head is None:
         raise NlpipeError(f"--attention: {type(pipeline.head).__name__} has none to show; 'lexical' and 'seq2seq' do")
-    wire = Text(texts)
+    wire: Any = Text(texts)
     with inference():
         for stage in pipeline.body:
-            wire = stage.forward(wire)
-        found: list[Attended] = attend(wire)
-    return found
+            wire = stage.process(wire)
+        return list(head.attend(wire))
 
 
-def page(found: Iterable[tuple[str, str, Attended]], title: str) -> str:
+def page(found: Iterable[tuple[str, str, Attention]], title: str) -> str:
     """An HTML page of (source text, answer, attention); it needs no network and runs no script."""
     parts = [f'<!doctype html><html><head><meta charset="utf-8"><title>{_clean(title)}</title>']
     parts.append(f"<style>{STYLE}</style></head><body><h1>{_clean(title)}</h1>")

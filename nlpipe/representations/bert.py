@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nlpipe.capabilities import Pretrained
 from nlpipe.errors import ModelError
 from nlpipe.nn import pretrained
 from nlpipe.nn.neural import Neural
@@ -33,7 +34,7 @@ SPARE = 300
 """Padding, in pieces, that costs no more than one batch more would; in training that is mostly gradients of tables."""
 
 
-class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
+class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrained):
     """A pretrained transformer encoder, frozen or fine-tuned: one vector per word, in the context of its text.
 
     Any encoder that ``transformers`` knows, with WordPiece, byte-level or unigram pieces and safetensors weights.
@@ -311,7 +312,6 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
         super().load_state(State({**frozen, **state.arrays}, state.data), version)
 
     def pretrained_parameters(self) -> list[nn.Parameter]:
-        """What the trainer's ``pretrained_lr`` is for."""
         return list(self.model.parameters())
 
     def export(self, directory: Path) -> None:

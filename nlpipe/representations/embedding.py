@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nlpipe.capabilities import SharesTable
 from nlpipe.nn.neural import Neural
 from nlpipe.options import Dropout, Positive
 from nlpipe.stage import Data, Representation, State
@@ -17,7 +18,7 @@ from nlpipe.wire import Sequences, Tokens
 PADDING, UNKNOWN = 0, 1
 
 
-class Embedding(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
+class Embedding(Neural[Tokens, Sequences], Representation[Tokens, Sequences], SharesTable):
     """Word vectors learned from the labels, together with the rest of the pipeline.
 
     ``vocabulary``, ``table`` (its weight is (V, D)) and ``scale`` are there for a head to share.
@@ -31,8 +32,6 @@ class Embedding(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
         scaled: multiply the vectors by the root of dim, as Vaswani et al. 2017 do (section 3.4) before they add
             positions, and where the table gives the scores of a translation as well.
     """
-
-    shares_table = True
 
     def __init__(
         self,

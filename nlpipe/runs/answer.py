@@ -66,7 +66,7 @@ def data_of(folder: Path) -> Dataset:
     spec = read_pipeline(path)
     if spec.data is None:
         raise DataError(f"{path}: the pipeline names no data; give the data set")
-    dataset = load_dataset(spec.data, folder)
+    dataset = load_dataset(spec.data)
     environment = read_record(folder / "environment.json", EnvironmentFile)
     if dataset.digest != environment["data_digest"]:
         raise DataError(f"{folder}: the data '{dataset.name}' is not what this run was fitted on; run it again")

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from nlpipe.datasets.card_finder import absolute
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.errors import NlpipeError
 from nlpipe.files import whole_folder, write_json
@@ -77,8 +76,6 @@ def fit(
             resolved["train_size"] = train_size
         if modules := modules_of(names_of(spec) | all_others()):
             resolved["import"] = modules
-        if spec.data is not None:
-            resolved["data"] = absolute(spec.data, Path(spec.path).parent)
         (partial / "pipeline.yaml").write_text(to_yaml(resolved), encoding="utf-8")
         costs: CostsFile = {
             "fit_seconds": sum(pipeline.fit_seconds.values()),
@@ -103,7 +100,7 @@ def fit(
 
 def import_ahead(pipeline: Pipeline) -> None:
     """Import what the stages import while they learn, so that those seconds are not counted as learning."""
-    if pipeline.head.by_gradient:
+    if pipeline.plan().trained:
         import accelerate
         import torch._dynamo
         import torch.optim

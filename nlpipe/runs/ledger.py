@@ -69,10 +69,9 @@ def complete_ledger(
         used.append(("test", ledger["test"], dataset.test))
     for _, entry, examples in used:
         entry["counts"] |= {"examples": len(examples), **pipeline.ledger(examples.inputs)}
-    if split == "test" and isinstance(dataset.test.inputs, Tokens):
-        tokenizer = pipeline.stages[0]
-        if isinstance(tokenizer, Tokenizer):
-            _count_split_otherwise(ledger["test"], tokenizer, dataset.test.inputs)
+    tokenizer = pipeline.tokenizer
+    if split == "test" and isinstance(dataset.test.inputs, Tokens) and tokenizer is not None:
+        _count_split_otherwise(ledger["test"], tokenizer, dataset.test.inputs)
     notes = list(messages)
     notes += [
         f"{name}: not one of {counts['examples']:,.0f} texts has a word in it"

@@ -17,11 +17,6 @@ from nlpipe.spec.stages import nested_shape
 
 Schema = dict[str, Any]
 
-IMPORT: Schema = {
-    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}, {"type": "null"}],
-    "description": "Modules of your own that register stages, metrics, readers or tasks; beside this file.",
-}
-
 
 def json_schema() -> Schema:
     """Draft 2020-12; a stage whose extra is missing is known by its name only, its options are not checked."""
@@ -172,8 +167,15 @@ _TEXTS = {
 }
 
 
+_MODULE = {"type": "string"}
+_IMPORT = {
+    "anyOf": [_MODULE, {"type": "array", "items": _MODULE}, {"type": "null"}],
+    "description": "Python modules that register stages of your own; importing them runs their code.",
+}
+
+
 def _pipeline() -> Schema:
-    path = r"^(data|tokenizer|representation|encoder|head|trainer|seed)([.\[].*)?$"
+    path = r"^(data|tokenizer|representation|encoder|head|trainer|seed|train_size)([.\[].*)?$"
     vary = {
         "type": ["object", "null"],
         "patternProperties": {path: {"type": "array", "minItems": 1}},
@@ -187,7 +189,7 @@ def _pipeline() -> Schema:
             "type": ["string", "null"],
             "description": "A file beside this one whose values hold but for these.",
         },
-        "import": IMPORT,
+        "import": _IMPORT,
         "data": {"$ref": "#/$defs/data"},
     }
     for kind in SLOTS:
@@ -232,7 +234,9 @@ def _comparison() -> Schema:
     limits = {name: _option(option, texts[name]) for name, option in BUDGET.items()}
     for limit in limits.values():
         limit.pop("default", None)
-    files = {"type": "array", "items": {"type": "string"}, "minItems": 1, "description": "Pipeline files, beside this."}
+    item = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/pipeline"}]}
+    description = "Pipeline files, whose paths start from this file's folder, or pipelines written out."
+    files = {"type": "array", "items": item, "minItems": 1, "description": description}
     return {
         "type": "object",
         "properties": {
@@ -242,7 +246,7 @@ def _comparison() -> Schema:
                 "type": ["string", "null"],
                 "description": "A file beside this one whose values hold but for these.",
             },
-            "import": IMPORT,
+            "import": _IMPORT,
             "data": {"$ref": "#/$defs/data"},
             "pipelines": files,
             **plain,

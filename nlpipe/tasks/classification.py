@@ -29,6 +29,9 @@ class Classification(Task):
     primary: ClassVar[str] = "accuracy"
     label_role: ClassVar[str | None] = "label"
 
+    def targets(self, values: Sequence[Any]) -> Labels:
+        return Labels(values)
+
     def split(self, rows: Iterable[Row], labels: Mapping[str, str] | None = None, note: Note = ignore) -> Split:
         texts, values = [], []
         for row in rows:

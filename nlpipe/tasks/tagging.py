@@ -68,6 +68,9 @@ class Tagging(Task):
         """``f1`` of entities; ``accuracy`` where tags mark none."""
         return "f1" if tag_schemes.marks_entities(labels) else "accuracy"
 
+    def targets(self, values: Sequence[Any]) -> Tags:
+        return Tags(values)
+
     def split(self, rows: Iterable[Row], labels: Mapping[str, str] | None = None, note: Note = ignore) -> Split:
         texts: list[str] = []
         words: list[list[str]] = []

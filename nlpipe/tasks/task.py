@@ -98,6 +98,10 @@ class Task(ABC):
     usual_format: ClassVar[str | None] = None
     """What a file is taken for whose ending tells no format of these."""
 
+    @abstractmethod
+    def targets(self, values: Sequence[Any]) -> Wire:
+        """Targets given in Python (labels, lists of tags, texts) as a wire of the type ``target``."""
+
     def roles(self, form: str | None, given: Mapping[str, str | int]) -> dict[str, str | int]:
         """What is read of each record: role to column, ``given`` by the card, for the rest the usual ones.
 

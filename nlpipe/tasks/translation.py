@@ -26,6 +26,9 @@ class Translation(Task):
     primary: ClassVar[str] = "bleu"
     formats: ClassVar[tuple[str, ...]] = ("parallel", "tsv", "csv", "jsonl", "po")
 
+    def targets(self, values: Sequence[Any]) -> Text:
+        return Text(values)
+
     def split(self, rows: Iterable[Row], labels: Mapping[str, str] | None = None, note: Note = ignore) -> Split:
         """Rows as pairs; an empty side stays empty (what drops such pairs is the card's ``filter``).
 

@@ -1,1 +1,1 @@
-"""What the training loop of ``nlpipe.training.trainer`` is made of: batches, optimizer, device, checkpoint, records."""
+"""Training by gradients: the options, the loop, its batches, optimizer, device, checkpoints and records."""

@@ -1,9 +1,9 @@
-"""A run's state on disk, so that interrupted and resumed equals uninterrupted: safetensors and JSON, no pickle.
+"""The state of a training on disk, from which it resumes exactly: safetensors and JSON, no pickle.
 
-A folder holds ``state-<n>/`` (``tensors.safetensors``: parameters, optimizer, random states; ``state.json``: the
-place in the run and its records) and ``epoch-<n>.safetensors`` (parameters of the epochs that may be restored or
-averaged in the end). Each is written beside its place, synced and renamed, so that a kill at any moment leaves the
-last whole state; what it left half-written is swept by the next one.
+The folder holds ``state-<n>/`` (``tensors.safetensors``: parameters, optimizer state, random states; ``state.json``:
+epoch, step and the records so far) and ``epoch-<n>.safetensors`` (parameters after the epochs that may be restored or
+averaged at the end). Each is written under a temporary name, synced to disk and renamed, so that a process killed at
+any moment leaves the last complete state. The next write removes incomplete files.
 """
 
 from __future__ import annotations
@@ -30,24 +30,29 @@ FORMAT = 1
 
 
 class Checkpoint:
-    """The checkpoint of one run.
+    """The checkpoint folder of one training.
 
     Args:
-        folder: its place; made when first written to.
+        folder: created by the first write.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
 
     def _states(self) -> list[Path]:
-        """Whole states, oldest first."""
-        found = self.folder.iterdir() if self.folder.is_dir() else ()
-        return sorted(path for path in found if re.fullmatch(r"state-\d{8}", path.name))
+        """The folders of complete states, oldest first."""
+        paths = self.folder.iterdir() if self.folder.is_dir() else ()
+        return sorted(path for path in paths if re.fullmatch(r"state-\d{8}", path.name))
 
     def write(self, tensors: Mapping[str, Tensor], data: Mapping[str, Any]) -> None:
-        """Make this the state that ``read`` gives, and remove the one before."""
+        """Write a new state, which ``read`` will return, and remove the earlier one.
+
+        Args:
+            tensors: by name.
+            data: what JSON can hold.
+        """
         earlier = self._states()
-        self._sweep()
+        self._remove_incomplete()
         self.folder.mkdir(parents=True, exist_ok=True)
         number = int(earlier[-1].name.removeprefix("state-")) + 1 if earlier else 1
         final = self.folder / f"state-{number:08}"
@@ -65,10 +70,10 @@ class Checkpoint:
             shutil.rmtree(path)
 
     def read(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """The newest whole state; None where there is none.
+        """Tensors and data of the newest complete state; None if there is none.
 
         Raises:
-            ModelError: it is damaged, or another version's.
+            ModelError: it is damaged, or was written in another format.
         """
         states = self._states()
         if not states:
@@ -77,15 +82,15 @@ class Checkpoint:
             data = json.loads((states[-1] / "state.json").read_text(encoding="utf-8"))
             tensors = _load(states[-1] / "tensors.safetensors")
         except (OSError, ValueError, ModelError) as error:
-            raise ModelError(f"{states[-1]}: the checkpoint cannot be read ({error}); delete {self.folder}") from error
+            raise ModelError(f"{states[-1]}: cannot read the checkpoint ({error}); delete {self.folder}") from error
         if data.get("format") != FORMAT:
             raise ModelError(
-                f"{states[-1]}: written in format {data.get('format')}, this nlpipe reads {FORMAT}; "
+                f"{states[-1]}: the checkpoint has format {data.get('format')}, but this nlpipe reads format {FORMAT}; "
                 f"delete {self.folder}"
             )
         return tensors, data
 
-    def keep(self, epoch: int, tensors: Mapping[str, Tensor]) -> None:
+    def write_epoch(self, epoch: int, tensors: Mapping[str, Tensor]) -> None:
         """Write the parameters after ``epoch``."""
         self.folder.mkdir(parents=True, exist_ok=True)
         final = self.folder / f"epoch-{epoch:05}.safetensors"
@@ -94,26 +99,26 @@ class Checkpoint:
         partial.rename(final)
         _sync(self.folder)
 
-    def kept(self, epoch: int) -> dict[str, Tensor]:
+    def read_epoch(self, epoch: int) -> dict[str, Tensor]:
         """The parameters after ``epoch``.
 
         Raises:
-            ModelError: they are gone or damaged.
+            ModelError: their file is missing or damaged.
         """
         path = self.folder / f"epoch-{epoch:05}.safetensors"
         try:
             return _load(path)
         except (OSError, ModelError) as error:
-            raise ModelError(f"{path}: the checkpoint cannot be read ({error}); delete {self.folder}") from error
+            raise ModelError(f"{path}: cannot read the checkpoint ({error}); delete {self.folder}") from error
 
-    def drop_all_but(self, epochs: set[int]) -> None:
-        """Remove the parameters of other epochs; after ``write``, so that no state names what is gone."""
+    def remove_epochs_except(self, epochs: set[int]) -> None:
+        """Remove the parameters of all other epochs; call it after ``write``, so that no state names a missing file."""
         for path in self.folder.glob("epoch-*.safetensors"):
             if int(path.stem.removeprefix("epoch-")) not in epochs:
                 path.unlink()
 
-    def _sweep(self) -> None:
-        """Remove what a killed process left half-written."""
+    def _remove_incomplete(self) -> None:
+        """Remove files and folders that a killed process did not finish writing."""
         for path in self.folder.glob("*.partial"):
             if path.is_dir():
                 shutil.rmtree(path)
@@ -140,27 +145,27 @@ def _load(path: Path) -> dict[str, Tensor]:
 
 
 def _sync(path: Path) -> None:
-    """Have the file or folder on the disk, not only on its way there."""
-    if path.is_dir() and os.name == "nt":  # Windows does not open folders
+    """Wait until the file or folder is on the disk (fsync)."""
+    if path.is_dir() and os.name == "nt":  # Windows cannot open folders
         return
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
-        os.fsync(handle)
+        os.fsync(descriptor)
     finally:
-        os.close(handle)
+        os.close(descriptor)
 
 
 def random_states(device: torch.device) -> dict[str, Tensor]:
-    """The global random states of this process (Python's, numpy's, torch's, the device's), each a tensor."""
+    """The global random states of this process (Python, numpy, torch and the device), each as a tensor."""
     import torch
 
     _, words, gauss = random.getstate()
-    _, keys, place, has_gauss, cached = np.random.get_state(legacy=True)
-    extra = [math.nan if gauss is None else gauss, float(has_gauss), float(cached)]
+    _, keys, position, has_gauss, cached_gaussian = np.random.get_state(legacy=True)
+    gaussians = [math.nan if gauss is None else gauss, float(has_gauss), float(cached_gaussian)]
     states = {
         "python": torch.tensor(words, dtype=torch.int64),  # (625,)
-        "numpy": torch.tensor([*np.asarray(keys).tolist(), place], dtype=torch.int64),  # (625,)
-        "gauss": torch.tensor(extra, dtype=torch.float64).view(torch.int64),  # (3,), as bits
+        "numpy": torch.tensor([*np.asarray(keys).tolist(), position], dtype=torch.int64),  # (625,)
+        "gauss": torch.tensor(gaussians, dtype=torch.float64).view(torch.int64),  # (3,), as bits
         "torch": torch.get_rng_state(),
     }
     if device.type == "cuda":
@@ -171,14 +176,14 @@ def random_states(device: torch.device) -> dict[str, Tensor]:
 
 
 def set_random_states(states: Mapping[str, Tensor], device: torch.device) -> None:
-    """Put back what ``random_states`` gave."""
+    """Restore the states that ``random_states`` returned."""
     import torch
 
-    states = {name: state.clone() for name, state in states.items()}  # torch misreads the state in a view
-    gauss, has_gauss, cached = states["gauss"].view(torch.float64).tolist()
-    random.setstate((3, tuple(states["python"].tolist()), None if gauss != gauss else gauss))
-    *keys, place = states["numpy"].tolist()
-    np.random.set_state(("MT19937", np.array(keys, dtype=np.uint32), place, int(has_gauss), cached))
+    states = {name: state.clone() for name, state in states.items()}  # torch reads a view of a tensor wrongly
+    gauss, has_gauss, cached_gaussian = states["gauss"].view(torch.float64).tolist()
+    random.setstate((3, tuple(states["python"].tolist()), None if math.isnan(gauss) else gauss))
+    *keys, position = states["numpy"].tolist()
+    np.random.set_state(("MT19937", np.array(keys, dtype=np.uint32), position, int(has_gauss), cached_gaussian))
     torch.set_rng_state(states["torch"])
     if device.type == "cuda":
         torch.cuda.set_rng_state(states["cuda"], device)

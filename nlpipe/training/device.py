@@ -1,4 +1,4 @@
-"""Where to compute and how precisely: the ``accelerate`` object of a run."""
+"""The device and the numerical precision of training: the ``accelerate`` object of a run."""
 
 from __future__ import annotations
 
@@ -15,63 +15,68 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16"]
 
 
-def there_is() -> dict[str, str]:
-    """The devices of this machine, by the name an option gives them, each in words."""
+def available_devices() -> dict[str, str]:
+    """The devices of this machine: name, as ``trainer.device`` takes it, to description."""
     import torch
 
-    found = {"cpu": f"{os.cpu_count()} logical cores"}
+    devices = {"cpu": f"{os.cpu_count()} logical cores"}
     if torch.cuda.is_available():
-        names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-        found["cuda"] = ", ".join(names)
+        devices["cuda"] = ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
     if torch.backends.mps.is_available():
-        found["mps"] = "Apple GPU"
-    return found
+        devices["mps"] = "Apple GPU"
+    return devices
 
 
-def choose_device(asked: Device) -> str:
-    """``cpu``, ``cuda`` or ``mps``; ``auto`` takes the fastest there is.
+def choose_device(requested: Device) -> str:
+    """``cpu``, ``cuda`` or ``mps``; ``auto`` takes the fastest device of this machine.
 
     Raises:
-        NlpipeError: this machine has none of that kind; the message says what it has.
+        NlpipeError: this machine has no device of the requested kind; the message lists those that it has.
     """
-    found = there_is()
-    if asked == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if name in found)
-    if asked not in found:
-        listed = ", ".join(f"{name} ({words})" for name, words in found.items())
-        raise NlpipeError(f"trainer.device: '{asked}' is not here; this machine has {listed}; 'auto' takes the best")
-    return asked
+    devices = available_devices()
+    if requested == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if name in devices)
+    if requested not in devices:
+        listed = ", ".join(f"{name} ({description})" for name, description in devices.items())
+        raise NlpipeError(
+            f"trainer.device: this machine has no '{requested}', only {listed}; 'auto' takes the fastest device"
+        )
+    return requested
 
 
-def choose_precision(asked: Precision, device: str, objective: nn.Module) -> Literal["fp32", "bf16"]:
-    """``fp32`` or ``bf16``; a rule, not a measurement, so that the same run is the same on the same machine."""
-    if asked != "auto":
-        return asked
+def choose_precision(requested: Precision, device: str, objective: nn.Module) -> Literal["fp32", "bf16"]:
+    """``fp32`` or ``bf16``; ``auto`` decides by a rule, not by a measurement, so that a repeated run decides alike."""
+    if requested != "auto":
+        return requested
     from nlpipe.nn.precision import bf16_pays
 
     return "bf16" if bf16_pays(objective, device) else "fp32"
 
 
 def accelerator(device: str, precision: str) -> Any:
-    """An ``accelerate.Accelerator`` for this run, whatever an earlier run in this process asked for.
+    """An ``accelerate.Accelerator`` for this run, whatever an earlier run in this process requested.
 
     Raises:
         MissingExtra: accelerate is not installed.
+        NlpipeError: several processes already train together on another device.
     """
     try:
         from accelerate import Accelerator, DistributedDataParallelKwargs
         from accelerate.state import AcceleratorState, PartialState
     except ModuleNotFoundError as error:
         raise missing_extra("the trainer", error) from error
-    mixed, cpu = "bf16" if precision == "bf16" else "no", device == "cpu"
-    # accelerate keeps its state for the life of the process and refuses another precision or device
+    mixed_precision, on_cpu = "bf16" if precision == "bf16" else "no", device == "cpu"
+    # accelerate keeps its state as long as the process lives and refuses another precision or device
     if PartialState._shared_state:
         earlier = PartialState()
-        changed = earlier.device.type != device
-        if changed and earlier.num_processes > 1:
-            raise NlpipeError(f"these processes train on {earlier.device.type}; start others to train on {device}")
-        if changed or (AcceleratorState._shared_state and AcceleratorState().mixed_precision != mixed):
-            AcceleratorState._reset_state(reset_partial_state=changed)
-        cpu = earlier._cpu if not changed else cpu
-    several = DistributedDataParallelKwargs(find_unused_parameters=True)  # a batch need not touch every part
-    return Accelerator(cpu=cpu, mixed_precision=mixed, kwargs_handlers=[several])
+        device_changed = earlier.device.type != device
+        if device_changed and earlier.num_processes > 1:
+            raise NlpipeError(
+                f"trainer.device: these processes already train on {earlier.device.type}; "
+                f"start new processes to train on {device}"
+            )
+        if device_changed or (AcceleratorState._shared_state and AcceleratorState().mixed_precision != mixed_precision):
+            AcceleratorState._reset_state(reset_partial_state=device_changed)
+        on_cpu = earlier._cpu if not device_changed else on_cpu
+    distributed = DistributedDataParallelKwargs(find_unused_parameters=True)  # a batch may leave some parts unused
+    return Accelerator(cpu=on_cpu, mixed_precision=mixed_precision, kwargs_handlers=[distributed])

@@ -1,4 +1,4 @@
-"""What training leaves behind: plain records, as JSON writes them."""
+"""The record of a training: a dataclass per epoch and one for the whole, written as JSON."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ Stopped = Literal["epochs", "patience", "minutes"]
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the examples, or as much of it as the time allowed.
+    """One pass over the training examples, or the part of it that the time limit allowed.
 
     Args:
-        epoch: from 1.
-        steps: updates of the parameters.
-        loss: negative log-likelihood per unit in nats.
-        score: what ``evaluate`` said after it; None where there is no dev split or no defined score.
-        lr: learning rate of the last step, of the parts that are not pretrained.
-        seconds: in steps, without the evaluation.
-        units: labels, tags or tokens that the loss was summed over.
+        epoch: its number, from 1.
+        steps: number of parameter updates.
+        loss: mean negative log-likelihood per unit in nats.
+        score: on the dev split after the epoch; None if there is no dev split or the score is undefined.
+        lr: learning rate of the last step, for parameters that are not pretrained.
+        seconds: spent in steps, without the evaluation.
+        units: number of labels, tags or tokens whose losses were summed.
         gradient_norm: mean over the steps, before clipping.
-        largest_norm: of the steps, before clipping.
-        clipped: steps whose gradient was clipped.
+        largest_norm: maximum over the steps, before clipping.
+        clipped: number of steps whose gradient was clipped.
     """
 
     epoch: int
@@ -39,7 +39,7 @@ class Epoch:
 
     @property
     def units_per_second(self) -> float:
-        """Units a second of training."""
+        """Training speed in units per second."""
         return self.units / self.seconds if self.seconds > 0 else 0.0
 
     def __str__(self) -> str:
@@ -53,20 +53,21 @@ class Epoch:
 
 @dataclass(frozen=True)
 class History:
-    """The course of one training.
+    """The record of one training.
 
     Args:
         epochs: in order.
-        stopped: why it ended: all epochs done, no better score for ``patience`` epochs, or the ``minutes`` were over.
-        kept: the epochs whose parameters the model has now: the best one, or those that were averaged.
-        score: what ``evaluate`` says of them; None as in ``Epoch``.
-        parameters: numbers in the model.
-        trained: those among them that gradients change.
+        stopped: why training ended: all ``epochs`` were done, there was no improvement for more than ``patience``
+            epochs, or the time limit of ``minutes`` was reached.
+        kept: numbers of the epochs whose parameters the model has now: the best one, or those that were averaged.
+        score: of these parameters on the dev split; None as in ``Epoch``.
+        parameters: number of parameters of the model.
+        trained: number of parameters that were trained.
         device: ``cpu``, ``cuda`` or ``mps``.
         precision: ``fp32`` or ``bf16``.
-        threads: of each process, on the CPU.
-        processes: that trained together.
-        seconds: of wall time, with evaluations and checkpoints, over all interruptions.
+        threads: CPU threads of each process.
+        processes: number of processes that trained together.
+        seconds: wall time, with evaluations and checkpoints, summed over all interruptions.
     """
 
     epochs: tuple[Epoch, ...]
@@ -82,6 +83,6 @@ class History:
     seconds: float
 
     def plain(self) -> dict[str, Any]:
-        """As JSON writes it."""
-        rows = [{**dataclasses.asdict(e), "units_per_second": e.units_per_second} for e in self.epochs]
-        return {**dataclasses.asdict(self), "epochs": rows, "kept": list(self.kept)}
+        """Everything as JSON writes it, with the speed of each epoch."""
+        epochs = [{**dataclasses.asdict(e), "units_per_second": e.units_per_second} for e in self.epochs]
+        return {**dataclasses.asdict(self), "epochs": epochs, "kept": list(self.kept)}

@@ -1,4 +1,4 @@
-"""Several processes that train together, started by a launcher: who is first, and waiting for each other."""
+"""Several processes that train together, started by ``accelerate launch`` or ``torchrun``: ranks and barriers."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ from nlpipe.training.device import Device, choose_device
 
 
 def rank() -> int:
-    """The number of this process among those that train together, 0 for the one that writes; imports nothing."""
-    return int(os.environ.get("RANK", "0")) if several() else 0
+    """The rank of this process, from 0; only the process of rank 0 writes files. Imports nothing."""
+    return int(os.environ.get("RANK", "0")) if is_distributed() else 0
 
 
-def several() -> bool:
+def is_distributed() -> bool:
     """Whether a launcher (``accelerate launch``, ``torchrun``) started several processes."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def wait_for_all(device: Device = "auto") -> None:
-    """Go on when all processes that train together have come here; the first call settles the device they train on."""
-    if several():
+    """Wait until all processes have called this. The first call determines the device on which they train."""
+    if is_distributed():
         from accelerate import PartialState
 
-        known = bool(PartialState._shared_state)
-        (PartialState() if known else PartialState(cpu=choose_device(device) == "cpu")).wait_for_everyone()
+        started = bool(PartialState._shared_state)
+        state = PartialState() if started else PartialState(cpu=choose_device(device) == "cpu")
+        state.wait_for_everyone()
 
 
 @contextmanager
 def main_first() -> Iterator[None]:
-    """The first process goes through the block before the others begin it."""
+    """The process of rank 0 runs the block before the other processes begin it."""
     if rank():
         wait_for_all()
     try:

@@ -1,4 +1,4 @@
-"""How far training is: a bar on a terminal, plain lines elsewhere."""
+"""The progress of training: a bar on a terminal, lines of text elsewhere."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-EVERY = 0.2
-"""Seconds between two changes of the bar."""
+REFRESH = 0.2
+"""Seconds between two updates of the bar."""
+TIMED_STEPS = 4
+"""Number of steps after which the duration of the training is estimated."""
 
 
 class Progress:
-    """A ``rich`` bar over all tokens of all epochs, with loss, score, tokens a second and time left.
+    """A ``rich`` bar over the tokens of all epochs, with loss, score, tokens per second and remaining time.
 
     Args:
-        tokens: of the whole training.
-        done: of them before this start, where a run resumes.
-        show: whether to draw; None asks whether stderr is a terminal.
-        report: takes the lines at the end of epochs; None where nobody listens (the other processes).
+        tokens: number of tokens of the whole training.
+        done: tokens that were processed before an interruption.
+        show: whether to draw the bar; None draws it if stderr is a terminal.
+        report: receives the lines of text if no bar is drawn; None to discard them (in processes of rank above 0).
     """
 
     def __init__(self, tokens: int, done: int, show: bool | None, report: Callable[[str], None] | None) -> None:
@@ -29,8 +31,8 @@ class Progress:
         self.show = report is not None and (sys.stderr.isatty() if show is None else show)
         self._bar: Any = None
         self._task: Any = None
-        self._drawn = 0.0
-        self._started = (time.perf_counter(), done)
+        self._last_update = 0.0
+        self._start = (time.perf_counter(), done)
 
     def __enter__(self) -> Progress:
         if self.show:
@@ -38,10 +40,10 @@ class Progress:
             from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
 
-            said = TextColumn("{task.fields[said]}")
-            columns = (TextColumn("{task.description}"), BarColumn(), said, TimeRemainingColumn(), TextColumn("left"))
+            status = TextColumn("{task.fields[status]}")
+            columns = (TextColumn("{task.description}"), BarColumn(), status, TimeRemainingColumn(), TextColumn("left"))
             self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
-            self._task = self._bar.add_task("training", total=self.tokens, completed=self.done, said="")
+            self._task = self._bar.add_task("training", total=self.tokens, completed=self.done, status="")
             self._bar.start()
         return self
 
@@ -51,28 +53,63 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def say(self, line: str) -> None:
-        """A line that stays."""
+    def write(self, line: str) -> None:
+        """Print ``line`` above the bar, where it stays, or pass it to ``report``."""
         if self._bar is not None:
             self._bar.console.print(line, markup=False, highlight=False)
         elif self.report is not None:
             self.report(line)
 
-    def step(self, tokens: int, epoch: int, loss: float, score: float | None) -> None:
-        """``tokens`` more are done, in ``epoch`` (from 1)."""
+    def advance(self, tokens: int, epoch: int, loss: float, score: float | None) -> None:
+        """Advance the bar after a step.
+
+        Args:
+            tokens: of the step.
+            epoch: the current one, from 1.
+            loss: mean over the current epoch so far, in nats per unit.
+            score: of the last evaluation; None if there was none.
+        """
         self.done += tokens
         now = time.perf_counter()
-        if self._bar is None or now - self._drawn < EVERY:
+        if self._bar is None or now - self._last_update < REFRESH:
             return
-        self._drawn = now
-        began, before = self._started
-        speed = (self.done - before) / max(now - began, 1e-9)
-        said = f"loss {loss:.4f}" + ("" if score is None else f"  score {score:.4f}") + f"  {speed:,.0f} tokens/s"
-        self._bar.update(self._task, completed=self.done, description=f"epoch {epoch}", said=said)
+        self._last_update = now
+        start_time, done_before = self._start
+        speed = (self.done - done_before) / max(now - start_time, 1e-9)
+        status = f"loss {loss:.4f}" + ("" if score is None else f"  score {score:.4f}") + f"  {speed:,.0f} tokens/s"
+        self._bar.update(self._task, completed=self.done, description=f"epoch {epoch}", status=status)
 
 
-def in_words(seconds: float) -> str:
-    """``40 s``, ``12 min``, ``3.5 h``."""
+class DurationEstimate:
+    """Writes once how long the training will take, measured on a few steps of its first epoch.
+
+    Args:
+        progress: where it is written.
+        tokens_per_epoch: of all examples.
+        epochs: maximum number of epochs.
+    """
+
+    def __init__(self, progress: Progress, tokens_per_epoch: int, epochs: int) -> None:
+        self.progress = progress
+        self.tokens_per_epoch = tokens_per_epoch
+        self.epochs = epochs
+        self._tokens = 0
+        self._start = time.perf_counter()
+
+    def add(self, step: int, tokens: int) -> None:
+        """Account for a completed ``step`` (from 0) of ``tokens``; the first step, which is slower, is not timed."""
+        if step == 0:
+            self._start = time.perf_counter()
+        elif step < TIMED_STEPS:
+            self._tokens += tokens
+            if step + 1 == TIMED_STEPS:
+                seconds = (time.perf_counter() - self._start) / max(self._tokens, 1) * self.tokens_per_epoch
+                per_epoch, total = format_duration(seconds), format_duration(seconds * self.epochs)
+                self.progress.write(f"about {per_epoch} per epoch and {total} in total at this speed")
+
+
+def format_duration(seconds: float) -> str:
+    """``40 s``, ``12 min`` or ``3.5 h``."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

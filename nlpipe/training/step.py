@@ -1,132 +1,142 @@
-"""An objective made ready by ``accelerate``: its device, its optimizer, one step's gradients, its state.
+"""The gradient of one training step, computed with ``accelerate``: device, precision, accumulation, processes.
 
-Only the prepared objective is called, never the module inside: otherwise gradients would not be averaged over
-processes and autocast would silently be off.
+Only the module that ``accelerate`` prepared is called, never the objective inside it: otherwise gradients would not be
+averaged over processes, and autocast would silently be off.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
+from nlpipe.training.batching import Part
 from nlpipe.training.checkpoint import random_states, set_random_states
 from nlpipe.training.device import accelerator
-from nlpipe.training.schedule import bring_to_size, norm_of
+from nlpipe.training.schedule import scale_and_clip, total_norm
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-Part = tuple[Any, bool]
-"""What one process computes of a batch, and whether it counts."""
+    from nlpipe.training.loss import Objective
 
 
 class Prepared:
-    """The objective of a run with all that its steps need.
+    """An objective that ``accelerate`` prepared, with its trainable tensors.
 
     Args:
-        objective: moved to the device; gradients go to its own parameters.
-        device: as ``choose_device`` gives it.
-        precision: as ``choose_precision`` gives it.
+        objective: moved to the device; gradients are stored in its own parameters.
+        device: as ``choose_device`` returns it.
+        precision: as ``choose_precision`` returns it.
     """
 
-    def __init__(self, objective: nn.Module, device: str, precision: str) -> None:
+    def __init__(self, objective: Objective, device: str, precision: str) -> None:
         self.objective = objective
-        self._own_forward = objective.__dict__.get("forward")
+        self._original_forward = objective.__dict__.get("forward")
         self.accelerator = accelerator(device, precision)
         self.device: torch.device = self.accelerator.device
         self.processes: int = self.accelerator.num_processes
         self.rank: int = self.accelerator.process_index
-        self.main: bool = self.accelerator.is_main_process
+        self.is_main: bool = self.accelerator.is_main_process
         self.module = self.accelerator.prepare_model(objective)
-        self.learned: dict[str, nn.Parameter] = {n: p for n, p in objective.named_parameters() if p.requires_grad}
-        """Parameters that gradients change, by name; each once where it is shared."""
-        lasting = objective.state_dict().keys()
-        buffers = {name: b for name, b in objective.named_buffers() if name in lasting}
-        self.tensors: dict[str, Tensor] = {**self.learned, **buffers}
-        """All that training may change."""
+        self.trained: dict[str, nn.Parameter] = {n: p for n, p in objective.named_parameters() if p.requires_grad}
+        """The parameters that require a gradient, by name; shared parameters occur once."""
+        persistent = objective.state_dict().keys()
+        buffers = {name: b for name, b in objective.named_buffers() if name in persistent}
+        self.tensors: dict[str, Tensor] = {**self.trained, **buffers}
+        """All tensors that training may change: trained parameters and persistent buffers."""
 
     def close(self) -> None:
-        """Undo what accelerate did to the objective, and let it go."""
-        for parameter in self.learned.values():
+        """Undo the changes that ``accelerate`` made to the objective, and free its memory."""
+        for parameter in self.trained.values():
             parameter.grad = None
         self.accelerator.unwrap_model(self.module, keep_fp32_wrapper=False)
         self.objective.__dict__.pop("forward", None)
-        if self._own_forward is not None:
-            self.objective.__dict__["forward"] = self._own_forward
+        if self._original_forward is not None:
+            self.objective.__dict__["forward"] = self._original_forward
         self.accelerator.free_memory()
         del self.module
 
-    def gradients(self, parts: Sequence[Part], clip: float | None) -> Tensor:
-        """Leave in the parameters the gradient of the mean loss of a step, its norm at most ``clip``.
+    def compute_gradients(self, parts: Sequence[Part], clip: float | None) -> Tensor:
+        """Compute the gradient of the mean loss of one step, clipped to the norm ``clip``.
 
-        Returns the loss and the units, summed over all parts and processes, and the norm before clipping: shape (3,).
+        Args:
+            parts: what this process computes, one part per accumulated batch.
+            clip: maximum norm; None for no limit.
+
+        Returns:
+            The loss and the number of units, both summed over all parts and processes, and the norm of the gradient
+            before clipping; shape (3,).
         """
-        alone = self.processes == 1 and len(parts) == 1
+        single = self.processes == 1 and len(parts) == 1
         totals = torch.zeros(2, device=self.device)
         for i, (batch, counts) in enumerate(parts):
             if self.device.type != "cpu":
                 from accelerate.utils import send_to_device
 
                 batch = send_to_device(batch, self.device, non_blocking=True)
-            waits = self.processes > 1 and i + 1 < len(parts)  # average over processes once a step
-            with self.accelerator.no_sync(self.module) if waits else contextlib.nullcontext():
+            accumulating = self.processes > 1 and i + 1 < len(parts)  # average over processes once per step
+            with self.accelerator.no_sync(self.module) if accumulating else contextlib.nullcontext():
                 loss, units = self.module(batch)
                 loss, units = loss.float(), torch.as_tensor(units, device=self.device).float()
                 if not counts:
                     loss, units = 0.0 * loss, 0.0 * units
                 totals += torch.stack([loss.detach(), units])
-                self.accelerator.backward(loss / units.clamp(min=1.0) if alone else loss)
+                self.accelerator.backward(loss / units.clamp(min=1.0) if single else loss)
         if self.processes > 1:
             totals = self.accelerator.reduce(totals, "sum")
-        # several parts: gradients are of sums, and DDP's are means over processes
-        scale: Tensor | float = 1.0 if alone else self.processes / totals[1].clamp(min=1.0)
-        found = [p.grad for p in self.learned.values() if p.grad is not None]
-        norm = norm_of(found) * scale if found else torch.zeros((), device=self.device)
-        bring_to_size(found, norm, scale, clip)
+        # with several parts, gradients are of the summed loss; DDP averages them over processes
+        scale: Tensor | float = 1.0 if single else self.processes / totals[1].clamp(min=1.0)
+        gradients = [p.grad for p in self.trained.values() if p.grad is not None]
+        norm = total_norm(gradients) * scale if gradients else torch.zeros((), device=self.device)
+        scale_and_clip(gradients, norm, scale, clip)
         return torch.cat([totals, norm.view(1)])  # (3,)
 
-    def from_main(self, value: float) -> float:
-        """The first process's ``value``, in all of them."""
+    def broadcast(self, value: float) -> float:
+        """The ``value`` of the process of rank 0, in all processes."""
         if self.processes == 1:
             return value
-        told = torch.tensor(value if self.main else 0.0, dtype=torch.float64, device=self.device)
-        return float(self.accelerator.reduce(told, "sum"))
+        tensor = torch.tensor(value if self.is_main else 0.0, dtype=torch.float64, device=self.device)
+        return float(self.accelerator.reduce(tensor, "sum"))
 
-    def copy(self) -> dict[str, Tensor]:
-        """All that training may change, as it is now, in the memory of the CPU."""
+    def snapshot(self) -> dict[str, Tensor]:
+        """A copy on the CPU of all tensors that training may change."""
         return {name: tensor.detach().to("cpu", copy=True) for name, tensor in self.tensors.items()}
 
-    def put(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take back a ``copy``."""
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Set all tensors to the values of a ``snapshot``."""
         with torch.no_grad():
             for name, tensor in self.tensors.items():
                 tensor.copy_(tensors[name])
 
     def state(self, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-        """Parameters, the optimizer's tensors by the name of their parameter, random states of all processes."""
+        """Everything that a checkpoint holds: tensors, the optimizer's state, random states of all processes.
+
+        Names are ``model/<tensor>``, ``optimizer/<key>/<parameter>`` and ``random/<generator>``; random states have
+        the shape (processes, ...).
+        """
         tensors: dict[str, Tensor] = {f"model/{name}": tensor for name, tensor in self.tensors.items()}
-        for name, parameter in self.learned.items():
+        for name, parameter in self.trained.items():
             for key, value in optimizer.state.get(parameter, {}).items():
                 tensors[f"optimizer/{key}/{name}"] = value
-        for name, own in random_states(self.device).items():
-            several = own.unsqueeze(0)  # (processes, ...)
+        for name, state in random_states(self.device).items():
+            states = state.unsqueeze(0)  # (processes, ...)
             if self.processes > 1:
-                several = self.accelerator.gather(several.to(self.device))
-            tensors[f"random/{name}"] = several
+                states = self.accelerator.gather(states.to(self.device))
+            tensors[f"random/{name}"] = states
         return tensors
 
     def load_state(self, tensors: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> None:
-        """Take back a ``state``."""
-        self.put({name: tensors[f"model/{name}"] for name in self.tensors})
+        """Restore what ``state`` returned."""
+        self.restore({name: tensors[f"model/{name}"] for name in self.tensors})
         states = {}
-        for key, tensor in tensors.items():
-            kind, _, rest = key.partition("/")
+        for path, tensor in tensors.items():
+            kind, _, name = path.partition("/")
             if kind == "optimizer":
-                what, _, name = rest.partition("/")
-                optimizer.state[self.learned[name]][what] = tensor.to(self.device, copy=True)
+                key, _, parameter = name.partition("/")
+                optimizer.state[self.trained[parameter]][key] = tensor.to(self.device, copy=True)
             elif kind == "random":
-                states[rest] = tensor[self.rank].cpu()
+                states[name] = tensor[self.rank].cpu()
         set_random_states(states, self.device)

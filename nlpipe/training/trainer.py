@@ -1,4 +1,4 @@
-"""The options of the only trainer; ``nlpipe.training.loop.train`` carries them out. Importing this imports no torch."""
+"""The options of training by gradients, for ``nlpipe.training.loop.train``. Importing this file loads no torch."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from nlpipe.training.schedule import Schedule
 
 @dataclass(frozen=True)
 class Trainer:
-    """Mini-batch training with AdamW; resumes exactly, stops early, restores the best parameters.
+    """Mini-batch training with AdamW, early stopping and exact resumption; the best parameters are restored at the end.
 
     Options:
-        epochs: passes over the training examples
-        batch_size: examples of a batch, over all processes
-        tokens: instead of batch_size, the most padded tokens of a batch
+        epochs: maximum number of passes over the training examples
+        batch_size: examples per batch, over all processes
+        tokens: maximum number of tokens per batch, padding included; used instead of batch_size
         lr: peak learning rate
-        pretrained_lr: peak learning rate of pretrained parts; null for lr
-        weight_decay: of weights; biases and norms do not decay
-        warmup: share of the steps in which the learning rate rises
-        schedule: course of the learning rate after the warm-up
-        clip: largest norm of a step's gradient; null for any
-        accumulate: batches whose gradients make one step
-        patience: epochs without a better score that are borne; null for all
-        average: average the parameters of the last so many epochs, where that scores better than the best one
-        precision: bf16 halves the width of activations, not of weights; auto where it is faster
-        device: where to train; auto for the fastest there is
-        minutes: stop after this time, at the best so far; null for no limit
-        checkpoint_minutes: time between checkpoints within an epoch, besides the one at its end; null for none
+        pretrained_lr: peak learning rate of pretrained parameters; null for the same as lr
+        weight_decay: decoupled weight decay (AdamW) of weight matrices; biases and normalisation scales do not decay
+        warmup: share of all steps over which the learning rate rises linearly to its peak
+        schedule: how the learning rate changes after the warm-up
+        clip: maximum L2 norm of the gradient of a step; null for no limit
+        accumulate: number of batches whose gradients are summed for one step
+        patience: stop after more than this many epochs without improvement; null to train all epochs
+        average: average the parameters of this many last epochs, if the average scores better than the best epoch
+        precision: bf16 computes in bfloat16 and keeps the weights in float32; auto takes bf16 where it is faster
+        device: where to train; auto takes the fastest device of this machine
+        minutes: stop after this many minutes and restore the best parameters so far; null for no limit
+        checkpoint_minutes: minutes between checkpoints within an epoch, besides the one at its end; null for none
     """
 
     epochs: Positive = 10

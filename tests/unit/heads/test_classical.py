@@ -314,7 +314,7 @@ def test_one_feature_and_empty_rows_are_enough(name):
 def test_counts_are_asked_for_where_they_are_needed():
     matrix, labels = counts(2)
     for head in (NaiveBayes(), NBSVM(), Estimator("MultinomialNB")):
-        with pytest.raises(DataError, match="needs counts, but its input has values below 0"):
+        with pytest.raises(DataError, match="needs counts, but its input has negative values"):
             head.fit([(Vectors(-matrix), Labels(labels))])
 
 
@@ -375,7 +375,7 @@ def test_estimator_is_scikit_learns_and_takes_the_seed():
 
 def test_estimator_says_when_dense_vectors_would_be_too_large():
     wide = sp.csr_matrix((20_000, 1_000_000))
-    with pytest.raises(DataError, match=r"GaussianNB takes no sparse vectors.* 149 GiB; set max_features or select"):
+    with pytest.raises(DataError, match=r"GaussianNB does not accept sparse.* 149 GiB.*; set max_features or select"):
         Estimator("GaussianNB").fit([(Vectors(wide), Labels(["a", "b"] * 10_000))])
 
 
@@ -396,10 +396,10 @@ def test_estimator_loads_nothing_but_scikit_learn():
     state = head.state()
     head.model.extra = FunctionTransformer(functools.partial(warnings.warn, "run"))
     state.arrays["skops"] = np.frombuffer(skops.io.dumps(head.model), dtype=np.uint8)
-    with pytest.raises(ModelError, match="no part of scikit-learn"):
+    with pytest.raises(ModelError, match="not part of scikit-learn"):
         Estimator("GaussianNB").load_state(state, 1)
     other = fitted(Estimator("BernoulliNB"), matrix, labels).state()
-    with pytest.raises(ModelError, match="BernoulliNB, not GaussianNB"):
+    with pytest.raises(ModelError, match="BernoulliNB instead of GaussianNB"):
         Estimator("GaussianNB").load_state(other, 1)
 
 
@@ -421,10 +421,10 @@ def test_every_estimator_is_kept_and_restored(estimator):
 
 
 def test_options_are_checked():
-    with pytest.raises(ValueError, match="only saga"):
+    with pytest.raises(ValueError, match="only 'saga' supports an L1 penalty"):
         LogisticRegression(l1_ratio=0.5, solver="lbfgs")
     for kind in (LinearSVM, NBSVM):
-        with pytest.raises(ValueError, match="2 or more"):
+        with pytest.raises(ValueError, match=r"folds: .*1.* 2"):
             kind(folds=1)
     with pytest.raises(ValueError, match="class_weight"):
         LogisticRegression(class_weight="balanced")
@@ -435,5 +435,7 @@ def test_options_are_checked():
 @pytest.mark.parametrize("head", [LogisticRegression, Perceptron])
 def test_what_does_not_fit_into_memory_is_told(head, monkeypatch):
     monkeypatch.setattr("nlpipe.classical.examples._memory", lambda: 100)
-    with pytest.raises(DataError, match=r"5 features of 4 labels need 0 GB, .*min_count or max_features"):
+    with pytest.raises(
+        DataError, match=r"5 features and 4 labels need 0 GB of memory, but .*min_count or max_features"
+    ):
         head().fit([(Vectors(np.eye(4)), Labels(["w", "x", "y", "z"]))])

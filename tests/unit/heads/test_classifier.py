@@ -9,6 +9,7 @@ from scipy.special import log_softmax
 from sklearn.utils.class_weight import compute_class_weight
 from torch.testing import assert_close
 
+from nlpipe.capabilities import Trained, declares
 from nlpipe.errors import DataError
 from nlpipe.heads import SLOT
 from nlpipe.heads.classifier import Classifier, fit_temperature
@@ -36,7 +37,7 @@ def fitted(source, target, **options):
 
 def test_wiring():
     assert SLOT.load("classifier") is Classifier
-    assert Classifier.takes is Vectors and Classifier.gives is Labels and Classifier.by_gradient
+    assert Classifier.takes is Vectors and Classifier.gives is Labels and declares(Classifier, Trained)
     assert Classifier().trainable
 
 

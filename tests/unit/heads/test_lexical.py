@@ -12,7 +12,7 @@ import pytest
 from nlpipe.datasets import load_dataset
 from nlpipe.errors import DataError
 from nlpipe.heads import Lexical
-from nlpipe.heads.lexical import _best_different, _with_next
+from nlpipe.heads.lexical import _best_distinct
 from nlpipe.metrics.text_metrics import bleu
 from nlpipe.pipeline import Pipeline
 from nlpipe.tokenizers import Characters, Regex, Whitespace
@@ -37,10 +37,10 @@ def test_a_wide_beam_is_exhaustive_search(language, bonus):
         ids = head.sources.ids(text.split())
         best = -np.inf
         for choice in itertools.product(range(3), repeat=len(ids)):
-            logs = head.logs[ids, choice]
+            logs = head.table.logs[ids, choice]
             if not np.isfinite(logs).all():
                 continue
-            words = [w for s, c in zip(ids, choice, strict=True) for w in head.strings[s, c].tolist() if w >= 0]
+            words = [w for s, c in zip(ids, choice, strict=True) for w in head.table.strings[s, c].tolist() if w >= 0]
             history, total = head.model.begin(1), logs.sum() + bonus * len(words)
             for word in [*words, head.targets.id(END)]:
                 log, history = head.model.step(history, np.array([word]))
@@ -101,7 +101,7 @@ def test_the_dev_split_decides_the_length():
 
 
 def test_nothing_to_learn_from():
-    with pytest.raises(DataError, match="no training pair with words on both sides"):
+    with pytest.raises(DataError, match="no training pair has words on both sides"):
         Pipeline([Regex(), Lexical(Regex())], "translation").fit(["", "a"], ["b", " "])
 
 
@@ -121,17 +121,11 @@ def test_the_sample_is_learnt():
     assert bleu()(data.train.targets, on)["bleu"] > 50
 
 
-def test_words_without_a_source_join_their_neighbours():
-    links = np.array([0, 2, 0, 1, 0, 0, 0])
-    example = np.array([0, 0, 0, 0, 0, 1, 1])
-    assert _with_next(links, example).tolist() == [2, 2, 1, 1, 1, 0, 0]
-
-
-def test_equal_histories_keep_their_best():
+def test_of_equal_histories_the_best_is_taken():
     scores = np.array([[5.0, 4.0, 3.0, 2.0, 1.0]])
     states = np.array([[[1, 1], [1, 1], [2, 1], [1, 1], [3, 1]]])
-    assert _best_different(scores, states, 2).tolist() == [[0, 2]]
-    assert _best_different(scores, states, 4).tolist() == [[0, 2, 4, 1]]
+    assert _best_distinct(scores, states, 2).tolist() == [[0, 2]]
+    assert _best_distinct(scores, states, 4).tolist() == [[0, 2, 4, 1]]
 
 
 def test_2000_words_and_very_many_unknown():

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from nlpipe import tag_schemes
 from nlpipe.errors import DataError
 from nlpipe.heads import Dictionary, LogisticRegression, Perceptron
-from nlpipe.pipeline.tag_words import fit_per_token, predict_per_token
+from nlpipe.pipeline.tag_words import WordTagger
 from nlpipe.wire import Labels, Sequences, Tags, Tokens, Vectors
 
 WORDS = [["New", "York", "is", "big"], ["he", "saw", "New", "York", "City"], ["May", "I"], ["may", "I"], ["In", "May"]]
@@ -98,8 +98,8 @@ def rows_of(words):
 @pytest.mark.parametrize("head", [LogisticRegression(C=100), Perceptron()])
 def test_linear_heads_tag_every_word_within_the_scheme(head):
     data = [(rows_of(WORDS), Tags(GOLD))]
-    fit_per_token(head, data)
-    found = predict_per_token(head, rows_of([["York", "York"], [], *WORDS]))
+    WordTagger(head).fit(data)
+    found = WordTagger(head).predict(rows_of([["York", "York"], [], *WORDS]))
     assert [len(tags) for tags in found.values.values] == [2, 0, *map(len, WORDS)]
     assert all(tag_schemes.faults(tags, "IOB2") == [] for tags in found.values.values)
     assert found.values.values[2] == GOLD[0]
@@ -108,15 +108,15 @@ def test_linear_heads_tag_every_word_within_the_scheme(head):
 
 def test_linear_heads_learn_where_entities_end_from_marks_of_last_and_single_words():
     head = LogisticRegression(C=100)
-    fit_per_token(head, [(rows_of(WORDS), Tags(GOLD))])
+    WordTagger(head).fit([(rows_of(WORDS), Tags(GOLD))])
     assert {tag[0] for tag in head.classes} > {"S"}
-    found = predict_per_token(head, rows_of(WORDS)).values.values
+    found = WordTagger(head).predict(rows_of(WORDS)).values.values
     assert {tag[0] for tags in found for tag in tags} <= {"B", "I", "O"}
 
 
 def test_labels_that_mark_no_entities_are_learned_as_they_are():
     head = LogisticRegression(C=100)
     kinds = [["S-bar" if word.lower() < "m" else "low" for word in sentence] for sentence in WORDS]
-    fit_per_token(head, [(rows_of(WORDS), Tags(kinds))])
+    WordTagger(head).fit([(rows_of(WORDS), Tags(kinds))])
     assert set(head.classes) == {"S-bar", "low"}
-    assert predict_per_token(head, rows_of(WORDS)).values.values == kinds
+    assert WordTagger(head).predict(rows_of(WORDS)).values.values == kinds

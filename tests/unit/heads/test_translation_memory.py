@@ -41,7 +41,7 @@ def test_of_equals_the_first():
 
 
 def test_nothing_to_keep():
-    with pytest.raises(DataError, match="no training pair"):
+    with pytest.raises(DataError, match="no training pairs"):
         TranslationMemory().fit([])
     with pytest.raises(DataError, match="no features"):
         TranslationMemory().fit([(Vectors(sp.csr_matrix((2, 0))), Text(["a", "b"]))])

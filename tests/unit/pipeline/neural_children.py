@@ -21,6 +21,7 @@ import torch.distributed
 
 from nlpipe.__main__ import main
 from nlpipe.runs import costs
+from nlpipe.training.batching import Sampler
 from nlpipe.training.loop import Loop
 
 RUN = """
@@ -69,15 +70,16 @@ def kill(within: bool) -> Callable[[], None]:
     """To be killed in the middle of the second epoch, or between the second and the third."""
 
     def arrange() -> None:
-        name = "_parts" if within else "_stopped"
-        original = getattr(Loop, name)
+        owner, name = (Sampler, "parts") if within else (Loop, "_stop_reason")
+        original = getattr(owner, name)
 
-        def dying(self: Loop, *arguments: Any) -> Any:
-            if (self.epoch, self.step) == ((1, 3) if within else (2, 0)):
+        def dying(self: Any, *arguments: Any) -> Any:
+            epoch, step = arguments[:2] if within else (self.position.epoch, self.position.step)
+            if (epoch, step) == ((1, 3) if within else (2, 0)):
                 os.kill(os.getpid(), signal.SIGKILL)
             return original(self, *arguments)
 
-        setattr(Loop, name, dying)
+        setattr(owner, name, dying)
 
     return arrange
 

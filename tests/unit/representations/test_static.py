@@ -1,4 +1,4 @@
-"""Pretrained vectors: every format gives the same, nothing is unpickled, unseen words are found, rows stay or learn."""
+"""Pretrained vectors: every format gives the same, nothing is unpickled, and only trained rows change."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ def test_words_in_capitals_fall_back_to_lower_case(model: gensim.models.KeyedVec
     assert fit(Static(path, lowercase=False), [["x"]]).ledger(tokens)["out_of_vocabulary"] == 3
 
 
-def test_what_is_kept(model: gensim.models.KeyedVectors, tmp_path: Path) -> None:
+def test_the_most_frequent_words_and_the_words_of_the_training_split_are_kept(
+    model: gensim.models.KeyedVectors, tmp_path: Path
+) -> None:
     stage = fit(Static(str(write(model, "bin", tmp_path)), max_words=2), [["Rare", "sat"]])
     unknown = {w for w in WORDS if stage.ledger(Tokens.from_words([[w]]))["out_of_vocabulary"]}
     assert unknown == {"naïve", "Paris", "🙂"}  # the two commonest and those of the training split stay
@@ -121,45 +123,49 @@ BROKEN[len(BROKEN) // 2 :] = b"\xff" * (len(BROKEN) - len(BROKEN) // 2)
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
-        ("a.txt", b"", "holds no vectors"),
+        ("a.txt", b"", "the file contains no vectors"),
         ("a.txt", b"cat 1 2 3\nsat 1 2\n", "word 2"),
         ("a.txt", b"cat 1 2 3\nsat 1 x 2\n", r"a\.txt:2"),
         ("a.bin", b"no header here\n", "binary format"),
-        ("a.bin", b"3 2\ncat 12345678", "ends after 1 of 3"),
-        ("a.npy", b"", "words are missing"),
+        ("a.bin", b"3 2\ncat 12345678", "the file ends after 1 of 3 vectors"),
+        ("a.npy", b"", "the words are missing"),
         ("a.txt.gz", b"not gzip", "cannot be read"),
         ("a.txt.gz", BROKEN, "cannot be read: Error -3"),
-        ("a.txt", b"cat 1 nan\n", "the vector of 'cat' holds what is no number"),
-        ("a.bin", b"1 2\ncat " + np.array([1, np.inf], "<f4").tobytes(), "the vector of 'cat' holds"),
-        ("a.bin", b"1 0\ncat ", "a vector has 0 numbers"),
-        ("a.txt", b"2 2\ncat 1 2 3\nsat 1 2 3\n", r"a\.txt:2: 3 numbers stand here, where the first line says 2"),
+        ("a.txt", b"cat 1 nan\n", "the vector of 'cat' contains NaN or an infinity"),
+        (
+            "a.bin",
+            b"1 2\ncat " + np.array([1, np.inf], "<f4").tobytes(),
+            "the vector of 'cat' contains NaN or an infinity",
+        ),
+        ("a.bin", b"1 0\ncat ", "vectors have 0 numbers"),
+        ("a.txt", b"2 2\ncat 1 2 3\nsat 1 2 3\n", r"a\.txt:2: this line has 3 numbers, but the first line says 2"),
     ],
 )
-def test_broken_files_are_named(name: str, content: bytes, said: str, tmp_path: Path) -> None:
+def test_broken_files_are_named(name: str, content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         fit(Static(str(tmp_path / name)), [["cat"]])
 
 
 @pytest.mark.parametrize(
-    ("array", "words", "said"),
+    ("array", "words", "message"),
     [
-        (b"", b"cat\n", r"a\.npy: is no array of numbers"),
-        (np.array([["x", "y"]]), b"cat\n", "holds <U1, not real numbers"),
-        (np.array([[1 + 2j]]), b"cat\n", "holds complex128, not real numbers"),
-        (np.array([[1.0, np.nan]]), b"cat\n", "the vector of 'cat' holds what is no number"),
-        (np.ones((2, 2)), b"cat\nna\xefve\n", r"a\.txt:2: not UTF-8"),
+        (b"", b"cat\n", r"a\.npy: not an array of numbers"),
+        (np.array([["x", "y"]]), b"cat\n", "the array contains <U1, not real numbers"),
+        (np.array([[1 + 2j]]), b"cat\n", "the array contains complex128, not real numbers"),
+        (np.array([[1.0, np.nan]]), b"cat\n", "the vector of 'cat' contains NaN or an infinity"),
+        (np.ones((2, 2)), b"cat\nna\xefve\n", r"a\.txt:2: the file is not encoded in UTF-8"),
     ],
 )
-def test_broken_arrays_are_named(array: Any, words: bytes, said: str, tmp_path: Path) -> None:
+def test_broken_arrays_are_named(array: Any, words: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(words)
     if isinstance(array, bytes):
         (tmp_path / "a.npy").write_bytes(array)
     else:
         np.save(tmp_path / "a.npy", array)
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         fit(Static(str(tmp_path / "a.npy")), [["cat"]])
 
 
@@ -169,13 +175,13 @@ def test_tabs_and_blank_lines_are_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(stage.forward(Tokens.from_words([["cat", "new york"]])).rows, [[1, 2], [3, 4]])
 
 
-def test_a_text_file_that_is_not_whole_is_told(tmp_path: Path) -> None:
+def test_a_text_file_that_is_not_complete_is_reported(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("1000 2\ncat 1 2\n")
-    with pytest.warns(NlpipeWarning, match="the first line says 1,000 vectors, and there are 1; is the file whole"):
+    with pytest.warns(NlpipeWarning, match="the first line says 1,000 vectors, but there are 1; is the file complete"):
         fit(Static(str(tmp_path / "a.txt")), [["cat"]])
 
 
-def test_a_name_that_is_nothing() -> None:
+def test_an_unknown_name_is_reported() -> None:
     with pytest.raises(DataError, match="did you mean 'glove_6b_50d'"):
         fit(Static("glove_6b_50"), [["cat"]])
 

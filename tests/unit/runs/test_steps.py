@@ -16,7 +16,6 @@ import pytest
 import yaml
 
 import nlpipe
-from nlpipe.api import wires_of
 from nlpipe.compare.comparison import mean_of
 from nlpipe.datasets.load import load_dataset
 from nlpipe.errors import DataError, NlpipeError, NlpipeWarning
@@ -33,6 +32,7 @@ from nlpipe.runs.result import Result
 from nlpipe.runs.run import run
 from nlpipe.runs.score import score
 from nlpipe.spec import read_pipeline
+from nlpipe.user_code import UserCode
 from nlpipe.wire import Text, Tokens
 
 PIPELINES = {
@@ -64,8 +64,8 @@ def copy_of(result: Result, tmp_path: Path, *without: str) -> Path:
 
 def spec_and_data(folder: Path, name: str = "classes"):
     (folder / "p.yaml").write_text(PIPELINES[name])
-    spec = read_pipeline(folder / "p.yaml", (), wires_of(folder))
-    return spec, load_dataset(spec.data, folder)
+    spec = read_pipeline(folder / "p.yaml")
+    return spec, load_dataset(spec.data)
 
 
 def no_measuring(*_: object) -> dict[str, float]:
@@ -282,7 +282,8 @@ def test_a_process_that_prints_more_than_its_figures_is_understood(tmp_path: Pat
     (tmp_path / "sitecustomize.py").write_text("import atexit; print('hello'); atexit.register(print, 'goodbye')\n")
     environment = {**costs.process_environment(1), "PYTHONPATH": f"{tmp_path}:{Path(nlpipe.__file__).parents[1]}"}
     request = tmp_path / "request.json"
-    request.write_text(json.dumps({"model": str(tmp_path / "run" / "model"), "inputs": ["good", "bad"] * 10}))
+    content = {"model": str(tmp_path / "run" / "model"), "inputs": ["good", "bad"] * 10}
+    request.write_text(json.dumps({**content, "user_code": UserCode().plain(), "needed": []}))
     done = subprocess.run(
         [sys.executable, "-P", "-m", "nlpipe.runs.costs", str(request)],
         env=environment, capture_output=True, text=True, check=True,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from nlpipe.capabilities import Trained
 from nlpipe.errors import Fault, SpecError
 from nlpipe.options import Dropout, Positive, PositiveFloat
 from nlpipe.registry import FOLDERS, slot
 from nlpipe.stage import Decoder, Encoder, Head, LabelHead, Representation, Tokenizer
-from nlpipe.wire import Labels, Sequences, Tags, Text, Tokens, Vectors
+from nlpipe.wire import Labels, Sequences, Tags, Text, Tokens, Vectors, Wire
+from nlpipe.yaml_values import Value
 
 
 class Regex(Tokenizer):
@@ -127,18 +129,20 @@ class Linear(LabelHead):
         raise NotImplementedError
 
 
-class Classifier(Linear):
+class Classifier(Linear, Trained[Vectors, Labels]):
     """A neural classifier."""
 
-    by_gradient = True
+    def loss(self, source: Vectors, target: Labels) -> Any:
+        raise NotImplementedError
 
     def __init__(self, dropout: Dropout = 0.0) -> None: ...
 
 
-class Tagger(Head[Sequences, Tags]):
+class Tagger(Head[Sequences, Tags], Trained[Sequences, Tags]):
     """A tagger."""
 
-    by_gradient = True
+    def loss(self, source: Sequences, target: Tags) -> Any:
+        raise NotImplementedError
 
     def __init__(self) -> None: ...
 
@@ -173,8 +177,14 @@ def attempt(read: Any, *arguments: Any) -> tuple[Any, tuple[Fault, ...]]:
         return None, error.faults
 
 
+def no_cards(value: Value) -> tuple[Any, type[Wire], type[Wire] | None]:
+    """Instead of ``read_data``: any name is a card, of an unknown task."""
+    return value.plain(), Text, None
+
+
 def install(monkeypatch: Any) -> None:
-    """These stages and one whose package is missing, instead of those of nlpipe, until the test ends."""
+    """These stages and one whose package is missing, instead of those of nlpipe, until the test ends; no cards."""
+    monkeypatch.setattr("nlpipe.spec.pipelines.read_data", no_cards)
     for kind, stages in TABLE.items():
         known = slot(kind)
         monkeypatch.setattr(known, "table", {"spacy": "tests_missing_package:Spacy"} if kind == "tokenizer" else {})

@@ -14,10 +14,11 @@ from torch import nn
 
 from nlpipe.errors import ModelError, NlpipeError
 from nlpipe.nn.precision import cpu_has_bf16
-from nlpipe.training.batching import plan
+from nlpipe.training.batching import plan_batches
 from nlpipe.training.device import choose_precision
 from nlpipe.training.loop import train as run_training
-from nlpipe.training.schedule import multiplier
+from nlpipe.training.loss import Objective
+from nlpipe.training.schedule import learning_rate_factor
 from nlpipe.training.trainer import Trainer
 from tests.unit.training.trainer_toys import Toy, ToyExamples, copies
 
@@ -38,7 +39,7 @@ def plain_loop(objective, examples, *, epochs, batch_size, accumulate, clip, lr,
     optimizer = torch.optim.AdamW(groups, lr=lr, foreach=False)
     losses, norms = [], []
     for epoch in range(epochs):
-        batches = plan(examples.lengths, batch_size=batch_size, tokens=None, seed=3, epoch=epoch)
+        batches = plan_batches(examples.lengths, batch_size=batch_size, tokens=None, seed=3, epoch=epoch)
         summed = counted = 0.0
         for start in range(0, len(batches), accumulate):
             outputs = [
@@ -96,11 +97,20 @@ def test_pretrained_parts_have_their_own_learning_rate_and_frozen_ones_none():
     assert moved["frozen.weight"] == 0.0
 
 
+def test_an_objective_without_parameter_groups_has_no_pretrained_parts():
+    class Fresh(Toy):
+        parameter_groups = Objective.parameter_groups
+
+    mine, _ = train(Trainer(epochs=1, batch_size=100, lr=0.01, pretrained_lr=0.0002, weight_decay=0.0), Fresh())
+    moved = (mine.table.weight.detach() - Toy().table.weight.detach()).abs().max()
+    assert float(moved) == pytest.approx(0.01, rel=1e-2)
+
+
 def test_schedules():
     total, warm = 100, 10
     for s in range(total):
         said = {
-            name: multiplier(name, s / total, warm / total, 1 / total)
+            name: learning_rate_factor(name, s / total, warm / total, 1 / total)
             for name in ("constant", "linear", "cosine", "inverse_sqrt")
         }
         if s < warm:
@@ -111,8 +121,12 @@ def test_schedules():
         assert said["cosine"] == pytest.approx((1 + math.cos(math.pi * (s - warm) / (total - warm))) / 2)
         n = s + 1  # Vaswani et al. 2017, eq. 3, over its peak; steps count from 1
         assert said["inverse_sqrt"] == pytest.approx(min(n**-0.5, n * warm**-1.5) / warm**-0.5)
-    assert [multiplier(name, 0.0, 0.0, 0.01) for name in ("linear", "cosine", "inverse_sqrt")] == [1.0, 1.0, 1.0]
-    assert multiplier("linear", 0.995, 1.0, 0.01) == 1.0
+    assert [learning_rate_factor(name, 0.0, 0.0, 0.01) for name in ("linear", "cosine", "inverse_sqrt")] == [
+        1.0,
+        1.0,
+        1.0,
+    ]
+    assert learning_rate_factor("linear", 0.995, 1.0, 0.01) == 1.0
 
 
 def test_the_schedule_reaches_the_optimizer():
@@ -196,13 +210,13 @@ def test_what_cannot_be_trained_is_said():
         train(Trainer(), examples=ToyExamples(0))
     with pytest.raises(NlpipeError, match="no parameter"):
         train(Trainer(), Toy().requires_grad_(False))
-    with pytest.raises(NlpipeError, match="no dev split"):
+    with pytest.raises(NlpipeError, match=r"trainer\.patience needs a dev split"):
         train(Trainer(patience=1))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is one")
 def test_a_gpu_that_is_not_here():
-    with pytest.raises(NlpipeError, match=r"'cuda' is not here; this machine has cpu \(\d+ logical cores\)"):
+    with pytest.raises(NlpipeError, match=r"this machine has no 'cuda', only cpu \(\d+ logical cores\)"):
         train(Trainer(device="cuda"))
 
 
@@ -251,13 +265,20 @@ class Breaks(Toy):
 def test_a_loss_that_is_no_number_stops_with_the_best_so_far(gradient, what, tmp_path):
     objective = Breaks(12, gradient)
     evaluate, seen = scripted(objective, [0.3, 0.2])
-    trainer = Trainer(epochs=6, batch_size=8, lr=0.5, clip=None)  # 5 steps an epoch
+    trainer = Trainer(epochs=6, batch_size=8, lr=0.5, clip=None)  # 5 steps per epoch
     with pytest.raises(NlpipeError, match="epoch 3, step 3: " + what) as caught:
         train(trainer, objective, evaluate=evaluate, checkpoint=tmp_path)
-    for word in ("learning rate 0.5", "lower trainer.lr than 0.5", "trainer.clip: 1.0", "epoch 1"):
+    for word in ("learning rate 0.5", "a trainer.lr below 0.5", "trainer.clip: 1.0", "epoch 1"):
         assert word in str(caught.value)
     assert all(torch.equal(seen[0][name], tensor) for name, tensor in copies(objective).items())
     assert sorted(p.name for p in tmp_path.iterdir()) == ["epoch-00001.safetensors", "state-00000002"]
+
+
+def test_a_divergence_without_a_dev_split_promises_no_parameters():
+    trainer = Trainer(epochs=6, batch_size=8, clip=0.5, warmup=0.2, precision="fp32")
+    with pytest.raises(NlpipeError, match=r"epoch 3, step 3: the loss is nan .*; no earlier parameters") as caught:
+        train(trainer, Breaks(12, gradient=False))
+    assert "trainer.clip" not in str(caught.value) and "trainer.warmup" not in str(caught.value)
 
 
 def test_bf16_is_in_the_activations_and_not_in_the_weights():
@@ -311,8 +332,8 @@ def test_without_a_terminal_lines_are_reported_and_nothing_is_printed(capsys):
     train(Trainer(epochs=2, batch_size=4), evaluate=lambda: 0.25, report=lines.append, progress=None)
     assert capsys.readouterr() == ("", "")
     # table, hidden, norm, output, frozen
-    assert lines[0].startswith("633 parameters (627 trained), 37 examples, 10 steps an epoch, 2 epochs at most, fp32")
-    assert lines[1].startswith("about 0 s an epoch")
+    assert lines[0].startswith("633 parameters (627 trained), 37 examples, 10 steps per epoch, at most 2 epochs, fp32")
+    assert lines[1].startswith("about 0 s per epoch")
     assert [line.partition(":")[0] for line in lines[2:]] == ["epoch 1", "epoch 2"] and "score 0.2500" in lines[2]
 
 
@@ -352,15 +373,15 @@ def test_a_finished_run_is_not_run_again_and_another_run_is_refused(tmp_path):
     again, after = train(Trainer(epochs=2), Toy(seed=9), examples, checkpoint=tmp_path, evaluate=lambda: 0.5)
     assert examples.asked == [] and after.epochs == before.epochs and after.kept == before.kept
     assert all(torch.equal(copies(again)[k], t) for k, t in copies(first).items() if not k.startswith("frozen"))
-    with pytest.raises(ModelError, match=r"another run, with options .*delete the folder"):
+    with pytest.raises(ModelError, match=r"another training, with options .*delete the folder"):
         train(Trainer(epochs=2, lr=0.5), checkpoint=tmp_path)
-    with pytest.raises(ModelError, match="another run, with seed 3, not 4"):
+    with pytest.raises(ModelError, match="another training, with seed 3 instead of 4"):
         train(Trainer(epochs=2), checkpoint=tmp_path, seed=4)
-    with pytest.raises(ModelError, match="another run, with examples"):
+    with pytest.raises(ModelError, match="another training, with examples"):
         train(Trainer(epochs=2), checkpoint=tmp_path, examples=ToyExamples(36))
     tensors = next(tmp_path.glob("state-*")) / "tensors.safetensors"
     tensors.write_bytes(tensors.read_bytes()[:100])
-    with pytest.raises(ModelError, match="cannot be read"):
+    with pytest.raises(ModelError, match="cannot read the checkpoint"):
         train(Trainer(epochs=2), checkpoint=tmp_path)
 
 

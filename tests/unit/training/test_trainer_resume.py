@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 
 def start(what: str, folder: Path) -> None:
     """Run ``trainer_children.py``; it forks before torch has any thread."""
-    paths = [str(HERE), str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")]
+    paths = [str(HERE.parents[2]), os.environ.get("PYTHONPATH", "")]
     surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(HERE / "trainer_children.py"), what, str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=surroundings)

@@ -20,7 +20,7 @@ import torch._dynamo  # optimizers do
 from safetensors.torch import save_file
 
 from nlpipe.training import checkpoint as checkpoints
-from nlpipe.training.loop import Loop
+from nlpipe.training.batching import Sampler
 from nlpipe.training.loop import train as run_training
 from nlpipe.training.trainer import Trainer
 from tests.unit.training.trainer_toys import Toy, ToyExamples
@@ -99,11 +99,11 @@ def kill_at(kind: str, call: int) -> None:
         setattr(owner, name, counted)
 
     if kind == "parts":
-        wrap(Loop, "_parts", after=True)
+        wrap(Sampler, "parts", after=True)
     elif kind in ("save", "half"):
         wrap(checkpoints, "_save", after=True, half=kind == "half")
     elif kind == "drop":
-        wrap(checkpoints.Checkpoint, "drop_all_but")
+        wrap(checkpoints.Checkpoint, "remove_epochs_except")
     else:
         wrap(Path, "rename", after=kind == "renamed")
 

@@ -1,0 +1,53 @@
+"""``import:`` in a file, ``--import`` on the command line: modules of the user's own, which register stages.
+
+Importing a module runs its code: a file with ``import:`` is to be trusted as a program is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nlpipe.errors import Fault, NlpipeError
+from nlpipe.user_code import import_module
+from nlpipe.yaml_values import Place, Value, join
+
+KEY = "import"
+
+
+def add_imports(root: Value, names: Sequence[str], place: Place) -> Value:
+    """``root`` with ``names``, which were written at ``place``, before the modules that it imports itself."""
+    if not names:
+        return root
+    given = root.entries.get(KEY)
+    own = _items(given) if given is not None else ()
+    names = [name for name in dict.fromkeys(names) if name not in [item.content for item in own]]
+    items = (*(Value(name, place) for name in names), *own)
+    return root.put(KEY, Value(items, given.place if given is not None else place), root.keys.get(KEY, place))
+
+
+def read_imports(root: Value, faults: list[Fault]) -> tuple[str, ...]:
+    """Import the modules that ``root`` names, in order; their names.
+
+    A module that cannot be imported is a fault at the place of its name.
+    """
+    given = root.entries.get(KEY)
+    if given is None or given.content is None:
+        return ()
+    items = _items(given)
+    for i, item in enumerate(items):
+        key = join(KEY, i) if isinstance(given.content, tuple) else KEY
+        if not isinstance(item.content, str):
+            message = f"invalid value {item.plain()!r}: expected the name of a Python module, such as my_stages"
+            faults.append(item.place.fault(key, message))
+            continue
+        try:
+            import_module(item.content, item.place.folder(Path()))
+        except NlpipeError as error:
+            faults.append(item.place.fault(key, str(error)))
+    return tuple(str(item.content) for item in items)
+
+
+def _items(given: Value) -> tuple[Value, ...]:
+    """A list's items; one name may be written without brackets."""
+    return given.content if isinstance(given.content, tuple) else (given,)
