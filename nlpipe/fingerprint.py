@@ -22,7 +22,7 @@ ROOMS = (
 )  # fmt: skip
 """Folders of nlpipe whose code decides what a pipeline gives."""
 
-ALONE = ("stage", "wire", "vocabulary", "tag_schemes", "tag_decoding", "long_texts")
+ALONE = ("stage", "wire", "vocabulary", "tag_schemes", "tag_decoding", "long_texts", "writing_systems", "capabilities")
 """Files that do so, beside the folders."""
 
 
@@ -38,7 +38,6 @@ def source_hash() -> str:
     return total.hexdigest()
 
 
-@functools.cache
 def fingerprint(thing: type | Callable[..., Any]) -> str:
     """Sixteen hexadecimal digits of the code of a class or function, and of the version of its distribution.
 
@@ -47,6 +46,11 @@ def fingerprint(thing: type | Callable[..., Any]) -> str:
     taken when first asked for, which for registered code is when it is registered: what is in memory counts, not what
     the file became later.
     """
+    return _fingerprint(thing)
+
+
+@functools.cache
+def _fingerprint(thing: Any) -> str:
     total = hashlib.sha256(thing.__qualname__.encode())
     for owner in thing.__mro__ if isinstance(thing, type) else (thing,):
         if owner is thing or not _is_apart(owner.__module__):

@@ -14,6 +14,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any, Generic, TypeVar
 
@@ -218,5 +219,5 @@ def caller() -> tuple[str, bool]:
     if module is None or vars(module) is not frame.f_globals:
         return name, False
     if name == "__main__":
-        return name, module.__spec__ is not None or getattr(module, "__file__", None) is not None
+        return name, module.__spec__ is not None or Path(getattr(module, "__file__", None) or "").is_file()
     return name, module.__spec__ is not None

@@ -242,10 +242,8 @@ def _reason(error: BaseException, name: str) -> str:
         return f"no module '{error.name}' is installed, in the working directory or beside the file that names it"
     if isinstance(error, SyntaxError):
         return f"{error.filename}:{error.lineno}: {error.msg}"
-    ours = str(Path(__file__).parent)
-    frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith((ours, "<"))
-    ]
+    file = name if name.endswith(".py") else f"{name.rpartition('.')[2]}.py"
+    frames = [entry for entry in traceback.extract_tb(error.__traceback__) if entry.filename.endswith(file)]
     return f"{frames[-1].filename}:{frames[-1].lineno}: {reason}" if frames else reason
 
 

@@ -10,7 +10,6 @@ import typer
 
 from nlpipe.cli.arguments import split
 from nlpipe.cli.user_code_option import Imports
-from nlpipe.errors import NlpipeError
 
 if TYPE_CHECKING:
     from nlpipe.compare.results import Comparison
@@ -21,6 +20,9 @@ Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the file, such as head.C=2 or data=imdb."),
 ]
+FAILED_ROW = 1
+"""Exit status of a comparison in which a run failed."""
+
 Out = Annotated[Path, typer.Option("--out", help="The folder that run folders are written into.")]
 
 
@@ -60,7 +62,7 @@ def _show_result(console: Any, result: Result) -> None:
     if "dev" in result.metrics:
         told += f"; {result.metrics['dev'][primary]:.4f} on dev"
     table.add_row(primary, f"{scores[primary]:.4f}", told, style="bold")
-    for name in SECONDARY:
+    for name in (*SECONDARY, *result.metrics.get("registered", {})):
         if name in scores and name != primary:
             table.add_row(name, f"{scores[name]:.4f}", "")
     table.add_row("fit", f"{found['fit_seconds']:.1f} s", "learning, without reading the data")
@@ -124,7 +126,9 @@ def compare(
         output.print(f"failed: {line}", highlight=False, markup=False, soft_wrap=True)
     _show_next(output, comparison)
     if comparison.best is None:
-        raise NlpipeError("every run failed; the reasons are above")
+        console.print("error: every run failed; the reasons are above", highlight=False, markup=False, soft_wrap=True)
+    if comparison.failures:
+        raise typer.Exit(FAILED_ROW)
 
 
 def _show_next(output: Any, comparison: Comparison) -> None:

@@ -58,21 +58,16 @@ def execute(
         out: the folder that run folders are written into.
         workers: processes at a time; they share the processor's threads evenly.
     """
-    needed = all_others()
-    for spec in {id(job.spec): job.spec for job in jobs}.values():
-        needed |= names_of(spec)
-    here = only_here(needed)
-    code = UserCode() if here else user_code(needed)
-    registered = sorted(needed)
-
-    def order(number: int) -> Order:
-        job = jobs[number]
-        return {
+    others = all_others()
+    here = only_here(others.union(*(names_of(job.spec) for job in jobs)))
+    orders: list[Order] = []
+    for number, job in enumerate(jobs):
+        needed = names_of(job.spec) | others
+        code = UserCode() if here else user_code(needed)
+        orders.append({
             "number": number, "pipeline": job.spec.resolved(), "seed": job.seed, "train_size": job.train_size,
-            "out": str(out), "user_code": code.plain(), "needed": [list(pair) for pair in registered],
-        }  # fmt: skip
-
-    orders = [order(number) for number in range(len(jobs))]
+            "out": str(out), "user_code": code.plain(), "needed": [list(pair) for pair in sorted(needed)],
+        })  # fmt: skip
     if here:
         message = f"{', '.join(here)}: known in this process alone, so the runs go one after another in it"
         warnings.warn(f"{message}; write the definition to a module and import that", NlpipeWarning, stacklevel=3)
@@ -136,7 +131,7 @@ class Worker:
 
     def __init__(self, threads: int, messages: queue.SimpleQueue[tuple[Worker, Message | None]]) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "nlpipe.compare.worker"],
+            [sys.executable, "-P", "-m", "nlpipe.compare.worker", "--attached"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=process_environment(threads),
         )  # fmt: skip
         self.messages = messages

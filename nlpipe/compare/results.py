@@ -99,6 +99,7 @@ class Comparison:
 
     Args:
         higher_is_better: whether a larger primary score is a better one.
+        user_metrics: names of the metrics of the user's own, which the table shows too.
     """
 
     title: str
@@ -110,6 +111,7 @@ class Comparison:
     budget: dict[str, float | None]
     tolerance: float
     higher_is_better: bool = True
+    user_metrics: tuple[str, ...] = ()
 
     @property
     def best(self) -> Row | None:
@@ -169,7 +171,7 @@ class Comparison:
             columns["behind the best"] = lambda row: str(self.behind(row) or "")
         if any(row.deviation is not None for row in self.rows):
             columns["± seeds"] = lambda row: "" if row.deviation is None else f"{row.deviation:.3f}"
-        for name in SECONDARY:
+        for name in (*SECONDARY, *self.user_metrics):
             if name != self.primary and best is not None and name in (best.scores or {}):
                 columns[name.replace("_", " ")] = _score_column(name)
         for heading, (name, scale, form) in COSTS.items():

@@ -5,6 +5,7 @@
 Each order is plain data and each result is a folder, so that anything that can start this command can execute a
 comparison. The lines that go out are ``{"number": 3, "report": "fitting …"}``, and in the end
 ``{"number": 3, "folder": "runs/…"}`` or ``{"number": 3, "error": "…"}``. The data set that was read last is kept.
+With ``--attached`` the end of the input means that whoever gave the orders has died, and ends a job that is running.
 """
 
 from __future__ import annotations
@@ -73,18 +74,22 @@ def _dataset(data: str) -> Dataset:
     return load_dataset(json.loads(data))
 
 
-@functools.lru_cache(maxsize=1)
+@functools.cache
 def _install(user_code: str) -> None:
     UserCode.from_plain(json.loads(user_code)).install()
 
 
-def main() -> None:
-    """Carry out orders until there are no more, or until the process that gives them has died."""
+def main(attached: bool) -> None:
+    """Carry out orders until there are no more.
+
+    Args:
+        attached: whether to end at once, in the middle of a job, when the input ends.
+    """
     channel = os.fdopen(own_output(), "w", encoding="utf-8")
     signal.signal(signal.SIGINT, _interrupt)
     orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
     idle = threading.Event()
-    threading.Thread(target=_listen, args=(_own_input(), orders, idle), daemon=True).start()
+    threading.Thread(target=_listen, args=(_own_input(), orders, idle, attached), daemon=True).start()
 
     def send(message: Message) -> None:
         channel.write(json.dumps(message) + "\n")
@@ -123,13 +128,15 @@ def _own_input() -> int:
     return channel
 
 
-def _listen(channel: int, orders: queue.SimpleQueue[Order | None], idle: threading.Event) -> None:
-    """Pass on the orders that come; where the end of input comes in the middle of a job, the parent has died."""
-    for line in _lines(channel):
-        orders.put(json.loads(line))
-    if not idle.is_set():
-        os._exit(1)
-    orders.put(None)
+def _listen(channel: int, orders: queue.SimpleQueue[Order | None], idle: threading.Event, attached: bool) -> None:
+    """Pass on the orders that come; None is their end."""
+    try:
+        for line in _lines(channel):
+            orders.put(json.loads(line))
+    finally:
+        if attached and not idle.is_set():
+            os._exit(1)
+        orders.put(None)
 
 
 def _lines(channel: int) -> Iterator[bytes]:
@@ -140,5 +147,4 @@ def _lines(channel: int) -> Iterator[bytes]:
 
 
 if __name__ == "__main__":
-    main()
-    sys.stdout.flush()
+    main("--attached" in sys.argv[1:])

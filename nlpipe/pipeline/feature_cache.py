@@ -21,6 +21,7 @@ import numpy as np
 
 from nlpipe.errors import NlpipeError
 from nlpipe.files import PARTIAL, read_json, whole_folder, write_json
+from nlpipe.fingerprint import fingerprint
 from nlpipe.registry import to_plain
 from nlpipe.stage import Stage
 from nlpipe.training.processes import main_first
@@ -92,6 +93,7 @@ def name(stages: Sequence[Stage[Any, Any]], inputs: Wire, source: str) -> str:
     for stage in stages:
         found.update(json.dumps(to_plain(stage), sort_keys=True, default=str).encode())
         for each in stage.with_nested():
+            found.update(fingerprint(type(each)).encode())
             state = each.state()
             found.update(json.dumps(state.data, sort_keys=True, default=str).encode())
             for key in sorted(state.arrays):

@@ -33,7 +33,7 @@ from nlpipe.runs.lock import locked
 from nlpipe.runs.measure import measure
 from nlpipe.runs.records import FILES, SplitName
 from nlpipe.runs.result import Result
-from nlpipe.runs.score import score
+from nlpipe.runs.score import lacks_metrics, score
 from nlpipe.spec import PipelineSpec
 from nlpipe.training.processes import rank, wait_for_all
 from nlpipe.user_code import stop_if_registering
@@ -88,6 +88,9 @@ def run(
         wait_for_all()
         if done:
             report("done before")
+            if not rank() and lacks_metrics(target, dataset.task):
+                report("scoring again: a metric is new or has changed")
+                score(target)
             return Result(target)
         pipeline = None
         if fitted:

@@ -11,7 +11,7 @@ from nlpipe.errors import NlpipeError
 from nlpipe.files import whole_file, write_json
 from nlpipe.metrics.metric import Metric
 from nlpipe.runs.items import write_items
-from nlpipe.runs.records import DefinitionRecord, MetricsFile, ScoringFile, read_record
+from nlpipe.runs.records import DefinitionRecord, MetricsFile, ScoringFile, read_metrics, read_record
 from nlpipe.stage import Predictions
 from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Task
@@ -27,6 +27,12 @@ def score(folder: Path) -> MetricsFile:
     """
     scoring = read_scoring(folder)
     task, metrics = task_of(scoring), metrics_of(scoring)
+    registered = {metric.name: metric.fingerprint for metric in task.user_metrics()}
+    if missing := sorted(_registered(folder).keys() - registered.keys()):
+        raise NlpipeError(
+            f"{folder}: it was scored with {', '.join(missing)}, which is not registered here: import the module that "
+            "registers it (--import MODULE), or remove metrics.json to score without it"
+        )
     gold, predictions = task.restore(read_predictions(folder / "predictions.jsonl"))
     statistics = {metric.name: metric.statistics(gold, predictions) for metric in applying(metrics, predictions)}
     scores: dict[str, float] = {}
@@ -42,12 +48,25 @@ def score(folder: Path) -> MetricsFile:
         "split": scoring["split"], "primary": task.primary_of(scoring["labels"]), "scores": scores,
         "definitions": definitions,
     }  # fmt: skip
+    if registered:
+        record["registered"] = registered
     if scoring["split"] == "test":
         record["dev"] = _numbers(metrics, *task.restore(read_predictions(folder / "predictions_dev.jsonl")))
     write_items(folder / "items.safetensors", statistics)
     with whole_file(folder / "metrics.json") as partial:
         write_json(partial, record)
     return record
+
+
+def lacks_metrics(folder: Path, task: Task) -> bool:
+    """Whether a metric of the user's own is new or has changed since the run in ``folder`` was scored."""
+    before = _registered(folder)
+    return any(before.get(metric.name) != metric.fingerprint for metric in task.user_metrics())
+
+
+def _registered(folder: Path) -> dict[str, str]:
+    path = folder / "metrics.json"
+    return read_metrics(path).get("registered", {}) if path.exists() else {}
 
 
 def applying(metrics: Iterable[Metric], predictions: Predictions[Any]) -> list[Metric]:
@@ -80,7 +99,7 @@ def task_of(scoring: ScoringFile) -> Task:
 
 def metrics_of(scoring: ScoringFile) -> list[Metric]:
     """The metrics of the run; the first gives the primary score."""
-    return task_of(scoring).metrics(scoring["labels"], scoring["ordinal"])
+    return task_of(scoring).every_metric(scoring["labels"], scoring["ordinal"])
 
 
 def read_predictions(path: Path) -> list[Mapping[str, Any]]:
