@@ -14,12 +14,12 @@ import io
 import re
 import sys
 import traceback
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 from nlpipe.errors import NlpipeError
 from nlpipe.registry import FOLDERS, OTHERS, table_of
@@ -83,7 +83,7 @@ class UserCode:
         module.__file__, module.__package__ = self.script, self.package or None
         sys.modules[SCRIPT] = module
         sys.argv[1:] = self.arguments
-        token = _registering.set(True)
+        token = _importing.set("script")
         try:
             with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Reentered, SystemExit):
                 exec(compile(Path(self.script).read_bytes(), self.script, "exec"), vars(module))
@@ -93,24 +93,31 @@ class UserCode:
                 f"{_reason(error, self.script)}; a module of their own is safer: put them there and import it"
             ) from error
         finally:
-            _registering.reset(token)
+            _importing.reset(token)
 
 
 def stop_if_registering() -> None:
-    """End the script here if it is run only for what it registers; ``run`` and ``compare`` call it first.
+    """``run`` and ``compare`` call this first: code that is run only for what it registers must not begin again.
 
     Raises:
-        Reentered: it is.
+        Reentered: a script is run for what it registers, and ends here.
+        NlpipeError: a module that is being imported calls them, which every process that imports it would do.
     """
-    if _registering.get():
+    if _importing.get() == "script":
         raise Reentered
+    if _importing.get() == "module":
+        guard = "if __name__ == '__main__':"
+        raise NlpipeError(f"it calls nlpipe.run or nlpipe.compare when it is imported; put the call below '{guard}'")
 
 
-_registering = ContextVar("_registering", default=False)
+_importing: ContextVar[Literal["", "script", "module"]] = ContextVar("_importing", default="")
 
 
-def user_code(needed: Names | None = None) -> UserCode:
-    """What another process must do to know the things ``needed`` that are registered here, or all of them.
+def user_code(needed: Names, imports: Iterable[str] = ()) -> UserCode:
+    """What another process must do to know the things ``needed`` that are registered here.
+
+    Args:
+        imports: modules that it will import besides, as pipeline files name them.
 
     Raises:
         NlpipeError: one of them is registered where no other process can import it.
@@ -122,6 +129,8 @@ def user_code(needed: Names | None = None) -> UserCode:
             "import; write the definition to a module, my_stages.py, and import that"
         )
     modules = {registration.module for _, registration in _registered(needed)}
+    if any(_runs_already(name) for name in imports if re.fullmatch(MODULE, name)):
+        modules.add("__main__")
     program = sys.modules["__main__"]
     script = package = ""
     if "__main__" in modules:
@@ -136,8 +145,8 @@ def user_code(needed: Names | None = None) -> UserCode:
     return UserCode(tuple(sorted(modules)), script, package, arguments, tuple(map(_absolute, sys.path)))
 
 
-def only_here(needed: Names | None = None) -> list[str]:
-    """The things ``needed`` (or all) that are registered where no other process can import them: ``encoder 'conv'``."""
+def only_here(needed: Names) -> list[str]:
+    """The things ``needed`` that are registered where no other process can import them: ``encoder 'conv'``."""
     return [what for what, registration in _registered(needed) if not registration.importable]
 
 
@@ -156,12 +165,12 @@ def _written(module: str) -> str:
     return str(path.resolve()) if path.name == f"{module}.py" and not installed else module
 
 
-def _registered(needed: Names | None) -> list[tuple[str, Any]]:
+def _registered(needed: Names) -> list[tuple[str, Any]]:
     return [
         (f"{kind} '{name}'", registration)
         for kind in (*FOLDERS, *OTHERS)
         for name, registration in table_of(kind).registered().items()
-        if needed is None or (kind, name) in needed
+        if (kind, name) in needed
     ]
 
 
@@ -206,14 +215,15 @@ def import_module(name: str, folder: Path = Path()) -> None:
         if _absolute(place) not in sys.path:
             sys.path.append(_absolute(place))
     importlib.invalidate_caches()  # a module that was written a moment ago is seen
+    token = _importing.set("module")
     try:
         if _runs_already(name):
             return
         module = importlib.import_module(name)
-    except NlpipeError as error:
-        raise NlpipeError(f"cannot import '{name}': {error}") from error
     except (Exception, SystemExit) as error:
         raise NlpipeError(f"cannot import '{name}': {_reason(error, name)}") from error
+    finally:
+        _importing.reset(token)
     loaded = getattr(module, "__file__", None)
     beside = folder.joinpath(*name.split(".")).resolve()
     expected = next((path for path in (beside / "__init__.py", beside.with_suffix(".py")) if path.is_file()), None)
@@ -237,7 +247,7 @@ def _runs_already(name: str) -> bool:
 
 def _reason(error: BaseException, name: str) -> str:
     """The error in a line, with the place in the user's code where it was raised."""
-    reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+    reason = str(error) if isinstance(error, NlpipeError) else f"{type(error).__name__}: {error}".removesuffix(": ")
     if isinstance(error, ModuleNotFoundError) and error.name in (name, name.partition(".")[0]):
         return f"no module '{error.name}' is installed, in the working directory or beside the file that names it"
     if isinstance(error, SyntaxError):

@@ -63,7 +63,7 @@ def execute(
     orders: list[Order] = []
     for number, job in enumerate(jobs):
         needed = names_of(job.spec) | others
-        code = UserCode() if here else user_code(needed)
+        code = UserCode() if here else user_code(needed, job.spec.imports)
         orders.append({
             "number": number, "pipeline": job.spec.resolved(), "seed": job.seed, "train_size": job.train_size,
             "out": str(out), "user_code": code.plain(), "needed": [list(pair) for pair in sorted(needed)],

@@ -62,5 +62,5 @@ def test_a_saved_model_loads_and_answers_as_bayes_would(model: Path) -> None:
 def test_a_model_of_another_format_says_so(model: Path, form: object) -> None:
     manifest = json.loads((model / "model.json").read_text())
     (model / "model.json").write_text(json.dumps({**manifest, "format": form}))
-    with pytest.raises(ModelError, match="saved in format .*, this nlpipe reads format 1; run it again"):
+    with pytest.raises(ModelError, match=r"saved in format .*, this nlpipe reads format 1; run it again"):
         nlpipe.Pipeline.load(model)

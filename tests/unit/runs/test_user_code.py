@@ -171,6 +171,7 @@ def test_a_module_is_imported_by_the_command_by_a_file_and_in_python(folder: Pat
 def test_a_script_that_its_own_pipeline_file_imports_does_not_begin_anew(folder: Path) -> None:
     (folder / "my_stages.py").write_text(STAGES + "print('BEGUN')\n" + RUN + COMPARE)
     (folder / "p.yaml").write_text("import: my_stages\n" + PIPELINE)
+    (folder / "q.yaml").write_text("import: my_stages\n" + (folder / "q.yaml").read_text())  # which uses nothing of it
     done = python("my_stages.py", cwd=folder)
     assert done.stdout.count("BEGUN") == 1 and "latency_p50_seconds" in said(done.stdout, "RAN")[1]
     assert eval(said(done.stdout, "COMPARED")[0]) in (OK, OK[::-1])
@@ -201,6 +202,7 @@ def test_an_edited_plugin_is_another_run_and_a_model_fitted_with_the_old_one_say
             STAGES + STAGES.replace("class Lengths", "class Others"),
             "the representation name 'lengths' is taken; choose another (my_stages.Lengths has it)",
         ),
+        (STAGES + "nlpipe.compare(['p.yaml'])\n", "my_stages.py:24: it calls nlpipe.run or nlpipe.compare when it is"),
         (STAGES.replace('"lengths"', '"tfidf"'), "the representation name 'tfidf' is taken; choose another"),
         (None, "no module 'my_stages' is installed, in the working directory or beside the file that names it"),
     ],
