@@ -1,8 +1,8 @@
-"""Names to classes: each slot's front door, loaded when asked for.
+"""Names of stages to their classes, loaded when they are asked for; ``nlpipe.register`` adds to them.
 
 A slot is a folder. Its ``__init__.py`` holds one table, ``name -> "module:Class"``; adding a stage is one file and
 one line there. Other packages add theirs with an entry point (group ``nlpipe.tokenizers`` …) or with
-``@nlpipe.register.tokenizer("name")``. A pipeline file names stages, never code to import.
+``@nlpipe.register.tokenizer("name")``.
 """
 
 from __future__ import annotations
@@ -68,15 +68,15 @@ class Slot(Table[type[S]]):
         target = f"{owner.__module__}:{owner.__qualname__}"
         for name in self.names():
             if name in self._registered:
-                known = self._registered[name].thing is owner
+                matches = self._registered[name].thing is owner
             elif name in self.table:
-                known = self.table[name] == target
+                matches = self.table[name] == target
             else:
-                known = any(point.value == target for point in self._entry_points[name])
-            if known:
+                matches = any(point.value == target for point in self._entry_points[name])
+            if matches:
                 return name
         raise NlpipeError(
-            f"{owner.__qualname__} is no registered {self.name}: write @nlpipe.register.{self.name}('name') above it"
+            f"{owner.__qualname__} is not a registered {self.name}: write @nlpipe.register.{self.name}('name') above it"
         )
 
     def summary(self, name: str) -> str:
@@ -116,9 +116,9 @@ def slot(name: str) -> Slot[Any]:
     """
     if name not in FOLDERS:
         raise NlpipeError(f"there is no slot '{name}'{suggest(name, FOLDERS)}")
-    found = importlib.import_module(f"nlpipe.{FOLDERS[name][0]}").SLOT
-    assert isinstance(found, Slot)
-    return found
+    table = importlib.import_module(f"nlpipe.{FOLDERS[name][0]}").SLOT
+    assert isinstance(table, Slot)
+    return table
 
 
 def slot_of(annotation: Any) -> str | None:
@@ -131,7 +131,7 @@ def slot_of(annotation: Any) -> str | None:
     for name, (_, base) in FOLDERS.items():
         if isinstance(origin, type) and issubclass(origin, base):
             return name
-    return next((found for argument in arguments if (found := slot_of(argument))), None)
+    return next((kind for argument in arguments if (kind := slot_of(argument))), None)
 
 
 def slot_name(stage: Stage[Any, Any]) -> str:
@@ -173,35 +173,34 @@ def from_plain(slot_key: str, written: Mapping[str, Any]) -> Stage[Any, Any]:
         ValueError: an option is unknown or does not fit.
     """
     owner = slot(slot_key).load(written["name"])
-    known = options_of(typing.cast(Callable[..., Any], owner))
+    declared = options_of(typing.cast(Callable[..., Any], owner))
 
-    def made(value: Any, inner: str) -> Any:
+    def make(value: Any, inner: str) -> Any:
         if isinstance(value, list):
-            return [made(item, inner) for item in value]
+            return [make(item, inner) for item in value]
         return from_plain(inner, value) if isinstance(value, Mapping) else value
 
     options = {}
     for name, value in written.items():
         if name != "name":
-            inner = slot_of(known[name].annotation) if name in known else None
-            options[name] = made(value, inner) if inner else value
-    found = owner(**options)
-    assert isinstance(found, Stage)
-    return found
+            inner = slot_of(declared[name].annotation) if name in declared else None
+            options[name] = make(value, inner) if inner else value
+    stage = owner(**options)
+    assert isinstance(stage, Stage)
+    return stage
 
 
 def names_used(kind: str, written: Mapping[str, Any]) -> set[tuple[str, str]]:
     """Slot and name of a stage that ``to_plain`` or a resolved file writes, and of the stages nested in it."""
     owner = slot(kind).load(written["name"])
-    known = options_of(typing.cast(Callable[..., Any], owner))
+    declared = options_of(typing.cast(Callable[..., Any], owner))
     used = {(kind, str(written["name"]))}
     for name, value in written.items():
-        inner = slot_of(known[name].annotation) if name in known else None
+        inner = slot_of(declared[name].annotation) if name in declared else None
         if inner is not None:
-            nested = value if isinstance(value, list | tuple) else [value]
-            for each in nested:
-                if isinstance(each, Mapping):
-                    used |= names_used(inner, each)
+            for stage in value if isinstance(value, list | tuple) else [value]:
+                if isinstance(stage, Mapping):
+                    used |= names_used(inner, stage)
     return used
 
 
@@ -294,8 +293,7 @@ class Register:
         return decorator
 
     def __getattr__(self, name: str) -> Any:
-        known = [*FOLDERS, *OTHERS]
-        raise AttributeError(f"there is no slot '{name}'{suggest(name, known)}")
+        raise AttributeError(f"there is no slot '{name}'{suggest(name, [*FOLDERS, *OTHERS])}")
 
 
 register = Register()

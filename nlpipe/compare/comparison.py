@@ -1,4 +1,4 @@
-"""A comparison from its file to its folder: every run carried out, then brought together."""
+"""A comparison: every run is carried out, and their results are brought together in a folder."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def jobs_of(spec: ComparisonSpec) -> list[Job]:
 
 
 def sizes_of(spec: ComparisonSpec) -> list[int | None]:
-    """Its training sizes; None for the whole split."""
+    """The training sizes of a comparison; None for the whole split."""
     return [None if size == "all" else int(size) for size in spec.train_sizes]
 
 

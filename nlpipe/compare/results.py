@@ -67,16 +67,16 @@ class Row:
 
     @property
     def title(self) -> str:
-        """Its name, with the training size where it is not the whole split."""
+        """The pipeline's name, with the training size where it is not the whole split."""
         return self.name if self.train_size is None else f"{self.name} on {self.train_size:,}"
 
     @property
     def size(self) -> str:
-        """Its training size for a reader."""
+        """The training size as a reader sees it."""
         return "all" if self.train_size is None else f"{self.train_size:,}"
 
     def cost(self, name: str, scale: float, form: str) -> str:
-        """A cost for a reader; a dash where it was not measured."""
+        """A cost as a reader sees it; a dash where it was not measured."""
         value = (self.costs or {}).get(name)
         return MISSING if value is None else format(value * scale, form)
 
@@ -95,9 +95,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What ``compare`` found. ``rows`` are sorted: the best score first, those that failed last.
+    """The result of a comparison.
 
     Args:
+        rows: the best score first, those that failed last.
         higher_is_better: whether a larger primary score is a better one.
         user_metrics: names of the metrics of the user's own, which the table shows too.
     """
@@ -136,7 +137,10 @@ class Comparison:
 
     @property
     def not_shown_worse(self) -> str:
-        """Which rows the test items do not show to be worse than the best, in a sentence; empty for one row."""
+        """A sentence that names the rows which the test items do not show to be worse than the best.
+
+        Empty where there is one row.
+        """
         best = self.best
         if best is None:
             return ""
@@ -157,10 +161,8 @@ class Comparison:
         """A line for each run that failed: pipeline, seed, training size and reason."""
         return [error for row in self.rows for error in row.errors]
 
-    # -- for readers ---------------------------------------------------------------------------------------------
-
     def columns(self) -> dict[str, Callable[[Row], str]]:
-        """Heading to what stands under it for a row with a score."""
+        """Heading of each column to the function that gives its cell for a row with a score."""
         best = self.best
         columns: dict[str, Callable[[Row], str]] = {"pipeline": lambda row: row.name}
         if any(row.train_size is not None for row in self.rows):
@@ -179,13 +181,13 @@ class Comparison:
         return columns
 
     def as_table(self) -> Table:
-        """Its table, to be drawn."""
+        """The table, to be drawn."""
         columns = self.columns()
         lines = []
         for row in self.rows:
             if row.score is None:
-                known = {"pipeline": row.name, "train": row.size}
-                lines.append(Line(tuple(known.get(heading, MISSING) for heading in columns), failed=True))
+                cells = {"pipeline": row.name, "train": row.size}
+                lines.append(Line(tuple(cells.get(heading, MISSING) for heading in columns), failed=True))
             else:
                 lines.append(Line(tuple(cell(row) for cell in columns.values()), best=row is self.best))
         caption = (
@@ -197,7 +199,7 @@ class Comparison:
         return Table(self.title, tuple(columns), tuple(lines), caption, tuple(notes), ESSENTIAL | {self.primary})
 
     def table(self) -> str:
-        """Its table in Markdown."""
+        """The table in Markdown."""
         return self.as_table().markdown()
 
     def _repr_html_(self) -> str:
@@ -228,7 +230,7 @@ class Comparison:
 
 
 def _score_column(name: str) -> Callable[[Row], str]:
-    return lambda row: f"{(row.scores or {}).get(name, float('nan')):.3f}"
+    return lambda row: MISSING if row.scores is None or name not in row.scores else f"{row.scores[name]:.3f}"
 
 
 def _cost_column(name: str, scale: float, form: str) -> Callable[[Row], str]:

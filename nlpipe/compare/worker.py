@@ -140,9 +140,9 @@ def _listen(channel: int, orders: queue.SimpleQueue[Order | None], idle: threadi
 
 
 def _lines(channel: int) -> Iterator[bytes]:
-    rest = b""
+    unfinished = b""
     while block := os.read(channel, 1 << 16):
-        *lines, rest = (rest + block).split(b"\n")
+        *lines, unfinished = (unfinished + block).split(b"\n")
         yield from lines
 
 

@@ -28,9 +28,14 @@ SMALLEST = float(np.finfo(np.float64).eps)
 
 
 def classification_metrics(labels: Sequence[str], ordinal: bool = False) -> list[Metric]:
-    """All of them, accuracy first; ``labels`` are those known from training, in order where ``ordinal``."""
-    found = [accuracy(), counts_by_class(labels), log_loss(), calibration_error()]
-    return [*found, ordinal_agreement(labels)] if ordinal else found
+    """All metrics of single labels, accuracy first.
+
+    Args:
+        labels: those of the training split.
+        ordinal: whether their order means something.
+    """
+    metrics = [accuracy(), counts_by_class(labels), log_loss(), calibration_error()]
+    return [*metrics, ordinal_agreement(labels)] if ordinal else metrics
 
 
 def accuracy() -> Metric:
@@ -53,31 +58,31 @@ def counts_by_class(labels: Sequence[str]) -> Metric:
     codes = {label: c for c, label in enumerate(labels)}
 
     def statistics(gold: Labels, predictions: Predictions[Labels]) -> sp.csr_matrix:
-        true, said = _codes(gold, codes), _codes(predictions.values, codes)  # (N,)
-        columns = np.stack([true, size + said, 2 * size + true], axis=1).reshape(-1)  # (3N,)
+        gold_codes, predicted_codes = _codes(gold, codes), _codes(predictions.values, codes)  # (N,)
+        columns = np.stack([gold_codes, size + predicted_codes, 2 * size + gold_codes], axis=1).reshape(-1)  # (3N,)
         ones = np.ones(len(gold))
         values = np.stack([_right(gold, predictions), ones, ones], axis=1).reshape(-1)  # (3N,)
         starts = np.arange(0, 3 * len(gold) + 1, 3)
         return sp.csr_matrix((values, columns, starts), shape=(len(gold), 3 * size))
 
     def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
-        right, said, true = sums[..., :size], sums[..., size : 2 * size], sums[..., 2 * size :]  # (..., C + 1)
-        precision, recall, f1 = _ratio(right, said), _ratio(right, true), _ratio(2 * right, said + true)
-        occurs, total = (said + true) > 0, true.sum(-1)
-        found = {
+        right, predicted, gold = sums[..., :size], sums[..., size : 2 * size], sums[..., 2 * size :]  # (..., C + 1)
+        precision, recall, f1 = _ratio(right, predicted), _ratio(right, gold), _ratio(2 * right, predicted + gold)
+        occurs, total = (predicted + gold) > 0, gold.sum(-1)
+        by_name = {
             "f1_macro": _ratio(f1.sum(-1), occurs.sum(-1)),
-            "f1_weighted": _ratio((f1 * true).sum(-1), total),
+            "f1_weighted": _ratio((f1 * gold).sum(-1), total),
             "precision_macro": _ratio(precision.sum(-1), occurs.sum(-1)),
             "recall_macro": _ratio(recall.sum(-1), occurs.sum(-1)),
-            "balanced_accuracy": _ratio(recall.sum(-1), (true > 0).sum(-1)),
+            "balanced_accuracy": _ratio(recall.sum(-1), (gold > 0).sum(-1)),
         }
-        above = right.sum(-1) * total - (said * true).sum(-1)
-        spread = (total**2 - (said**2).sum(-1)) * (total**2 - (true**2).sum(-1))
-        found["matthews_correlation"] = _ratio(above, np.sqrt(np.maximum(spread, 0)))
+        covariance = right.sum(-1) * total - (predicted * gold).sum(-1)
+        variances = (total**2 - (predicted**2).sum(-1)) * (total**2 - (gold**2).sum(-1))
+        by_name["matthews_correlation"] = _ratio(covariance, np.sqrt(np.maximum(variances, 0)))
         if len(labels) <= MOST_LABELS:
             for name, values in (("f1", f1), ("precision", precision), ("recall", recall)):
-                found |= {f"{name}[{label}]": values[..., c] for c, label in enumerate(labels)}
-        return found
+                by_name |= {f"{name}[{label}]": values[..., c] for c, label in enumerate(labels)}
+        return by_name
 
     over = "mean over the labels that are gold or predicted, 0 where 0/0, labels unseen in training as one more"
     full_names = {
@@ -106,8 +111,8 @@ def log_loss() -> Metric:
     """Mean negative log-likelihood of the gold label, in nats."""
 
     def statistics(gold: Labels, predictions: Predictions[Labels]) -> np.ndarray:
-        given = np.maximum(_probability_of(gold, predictions), SMALLEST)
-        return np.stack([-np.log(np.minimum(given, 1.0)), np.ones(len(gold))], axis=1)  # (N, 2)
+        probabilities = np.maximum(_probability_of(gold, predictions), SMALLEST)
+        return np.stack([-np.log(np.minimum(probabilities, 1.0)), np.ones(len(gold))], axis=1)  # (N, 2)
 
     def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
         return {"log_loss": _ratio(sums[..., 0], sums[..., 1])}
@@ -121,12 +126,12 @@ def calibration_error() -> Metric:
     """Expected calibration error of the predicted label's probability."""
 
     def statistics(gold: Labels, predictions: Predictions[Labels]) -> sp.csr_matrix:
-        sure = _probability_of(predictions.values, predictions)  # (N,)
+        confidence = _probability_of(predictions.values, predictions)  # (N,)
         # bin k is (k/BINS, (k+1)/BINS]; the difference is what the score needs, the last column counts
-        bins = np.clip(np.ceil(sure * BINS).astype(np.int64) - 1, 0, BINS - 1)
+        bins = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
         columns = np.stack([bins, np.full_like(bins, BINS)], axis=1).reshape(-1)  # (2N,)
         ones = np.ones(len(gold))
-        values = np.stack([_right(gold, predictions) - sure, ones], axis=1).reshape(-1)  # (2N,)
+        values = np.stack([_right(gold, predictions) - confidence, ones], axis=1).reshape(-1)  # (2N,)
         starts = np.arange(0, 2 * len(gold) + 1, 2)
         return sp.csr_matrix((values, columns, starts), shape=(len(gold), BINS + 1))
 
@@ -146,19 +151,19 @@ def ordinal_agreement(labels: Sequence[str]) -> Metric:
     codes = {label: c for c, label in enumerate(labels)}
 
     def statistics(gold: Labels, predictions: Predictions[Labels]) -> np.ndarray:
-        true, said = _codes(gold, codes), _codes(predictions.values, codes)  # (N,)
-        i, j = true.astype(np.float64), said.astype(np.float64)
+        gold_codes, predicted_codes = _codes(gold, codes), _codes(predictions.values, codes)  # (N,)
+        i, j = gold_codes.astype(np.float64), predicted_codes.astype(np.float64)
         columns = [np.abs(i - j), (i - j) ** 2, i, j, i**2, j**2, np.ones_like(i)]
-        known = (true < len(labels)) & (said < len(labels))
-        return np.stack(columns, axis=1) * known[:, None]  # (N, 7)
+        counted = (gold_codes < len(labels)) & (predicted_codes < len(labels))
+        return np.stack(columns, axis=1) * counted[:, None]  # (N, 7)
 
     def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
-        away, squared, i, j, ii, jj, count = np.moveaxis(sums, -1, 0)
+        distance, squared_distance, i, j, ii, jj, count = np.moveaxis(sums, -1, 0)
         chance = ii + jj - 2 * _ratio(i * j, count)  # the squared distance expected of independent ranks
         chance = np.where(chance > 1e-9 * (1 + ii + jj), chance, 0.0)
         return {
-            "mean_absolute_error": _ratio(away, count),
-            "quadratic_kappa": np.where(chance > 0, 1 - _ratio(squared, chance), 0.0),
+            "mean_absolute_error": _ratio(distance, count),
+            "quadratic_kappa": np.where(chance > 0, 1 - _ratio(squared_distance, chance), 0.0),
         }
 
     order = " < ".join(labels)
@@ -170,24 +175,24 @@ def ordinal_agreement(labels: Sequence[str]) -> Metric:
     return Metric("ordinal_agreement", statistics, scores, definitions)
 
 
-def _ratio(above: Any, below: Any) -> np.ndarray:
-    """Elementwise ratio, 0 where ``below`` is 0."""
-    above, below = np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
-    found = np.zeros(np.broadcast_shapes(above.shape, below.shape))
-    np.divide(above, below, out=found, where=below != 0)
-    return found
+def _ratio(numerator: Any, denominator: Any) -> np.ndarray:
+    """Elementwise ratio, 0 where ``denominator`` is 0."""
+    numerator, denominator = np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
+    quotient = np.zeros(np.broadcast_shapes(numerator.shape, denominator.shape))
+    np.divide(numerator, denominator, out=quotient, where=denominator != 0)
+    return quotient
 
 
 def _right(gold: Labels, predictions: Predictions[Labels]) -> np.ndarray:
     """(N,) 1 where the label is right."""
     pairs = zip(gold.values, predictions.values.values, strict=True)
-    return np.fromiter((true == said for true, said in pairs), dtype=np.float64, count=len(gold))
+    return np.fromiter((label == predicted for label, predicted in pairs), dtype=np.float64, count=len(gold))
 
 
 def _codes(labels: Labels, codes: dict[str, int]) -> np.ndarray:
-    """(N,) class of each label, C for all that are not known."""
-    other = len(codes)
-    return np.fromiter((codes.get(label, other) for label in labels.values), dtype=np.int64, count=len(labels))
+    """(N,) the class of each label; C for every label that is not in ``codes``."""
+    unknown = len(codes)
+    return np.fromiter((codes.get(label, unknown) for label in labels.values), dtype=np.int64, count=len(labels))
 
 
 def _probability_of(labels: Labels, predictions: Predictions[Labels]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a run was made with: versions, processor, threads."""
+"""What a run is made with: versions, processor, threads."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def environment(
 
 def processor() -> Processor:
     """The processor's name, its cores, and those of its instruction sets that decide how fast arithmetic is."""
-    wanted = {"avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "avx_vnni", "asimd", "bf16", "sve"}
+    relevant = {"avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "avx_vnni", "asimd", "bf16", "sve"}
     name, flags = platform.processor() or platform.machine(), set[str]()
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
@@ -57,7 +57,7 @@ def processor() -> Processor:
                 break
     except OSError:
         pass  # no such file on this system: the name alone is recorded
-    return {"name": name, "cores": os.cpu_count(), "flags": sorted(wanted & flags)}
+    return {"name": name, "cores": os.cpu_count(), "flags": sorted(relevant & flags)}
 
 
 def thread_count() -> int:

@@ -57,9 +57,9 @@ def files_named(options: Any) -> dict[str, str]:
     try:
         path = Path(options).expanduser()
         if path.is_dir() and path.is_absolute():
-            files = sorted(each for each in path.iterdir() if each.is_file())
-            held = "".join(f"{each.name} {sha256_of(each)}\n" for each in files)
-            return {options: hashlib.sha256(held.encode()).hexdigest()}
+            files = sorted(file for file in path.iterdir() if file.is_file())
+            content = "".join(f"{file.name} {sha256_of(file)}\n" for file in files)
+            return {options: hashlib.sha256(content.encode()).hexdigest()}
         return {options: sha256_of(path)} if path.is_file() else {}
-    except (OSError, RuntimeError, ValueError):  # a pattern is no path; the stage itself reports what cannot be read
+    except (OSError, RuntimeError, ValueError):  # a pattern is not a path; the stage itself reports what cannot be read
         return {}

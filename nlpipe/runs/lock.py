@@ -38,7 +38,7 @@ else:
 
 
 PAUSE = 0.2
-"""Seconds between two looks at a lock that another process holds."""
+"""Seconds between two attempts to take a lock that another process holds."""
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def locked(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[N
 
 def _open_locked(path: Path, waiting: Callable[[], None]) -> IO[bytes]:
     """The file, open and locked, and still the one at ``path``: whoever held it before has removed it."""
-    told = False
+    reported = False
     while True:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,9 +75,9 @@ def _open_locked(path: Path, waiting: Callable[[], None]) -> IO[bytes]:
             raise NlpipeError(f"{path}: {error.strerror or error}; choose another folder with --out") from None
         try:
             while not _try(file):
-                if not told:
+                if not reported:
                     waiting()
-                    told = True
+                    reported = True
                 time.sleep(PAUSE)
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(file.fileno()), path.stat()):

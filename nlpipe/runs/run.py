@@ -5,7 +5,7 @@ folder. ``run`` does all of them. Its folder's name ends in a hash of the pipeli
 files that its options name, the data, the seed and the source of the stages: the same run is not done twice, and a
 changed one is never mistaken for it.
 
-Where a run is killed, nothing that is half-written can be seen, and what took long is kept:
+Where a run is killed, nothing half-written remains, and what took long is kept:
 
     <out>/.checkpoints/<run>/   the last checkpoint, while gradients are followed
     <out>/.unfinished/<run>/    the fitted run, once fitting has ended: whole from its first moment; the other steps

@@ -95,7 +95,11 @@ class Classification(Task):
 
 
 def _text(row: Row) -> str:
-    """A field that is no string: numbers are taken as they are written."""
+    """The text of a field that is not a string: a number as it is written.
+
+    Raises:
+        DataError: it is not a number either.
+    """
     value = row.fields["text"]
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
@@ -117,10 +121,10 @@ def _label(row: Row, labels: Mapping[str, str] | None) -> str:
     if labels is None:
         return label
     if label not in labels:
-        known = list(labels)
-        listed = ", ".join(f"'{name}'" for name in known[:SHOWN_LABELS])
-        more = f" and {len(known) - SHOWN_LABELS} more" if len(known) > SHOWN_LABELS else ""
-        near = suggest(label, known)
+        names = list(labels)
+        listed = ", ".join(f"'{name}'" for name in names[:SHOWN_LABELS])
+        more = f" and {len(names) - SHOWN_LABELS} more" if len(names) > SHOWN_LABELS else ""
+        near = suggest(label, names)
         way = near if near.startswith("; did you mean") else ""
         raise DataError(f"{row.place('label')}: '{label}' is not one of {listed}{more}{way}")
     return labels[label]
@@ -132,5 +136,5 @@ def _shown(value: Any) -> str:
 
 
 def _six(value: float) -> float:
-    """Six significant digits, so that small probabilities stay what they are."""
+    """Six significant digits, so that small probabilities do not become 0."""
     return float(f"{float(value):.6g}")

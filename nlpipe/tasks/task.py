@@ -55,13 +55,13 @@ class Split:
 
 @dataclass(frozen=True)
 class Ledger:
-    """What was lost or looks odd on the way: counts by name, with up to five examples of each."""
+    """What was lost or looks wrong on the way: counts by name, with up to five examples of each."""
 
     counts: dict[str, float] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, what: str, example: str) -> None:
-        """One more of ``what``; its text is kept, cut to 100 characters, if it is among the first five."""
+        """Count one more of ``what``; keep the example, cut to 100 characters, if it is among the first five."""
         self.counts[what] = self.counts.get(what, 0) + 1
         shown = self.examples.setdefault(what, [])
         if len(shown) < 5:
@@ -69,11 +69,11 @@ class Ledger:
 
 
 Note = Callable[[str, str], None]
-"""Told what is lost in reading, by name, with the example: it is counted in the ledger."""
+"""Called with what is lost in reading, by name, and the example; it is counted in the ledger."""
 
 
 def ignore(what: str, example: str) -> None:
-    """A note that nobody takes."""
+    """Take no note."""
 
 
 class Task(ABC):
@@ -96,7 +96,7 @@ class Task(ABC):
     formats: ClassVar[tuple[str, ...]] = ("csv", "tsv", "jsonl")
     """Formats of files that hold its examples."""
     usual_format: ClassVar[str | None] = None
-    """What a file is taken for whose ending tells no format of these."""
+    """The format of a file whose ending tells none of these."""
 
     @abstractmethod
     def targets(self, values: Sequence[Any]) -> Wire:
@@ -116,7 +116,7 @@ class Task(ABC):
         return self.primary
 
     def labels(self, train: Split) -> tuple[str, ...]:
-        """The closed set that targets come from, where the card does not say it; empty where there is none."""
+        """The closed set that targets come from, where the card does not give it; empty where there is none."""
         return ()
 
     @abstractmethod
@@ -126,15 +126,15 @@ class Task(ABC):
         Args:
             rows: gone through once, so that a file can be read as it streams.
             labels: what the data writes to the label meant, nothing else being allowed; None: labels as they come.
-            note: told of each thing that is left out.
+            note: called with each thing that is left out.
 
         Raises:
-            DataError: a row that cannot be one; names file and line.
+            DataError: a row cannot be an example; the message names file and line.
         """
 
     @abstractmethod
     def key(self, inputs: Wire, i: int) -> str:
-        """What makes two inputs the same: de-duplication and leakage go by it."""
+        """What two inputs have in common if they count as the same, for de-duplication and leakage."""
 
     @abstractmethod
     def metrics(self, labels: Sequence[str], ordinal: bool = False) -> list[Metric]:
@@ -180,7 +180,7 @@ class Task(ABC):
 
     @abstractmethod
     def line(self, record: Mapping[str, Any]) -> str:
-        """What ``record`` gave, as one line for a person: the answer, for labels with a tab and its score."""
+        """``record`` as one line for a reader: the answer; of labels also a tab and the score."""
 
     @abstractmethod
     def restore(self, records: Sequence[Mapping[str, Any]]) -> tuple[Wire, Predictions[Any]]:

@@ -14,8 +14,10 @@ import nlpipe
 from nlpipe import fingerprint as fingerprints
 from nlpipe.encoders import Max
 from nlpipe.fingerprint import ALONE, ROOMS, fingerprint, is_own, source_hash
+from nlpipe.pipeline import feature_cache
 from nlpipe.runs.costs import process_environment
 from nlpipe.tokenizers import Regex, Whitespace
+from nlpipe.wire import Text
 
 ROOT = Path(nlpipe.__file__).parent
 MODULE = "from {base} import {name}\n\n\nclass Mine({name}):\n    def double(self, x):\n        return {factor} * x\n"
@@ -92,6 +94,14 @@ def test_code_without_a_file_has_one_too_the_same_in_every_process() -> None:
     first = of("2", "3", seed="1")
     assert len(first) == 16 and first == of("2", "3", seed="2")
     assert len({first, of("4", "3", seed="1"), of("2", "5", seed="1")}) == 3
+
+
+def test_features_on_disk_are_named_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = []
+    for changed in ("one", "two", "one"):
+        monkeypatch.setattr(feature_cache, "fingerprint", lambda owner, changed=changed: f"{owner.__name__} {changed}")
+        names.append(feature_cache.name([Max()], Text(["a"]), "source"))
+    assert names[0] == names[2] != names[1]
 
 
 def test_each_class_has_its_own() -> None:

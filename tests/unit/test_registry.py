@@ -82,7 +82,7 @@ def test_register_takes_stages_of_its_slot_alone(made: Slot[Tokenizer]) -> None:
         made.register("wrong")(Encoder)  # type: ignore[arg-type]
     assert "wrong" not in made.names()
     with pytest.raises(
-        NlpipeError, match=r"Mine is no registered tokenizer: write @nlpipe.register.tokenizer\('name'\)"
+        NlpipeError, match=r"Mine is not a registered tokenizer: write @nlpipe.register.tokenizer\('name'\)"
     ):
         made.name_of(Mine)
     with pytest.raises(AttributeError, match="there is no slot 'encodr'; did you mean 'encoder'"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,16 @@ def test_what_is_not_shown_to_be_worse_is_named(answers: np.ndarray) -> None:
     assert found.not_shown_worse in found.table()
     few = comparison(row("best", far), row("near", other, size=1000))  # the best is one of those with all of the data
     assert few.best is not None and few.best.name == "best" and "near on 1,000" in few.not_shown_worse
+
+
+def test_what_was_not_measured_is_a_dash(answers: np.ndarray) -> None:
+    measured, unmeasured = row("measured", answers), row("unmeasured", np.roll(answers, 1))
+    unmeasured = replace(unmeasured, costs={"fit_seconds": 1.0}, scores={})
+    table = comparison(measured, unmeasured).as_table()
+    cells = {line.cells[0]: dict(zip(table.headings, line.cells, strict=True)) for line in table.lines}
+    for heading, cell in {"latency ms": "1.0", "memory MB": "100", "texts/s": "1,000", "f1 macro": "0.500"}.items():
+        assert (cells["measured"][heading], cells["unmeasured"][heading]) == (cell, "–")
+    assert cells["unmeasured"]["fit s"] == "1.0"
 
 
 def test_one_row_or_none_says_nothing(answers: np.ndarray) -> None:
