@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from nlpipe.errors import NlpipeError
-
-if TYPE_CHECKING:
-    pass
 
 
 def predict(

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from nlpipe.errors import NlpipeError
-
-if TYPE_CHECKING:
-    pass
 
 
 def list_stages(

@@ -28,5 +28,3 @@ class Dataset:
     ordinal: bool = False
     digest: str = ""
     ledger: dict[str, Ledger] = field(default_factory=dict)
-    licence: str = ""
-    notes: str = ""

@@ -21,7 +21,6 @@ BOW = "data: d\nrepresentation: bow\nhead: {name: logistic_regression, C: 0.5}\n
 def _stages(monkeypatch, tmp_path):
     spec_stages.install(monkeypatch)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("nlpipe.spec.pipelines.load_trainer", lambda: None)
 
 
 def write(text: str, name: str = "p.yaml") -> str:
