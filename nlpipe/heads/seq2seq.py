@@ -274,7 +274,8 @@ class Seq2Seq(
     def _limits(self, source: Sequences) -> dict[str, Any]:
         """Arguments of a search that all searches take."""
         lengths = source.lengths
-        most = self.max_length if self.decoder.longest is None else min(self.max_length, self.decoder.longest - 1)
+        positions = self.decoder.max_positions
+        most = self.max_length if positions is None else min(self.max_length, positions - 1)
         longest = np.minimum((self.max_ratio * lengths).astype(np.int64) + SPARE, most)
         longest = np.where(lengths > 0, longest, 0)  # nothing said is nothing translated
         shortest = np.minimum((self.min_ratio * lengths).astype(np.int64), longest)
