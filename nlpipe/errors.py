@@ -1,6 +1,6 @@
-"""What a user can mend: every error of this kind is printed without a traceback, and the command exits with 2.
+"""The errors that a user can correct: the command prints them without a traceback and exits with status 2.
 
-Anything else (AssertionError, TypeError) is a fault of nlpipe itself and keeps its traceback.
+Any other exception (AssertionError, TypeError) is a bug in nlpipe itself and is shown with its traceback.
 """
 
 from __future__ import annotations
@@ -11,32 +11,32 @@ from dataclasses import dataclass
 
 
 class NlpipeError(Exception):
-    """Something the user can mend; the message says where, what, and what instead."""
+    """An error that the user can correct; the message says where it is, what is wrong, and what to write instead."""
 
 
 class NlpipeWarning(UserWarning):
-    """Something a user should know that stops nothing (a solver that did not converge); kept in a run's ledger."""
+    """A problem that does not stop the run (a solver that did not converge); it is recorded in the run's ledger."""
 
 
 class DataError(NlpipeError):
-    """A data file, card or download that cannot be used; names the file and the line where there is one."""
+    """A data file, data card or download cannot be used; the message names the file, and the line if there is one."""
 
 
 class WiringError(NlpipeError):
-    """Stages that do not fit together."""
+    """Stages cannot be connected: one does not accept what the stage before it returns."""
 
 
 class MissingExtra(NlpipeError):
-    """A stage whose optional packages are not installed; names the ``pip install`` that brings them."""
+    """An optional package that a stage needs is not installed; the message names the ``pip install`` command."""
 
 
 class ModelError(NlpipeError):
-    """A saved model that cannot be loaded or does not fit what is asked of it."""
+    """A saved or pretrained model cannot be loaded, or it cannot do what is asked of it."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong in a pipeline file, with its place (line and column count from 1; 0 where there is none)."""
+    """One error in a pipeline file, with its position (line and column start at 1; 0 means that there is none)."""
 
     path: str
     line: int
@@ -45,25 +45,29 @@ class Fault:
     message: str
 
     def __str__(self) -> str:
-        place = f"{self.path}:{self.line}:{self.column}" if self.line else self.path
-        return f"{place}: {self.key}: {self.message}" if self.key else f"{place}: {self.message}"
+        position = f"{self.path}:{self.line}:{self.column}" if self.line else self.path
+        return f"{position}: {self.key}: {self.message}" if self.key else f"{position}: {self.message}"
 
 
 class SpecError(NlpipeError):
-    """A pipeline or comparison file with faults: all of them, not the first alone."""
+    """A pipeline or comparison file has errors; all of them are reported, not only the first."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
         super().__init__("\n".join(str(fault) for fault in self.faults))
 
     def __reduce__(self) -> tuple[type[SpecError], tuple[tuple[Fault, ...]]]:
-        return type(self), (self.faults,)  # worker processes send it to their parent
+        return type(self), (self.faults,)  # so that worker processes can send it to their parent
 
 
-def suggest(typed: str, known: Iterable[str]) -> str:
-    """A way out for a name that is not known: ``; did you mean 'hidden'?``, else the list of what is."""
-    names = sorted(known)
-    near = difflib.get_close_matches(typed, names, n=1, cutoff=0.6)
-    if near:
-        return f"; did you mean '{near[0]}'?"
-    return f"; known: {', '.join(names)}" if names else ""
+class CardError(SpecError, DataError):
+    """A data set's card with faults, in a file of its own or inline: all of them, each with its place."""
+
+
+def suggest(typed: str, names: Iterable[str]) -> str:
+    """The end of a message about an unknown name: ``; did you mean 'hidden'?``, or else a list of all ``names``."""
+    ordered = sorted(names)
+    similar = difflib.get_close_matches(typed, ordered, n=1, cutoff=0.6)
+    if similar:
+        return f"; did you mean '{similar[0]}'?"
+    return f"; known: {', '.join(ordered)}" if ordered else ""

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written beside their place, flushed, then renamed into it."""
+"""Reading and writing of files and folders. A folder is written under another name and renamed when it is complete."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from nlpipe.errors import NlpipeError
+from nlpipe.errors import DataError, NlpipeError
 
 PARTIAL = ".partial-"
-"""How the name of a folder that is still being written starts; a process number and the final name follow."""
+"""Prefix of the name of a folder that is still being written; process id, machine and final name follow."""
 
 
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
-    """A folder to write into that becomes ``target`` when the block ends well, and is removed when it does not.
+    """Give a new folder to write into; rename it to ``target`` after the block, or remove it if the block raises.
 
-    An older ``target`` is replaced. What killed processes left beside it is swept first.
+    An existing ``target`` is replaced. Unfinished folders of processes that were killed are removed first.
 
     Raises:
-        NlpipeError: the disk is full or the place cannot be written; nothing is left behind.
+        NlpipeError: the disk is full or the folder cannot be written; no partial folder is left.
     """
     partial = target.parent / f"{PARTIAL}{os.getpid()}-{platform.node()}-{target.name}"
     try:
@@ -49,23 +49,23 @@ def whole_folder(target: Path) -> Iterator[Path]:
             partial.rename(target)
     except OSError as error:
         raise NlpipeError(
-            f"{error.filename or target}: {error.strerror or error}; nothing was left half-written"
+            f"{error.filename or target}: {error.strerror or error}; no partial folder was left"
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
 def sweep(folder: Path) -> None:
-    """Remove the partial folders of processes that are no more."""
+    """Remove the unfinished folders of processes that no longer run."""
     for path in folder.glob(f"{PARTIAL}*"):
-        number, _, rest = path.name.removeprefix(PARTIAL).partition("-")
-        if not rest.startswith(f"{platform.node()}-"):
-            continue  # another machine's, in a folder that both write to
-        if number.isdigit() and int(number) != os.getpid() and not _alive(int(number)):
+        process, _, name = path.name.removeprefix(PARTIAL).partition("-")
+        if not name.startswith(f"{platform.node()}-"):
+            continue  # of another machine that writes into the same folder
+        if process.isdigit() and int(process) != os.getpid() and not _is_running(int(process)):
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _alive(process: int) -> bool:
+def _is_running(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -76,10 +76,10 @@ def _alive(process: int) -> bool:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """``arrays`` as safetensors.
+    """Write ``arrays`` as a safetensors file.
 
     Raises:
-        OSError: the disk is full, or the place cannot be written.
+        OSError: the disk is full or the file cannot be written.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
@@ -91,12 +91,12 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def write_json(path: Path, data: Any) -> None:
-    """``data`` as UTF-8 JSON a person can read."""
+    """Write ``data`` as indented JSON in UTF-8."""
     path.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> Any:
-    """What ``write_json`` wrote.
+    """Read a file that ``write_json`` wrote.
 
     Raises:
         NlpipeError: the file is missing or is not JSON.
@@ -106,4 +106,17 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise NlpipeError(f"{path}: there is no such file; was this folder written by nlpipe?") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise NlpipeError(f"{path}: not JSON as nlpipe writes it: {error}") from None
+        raise NlpipeError(f"{path}: not a JSON file as nlpipe writes it: {error}") from None
+
+
+def decode_utf8(content: bytes, name: str) -> str:
+    """Decode the content of a text file; ``name`` is the file's name in messages.
+
+    Raises:
+        DataError: the content is not UTF-8; the message names the line.
+    """
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{name}:{line}: the file is not encoded in UTF-8; convert it first") from None

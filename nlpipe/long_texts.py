@@ -1,7 +1,7 @@
-"""Texts too long to be tagged at once: cut into overlapping stretches, the answers put together again.
+"""Tagging of long texts in overlapping windows, so that memory does not grow with the length of a text.
 
-Every word is answered once, by the stretch in which it stands further from a cut: no word is without a tag, and the
-memory of a pipeline does not grow with the length of a text.
+In the overlap of two windows, each word takes its tag from the window in which it is further from the edge. Every word
+has exactly one tag.
 """
 
 from __future__ import annotations
@@ -14,60 +14,59 @@ import numpy as np
 from nlpipe.stage import Predictions
 from nlpipe.wire import Tags, Tokens, locate_between_spaces
 
-LONGEST = 1000
-"""Words that are tagged at once."""
-SHARED = 64
-"""Words that two neighbouring stretches both read."""
+WINDOW = 1000
+"""Maximum number of words in a window."""
+OVERLAP = 64
+"""Number of words that two neighbouring windows share."""
 
 
 @dataclass(frozen=True)
-class Stretches:
-    """Stretches of B texts.
+class TextWindows:
+    """P windows over B texts.
 
     Args:
-        whole: the texts.
-        parts: the stretches, as texts of their own: their words with a space between.
-        owner: (P,) the text each is of.
-        keep: (P, 2) the words of a stretch whose answers count: first, and one after the last.
+        source: the B texts.
+        windows: the P windows, each as a text: its words joined by spaces.
+        owners: (P,) the index of the text that each window belongs to.
+        kept: (P, 2) the words of each window whose tags are used: index of the first, index after the last.
     """
 
-    whole: Tokens
-    parts: Tokens
-    owner: np.ndarray
-    keep: np.ndarray
+    source: Tokens
+    windows: Tokens
+    owners: np.ndarray
+    kept: np.ndarray
 
-    def join(self, found: Predictions[Any]) -> Predictions[Tags]:
-        """The answers for the stretches as answers for the texts."""
-        values: list[list[str]] = [[] for _ in range(len(self.whole))]
-        scores: list[list[Any]] = [[] for _ in range(len(self.whole))]
-        for p, (b, (first, last)) in enumerate(zip(self.owner, self.keep, strict=True)):
-            values[b] += found.values.values[p][first:last]
-            if found.scores is not None:
-                scores[b].append(found.scores[p][first:last])
+    def join(self, predictions: Predictions[Any]) -> Predictions[Tags]:
+        """Combine the P predictions for the windows into B predictions for the texts."""
+        tags: list[list[str]] = [[] for _ in range(len(self.source))]
+        scores: list[list[Any]] = [[] for _ in range(len(self.source))]
+        for p, (b, (start, end)) in enumerate(zip(self.owners, self.kept, strict=True)):
+            tags[b] += predictions.values.values[p][start:end]
+            if predictions.scores is not None:
+                scores[b].append(predictions.scores[p][start:end])
         joined = None
-        if found.scores is not None:
-            joined = np.empty(len(values), dtype=object)
-            for b, pieces in enumerate(scores):
-                joined[b] = np.concatenate(pieces) if pieces else np.zeros(0)
-        return Predictions(Tags(values, self.whole), joined)
+        if predictions.scores is not None:
+            joined = np.empty(len(tags), dtype=object)
+            for b, arrays in enumerate(scores):
+                joined[b] = np.concatenate(arrays) if arrays else np.zeros(0)
+        return Predictions(Tags(tags, self.source), joined)
 
 
-def cut_long(tokens: Tokens, longest: int = LONGEST, shared: int = SHARED) -> Stretches | None:
-    """Stretches of at most ``longest`` words, or None where no text has more."""
-    if max(map(len, tokens.words), default=0) <= longest:
+def cut_long(tokens: Tokens, size: int = WINDOW, overlap: int = OVERLAP) -> TextWindows | None:
+    """Cut the texts into windows of at most ``size`` words; return None if no text has more words than that."""
+    if max(map(len, tokens.words), default=0) <= size:
         return None
     words: list[list[str]] = []
     texts: list[str] = []
-    owner, keep = [], []
+    owners, kept = [], []
     for b, sentence in enumerate(tokens.words):
-        spans = tokens.spans(b)
-        raw = [tokens.texts[b][start:end].replace(" ", "\u00a0") for start, end in spans]
-        for first in range(0, max(1, len(sentence) - shared), longest - shared):
-            last = min(first + longest, len(sentence))
-            words.append(sentence[first:last])
-            texts.append(" ".join(raw[first:last]))
-            owner.append(b)
-            left = 0 if first == 0 else shared // 2
-            right = last - first if last == len(sentence) else last - first - (shared - shared // 2)
-            keep.append((left, right))
-    return Stretches(tokens, Tokens(words, texts, locate_between_spaces), np.array(owner), np.array(keep))
+        spelled = [tokens.texts[b][start:end].replace(" ", "\u00a0") for start, end in tokens.spans(b)]
+        for start in range(0, max(1, len(sentence) - overlap), size - overlap):
+            end = min(start + size, len(sentence))
+            words.append(sentence[start:end])
+            texts.append(" ".join(spelled[start:end]))
+            owners.append(b)
+            first = 0 if start == 0 else overlap // 2
+            last = end - start if end == len(sentence) else end - start - (overlap - overlap // 2)
+            kept.append((first, last))
+    return TextWindows(tokens, Tokens(words, texts, locate_between_spaces), np.array(owners), np.array(kept))

@@ -1,7 +1,7 @@
-"""A constructor's signature read as a schema: what it accepts, what a value means, how an editor completes it.
+"""The options of a stage, read from its constructor's signature: names, types, ranges, defaults and descriptions.
 
-There is no config twin of a stage: ``hidden: Annotated[int, Ge(1)] = 128`` is at once the Python signature, the
-check of a pipeline file, the JSON Schema and the line that ``nlpipe show`` prints.
+No class describes the options a second time: ``hidden: Annotated[int, Ge(1)] = 128`` is at once the Python signature,
+the check of a pipeline file, the JSON Schema and the line that ``nlpipe show`` prints.
 """
 
 from __future__ import annotations
@@ -9,39 +9,40 @@ from __future__ import annotations
 import functools
 import inspect
 import json
-import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le, Lt
 
 from nlpipe.errors import suggest
+from nlpipe.type_words import UNIONS, describe_type, expected_values
 
 Positive = Annotated[int, Ge(1)]
-"""1, 2, 3 …"""
+"""An integer of at least 1."""
 Count = Annotated[int, Ge(0)]
-"""0, 1, 2 …"""
+"""An integer of at least 0."""
 Fraction = Annotated[float, Ge(0.0), Le(1.0)]
-"""From 0 to 1, both included."""
+"""A number from 0 to 1, both included."""
 Dropout = Annotated[float, Ge(0.0), Lt(1.0)]
-"""From 0, included, to 1, excluded."""
+"""A number from 0 (included) to 1 (excluded)."""
 PositiveFloat = Annotated[float, Gt(0.0)]
-"""Above 0."""
+"""A number above 0."""
 NonNegativeFloat = Annotated[float, Ge(0.0)]
-"""0 or above."""
-FILE = "names a file"
-FileName = Annotated[str, FILE]
-"""A file, or a folder; in a pipeline file its path starts from where that stands, or from the working directory."""
+"""A number of at least 0."""
+PATH_MARK = "path of a file"
+"""What marks the annotation of an option as a path."""
+FileName = Annotated[str, PATH_MARK]
+"""The path of a file or folder. In a pipeline file, it is relative to that file, or else to the working directory."""
 
 REQUIRED: Any = inspect.Parameter.empty
-"""The default of an option that has none."""
+"""The default of an option that has no default."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """One constructor parameter: its name, its annotation and its default (``REQUIRED`` where there is none)."""
+    """One constructor parameter: its name, its annotation and its default (``REQUIRED`` if it has none)."""
 
     name: str
     annotation: Any
@@ -49,13 +50,13 @@ class Option:
 
     @property
     def required(self) -> bool:
-        """Whether it must be given."""
+        """Whether the option has no default, so that a value must be given."""
         return self.default is REQUIRED
 
     @functools.cached_property
     def names_files(self) -> bool:
-        """Whether its values are those of ``FileName``."""
-        return _marked(self.annotation, FILE)
+        """Whether the values are paths: the annotation contains ``FileName``."""
+        return _has_mark(self.annotation, PATH_MARK)
 
     @functools.cached_property
     def _adapter(self) -> Any:
@@ -70,7 +71,7 @@ class Option:
 
     @functools.cached_property
     def plain(self) -> bool:
-        """Whether its values can be written in a file as they are; a nested stage cannot."""
+        """Whether the values can be written in a YAML file directly; a nested stage cannot."""
         from pydantic.errors import PydanticInvalidForJsonSchema
 
         try:
@@ -80,12 +81,13 @@ class Option:
         return True
 
     def check(self, value: Any) -> Any:
-        """``value`` as the constructor takes it.
+        """Return ``value`` in the type that the constructor takes.
 
-        Numbers are not made from strings, nor truth values from numbers; a list serves where a tuple is asked for.
+        Strings are not converted to numbers, nor numbers to booleans; a list is converted to a tuple.
 
         Raises:
-            ValueError: it does not fit; the message quotes it and says what would.
+            ValueError: the value does not have the type or is out of range; the message quotes it and says what is
+                expected.
         """
         from pydantic import ValidationError
 
@@ -94,58 +96,25 @@ class Option:
                 return self._adapter.validate_python(value)
             return self._adapter.validate_json(json.dumps(value), strict=True)
         except ValidationError as error:
-            raise ValueError(_explain(error, value)) from None
+            raise ValueError(_explain(self.annotation, value, error)) from None
 
     def schema(self) -> dict[str, Any]:
-        """JSON Schema of its values; for plain values only, not for nested stages."""
+        """Return the JSON Schema of the values; only for plain values, not for nested stages."""
         schema: dict[str, Any] = self._adapter.json_schema()
         if not self.required and _is_plain(self.default):
             schema = {**schema, "default": self.default}
         return schema
 
     def describe(self) -> str:
-        """Its type and range for a reader: ``int >= 1``, ``'l1' | 'l2'``, ``float | null``."""
+        """Return the type and range as a short text: ``int >= 1``, ``'l1' | 'l2'``, ``float | null``."""
         return describe_type(self.annotation)
 
 
-def _marked(annotation: Any, mark: Any) -> bool:
-    """Whether ``mark`` stands in ``annotation``, at any depth."""
+def _has_mark(annotation: Any, mark: Any) -> bool:
+    """Whether ``mark`` is metadata of ``annotation`` or of a type inside it."""
     if mark in getattr(annotation, "__metadata__", ()):
         return True
-    return any(_marked(part, mark) for part in typing.get_args(annotation))
-
-
-def describe_type(annotation: Any) -> str:
-    """An annotation in words: ``int >= 1``, ``'l1' | 'l2'``, ``list of str``."""
-    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is Annotated:
-        bounds = [_bound(mark, args[0]) for mark in args[1:]]
-        return " ".join([describe_type(args[0]), " and ".join(b for b in bounds if b)]).strip()
-    if origin is typing.Literal:
-        return " | ".join("null" if a is None else repr(a) for a in args)
-    if annotation is type(None):
-        return "null"
-    if origin is tuple:
-        return f"[{', '.join(describe_type(a) for a in args)}]"
-    if origin is list:
-        return f"list of {describe_type(args[0])}"
-    if origin is dict:
-        return f"mapping of {describe_type(args[0])} to {describe_type(args[1])}"
-    if isinstance(origin, type) and origin is not types.UnionType:  # a stage of some kind, whatever it reads and gives
-        return origin.__name__
-    if args:  # a union
-        return " | ".join(describe_type(a) for a in args)
-    return getattr(annotation, "__name__", str(annotation))
-
-
-def _bound(mark: Any, kind_of: Any) -> str:
-    """A bound in words; ``typing`` holds ``Gt(0)`` and ``Gt(0.0)`` for one, so a bound of floats is written as one."""
-    symbols = {Ge: ">=", Gt: ">", Le: "<=", Lt: "<"}
-    for kind, symbol in symbols.items():
-        if isinstance(mark, kind):
-            bound = getattr(mark, kind.__name__.lower())
-            return f"{symbol} {float(bound) if kind_of is float else bound}"
-    return ""
+    return any(_has_mark(argument, mark) for argument in typing.get_args(annotation))
 
 
 def _is_plain(value: Any) -> bool:
@@ -156,53 +125,76 @@ def _is_plain(value: Any) -> bool:
     return True
 
 
-def _explain(error: Any, value: Any) -> str:
-    """Pydantic's first complaint about ``value``, in our words."""
-    details = error.errors(include_url=False)
-    first = details[0]
-    place = "".join(f"[{part!r}]" for part in first["loc"] if isinstance(part, int))
-    given = first.get("input", value) if place else value
-    messages = list(dict.fromkeys(d["msg"].removeprefix("Input ").removeprefix("should ") for d in details))
-    said = " or ".join(m.removeprefix("Value error, ") for m in messages)
-    return f"{place + ': ' if place else ''}{given!r} will not do: it should {said}"
+def _explain(annotation: Any, value: Any, error: Any) -> str:
+    """Say which part of ``value`` is wrong and what is expected there: ``[1]: invalid value 0: expected …``.
+
+    Args:
+        annotation: the type of the option.
+        value: the value that pydantic refused.
+        error: pydantic's ValidationError; its own message is used for types that have no words here.
+    """
+    for key, item_annotation, item in _items(annotation, value):
+        try:
+            Option("", item_annotation, REQUIRED).check(item)
+        except ValueError as inner:
+            return f"[{key!r}]{'' if str(inner).startswith('[') else ': '}{inner}"
+    try:
+        expected = f"expected {expected_values(annotation)}"
+    except LookupError:
+        expected = " or ".join(dict.fromkeys(details["msg"] for details in error.errors()))
+    return f"invalid value {value!r}: {expected}"
+
+
+def _items(annotation: Any, value: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """Key, annotation and value of each item, if ``annotation`` is (or, as a union, contains) a list, tuple or dict."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in UNIONS:
+        for argument in arguments:
+            yield from _items(argument, value)
+    elif origin is list and isinstance(value, list):
+        yield from ((i, arguments[0], item) for i, item in enumerate(value))
+    elif origin is tuple and isinstance(value, list | tuple) and len(value) == len(arguments):
+        yield from ((i, argument, item) for i, (argument, item) in enumerate(zip(arguments, value, strict=True)))
+    elif origin is dict and isinstance(value, Mapping):
+        yield from ((key, arguments[1], item) for key, item in value.items())
 
 
 @functools.cache
 def options_of(owner: Callable[..., Any]) -> Mapping[str, Option]:
-    """The options of a class (its constructor's parameters) or function, by name, in order.
+    """Return the options of a class (its constructor's parameters) or of a function, by name, in order.
 
     Raises:
-        TypeError: a parameter is not annotated, or is ``*args`` or ``**kwargs`` (a fault of that class, not of a user:
-            a signature is the schema, and these name no options).
+        TypeError: a parameter has no annotation, or is ``*args`` or ``**kwargs``. This is a bug in that class, not a
+            user's error: the signature is the schema, and such parameters name no options.
     """
     init = owner.__init__ if inspect.isclass(owner) else owner
     if init is object.__init__:
         return {}
     hints = typing.get_type_hints(init, include_extras=True)
-    found = {}
+    options = {}
     for name, parameter in inspect.signature(init).parameters.items():
         if name == "self":
             continue
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            raise TypeError(f"{owner.__qualname__}: options are named one by one, without *{name}")
+            raise TypeError(f"{owner.__qualname__}: name every option; *{name} names none")
         if name not in hints:
             raise TypeError(f"{owner.__qualname__}: option {name!r} has no annotation")
-        found[name] = Option(name, hints[name], parameter.default)
-    return found
+        options[name] = Option(name, hints[name], parameter.default)
+    return options
 
 
 def check_options(owner: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Every option of ``owner`` with its checked value, defaults filled in, in the order of the signature.
+    """Return the checked value or the default of every option of ``owner``, in the order of the signature.
 
     Raises:
-        ValueError: an option that is unknown, missing, or does not fit.
+        ValueError: an option is unknown or missing, or its value does not have the type or is out of range.
     """
-    known = options_of(owner)
+    options = options_of(owner)
     for name in given:
-        if name not in known:
-            raise ValueError(f"{name}: no such option of {owner.__qualname__}{suggest(name, known)}")
+        if name not in options:
+            raise ValueError(f"{name}: no such option of {owner.__qualname__}{suggest(name, options)}")
     values = {}
-    for name, option in known.items():
+    for name, option in options.items():
         if name in given:
             try:
                 values[name] = option.check(given[name])
@@ -216,18 +208,18 @@ def check_options(owner: Callable[..., Any], given: Mapping[str, Any]) -> dict[s
 
 
 def option_texts(owner: type[Any]) -> dict[str, str]:
-    """Option name to its line in the ``Options:`` section of the class's docstring, continued lines folded in."""
+    """Return the description of each option in the ``Options:`` section of the docstring, with its lines joined."""
     section = inspect.cleandoc(owner.__doc__ or "").partition("Options:")[2]
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     name = ""
     for line in section.splitlines():
         indent = len(line) - len(line.lstrip())
         if line.strip() and indent == 0:
             break
-        head, colon, rest = line.strip().partition(":")
-        if colon and indent <= 4 and head.isidentifier():
-            name = head
-            found[name] = rest.strip()
+        first, colon, text = line.strip().partition(":")
+        if colon and indent <= 4 and first.isidentifier():
+            name = first
+            texts[name] = text.strip()
         elif name and line.strip():
-            found[name] += f" {line.strip()}"
-    return found
+            texts[name] += f" {line.strip()}"
+    return texts

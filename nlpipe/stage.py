@@ -287,12 +287,12 @@ class Decoder(Stage[In, Out]):
         """All tokens ``x`` (B, T, D) at once, each seeing itself and those before it: (B, T, features)."""
 
     @abstractmethod
-    def start(self, memory: Tree, watch: bool = False) -> Tree:
+    def start(self, memory: Tree, track_coverage: bool = False) -> Tree:
         """The state of B hypotheses that have read nothing.
 
         Args:
             memory: what ``remember`` gave.
-            watch: whether the state keeps account of the attention each word of the memory got.
+            track_coverage: whether the state adds up the attention that each token of the memory gets.
         """
 
     @abstractmethod
@@ -300,12 +300,12 @@ class Decoder(Stage[In, Out]):
         """Read one more token of each hypothesis, ``x`` (N, 1, D): (N, 1, features), and the new state."""
 
     @abstractmethod
-    def watched(self, state: Tree) -> Tensor:
-        """Of a state that keeps account: (N, S) attention that each word of the memory got in all; 1 for padding."""
+    def coverage(self, state: Tree) -> Tensor:
+        """Of a state that tracks it: (N, S) attention that each token of the memory got in all; 1 for padding."""
 
     @abstractmethod
-    def look(self, x: Tensor, memory: Tree) -> Tensor:
-        """The attention (B, T, S) with which ``read`` reads ``x``; rows sum to 1, or to 0 where there is none."""
+    def attention(self, x: Tensor, memory: Tree) -> Tensor:
+        """The attention weights (B, T, S) with which ``read`` reads ``x``; S is 0 for a decoder without attention."""
 
     def forward(self, source: In) -> Out:
         raise AssertionError("a decoder reads along a memory: its head calls read and step")

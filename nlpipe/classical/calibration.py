@@ -1,8 +1,8 @@
-"""Margins to probabilities, by how right the classifier is on folds it had not seen.
+"""Calibration of a linear classifier: margins become probabilities, fitted by cross-validation.
 
-Two classes: a sigmoid (Platt 1999, with the Newton steps of Lin, Lin and Weng 2007). More: a softmax at a temperature
-(Guo et al. 2017), which no rare class can disturb. Both keep the order of the classes that the margins have, up to
-the sigmoid's shift, and both amount to scaled weights.
+For two classes, a sigmoid (Platt 1999, with the Newton method of Lin, Lin and Weng 2007). For more classes, a softmax
+with a temperature (Guo et al. 2017), which has one parameter only, so that rare classes do not disturb it. The softmax
+keeps the order of the classes; the sigmoid keeps it up to its shift. Both can be applied by scaling the weights.
 """
 
 from __future__ import annotations
@@ -14,50 +14,63 @@ import numpy as np
 from scipy.special import expit, logsumexp
 
 Fit = Callable[[Any, np.ndarray, "np.ndarray | None"], tuple[np.ndarray, np.ndarray]]
-"""(matrix (N, D), codes (N,), example weights (N,) or None) to weights (D, K) and offsets (K,)."""
+"""Fits a classifier: takes (matrix (N, D), class codes (N,), example weights (N,) or None); returns weights (D, K)
+and offsets (K,), where K is the number of classes, or 1 for two classes."""
 
 
 def platt(margins: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """Slope and shift of the sigmoid through N margins; ``positive`` (N,) is true for the class, ``weights`` (N,).
+    """Fit a sigmoid to N margins; return its slope and shift.
 
-    Targets are a little inside of 0 and 1, so that margins that separate the class do not give an infinite slope.
-    Where the margins say nothing (one kind of example only, or a slope that is not above 0) it is the plain logistic
-    function: a sigmoid that falls would turn the classifier round.
+    The targets are slightly above 0 and below 1, so that the slope stays finite if the margins separate the classes.
+    If the examples are all of one class, or the slope is not positive, return (1, 0), the logistic function: a
+    decreasing sigmoid would reverse the predictions.
+
+    Args:
+        margins: (N,).
+        positive: (N,) whether each example belongs to the class.
+        weights: (N,) weights of the examples.
     """
-    ahead, behind = float(weights[positive].sum()), float(weights[~positive].sum())
-    if ahead == 0 or behind == 0:
+    positives, negatives = float(weights[positive].sum()), float(weights[~positive].sum())
+    if positives == 0 or negatives == 0:
         return 1.0, 0.0
-    targets = np.where(positive, (ahead + 1) / (ahead + 2), 1 / (behind + 2))  # (N,)
+    targets = np.where(positive, (positives + 1) / (positives + 2), 1 / (negatives + 2))  # (N,)
 
     def loss(parameters: np.ndarray) -> float:
         logits = margins * parameters[0] + parameters[1]
         return float(weights @ (np.logaddexp(0.0, logits) - targets * logits))
 
     inputs = np.stack([margins, np.ones_like(margins)], axis=1)  # (N, 2)
-    parameters = np.array([0.0, np.log((ahead + 1) / (behind + 1))])
+    parameters = np.array([0.0, np.log((positives + 1) / (negatives + 1))])
     value = loss(parameters)
     for _ in range(100):
-        guess = expit(inputs @ parameters)
-        gradient = inputs.T @ (weights * (guess - targets))  # (2,)
+        probabilities = expit(inputs @ parameters)  # (N,)
+        gradient = inputs.T @ (weights * (probabilities - targets))  # (2,)
         if np.abs(gradient).max() < 1e-7 * weights.sum():
             break
-        curvature = (inputs * (weights * guess * (1 - guess))[:, None]).T @ inputs + 1e-12 * np.eye(2)
-        step = np.linalg.solve(curvature, gradient)
+        curvature = weights * probabilities * (1 - probabilities)
+        hessian = (inputs * curvature[:, None]).T @ inputs + 1e-12 * np.eye(2)  # (2, 2)
+        step = np.linalg.solve(hessian, gradient)
         size = 1.0
-        while size > 1e-10 and (tried := loss(parameters - size * step)) > value - 1e-4 * size * (gradient @ step):
+        while size > 1e-10 and (new_value := loss(parameters - size * step)) > value - 1e-4 * size * (gradient @ step):
             size /= 2
         if size <= 1e-10:
             break
-        parameters, value = parameters - size * step, tried
+        parameters, value = parameters - size * step, new_value
     return (float(parameters[0]), float(parameters[1])) if parameters[0] > 0 else (1.0, 0.0)
 
 
 def temperature(margins: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> float:
-    """The slope with which softmax(slope * margins) is most likely; margins (N, C) are -inf for classes not known."""
-    from scipy.optimize import minimize_scalar  # slow to import, and only fitting needs it
+    """Return the slope for which softmax(slope * margins) has the highest likelihood.
 
-    known = np.isfinite(margins[np.arange(len(codes)), codes])
-    margins, codes, weights = margins[known], codes[known], weights[known]
+    Args:
+        margins: (N, C), -inf for classes without a margin.
+        codes: (N,) the true classes.
+        weights: (N,) weights of the examples.
+    """
+    from scipy.optimize import minimize_scalar  # slow to import and only needed for fitting
+
+    finite = np.isfinite(margins[np.arange(len(codes)), codes])
+    margins, codes, weights = margins[finite], codes[finite], weights[finite]
     if not len(codes):
         return 1.0
     gold = margins[np.arange(len(codes)), codes]  # (N,)
@@ -70,7 +83,7 @@ def temperature(margins: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> 
 
 
 def folds_of(codes: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """(N,): the fold of each example, drawn by ``seed``; each class is spread over the folds as evenly as can be."""
+    """Return the fold of each example, (N,), drawn with ``seed`` and stratified by class."""
     shuffled = np.random.default_rng(seed).permutation(len(codes))
     by_class = shuffled[np.argsort(codes[shuffled], kind="stable")]
     assigned = np.empty(len(codes), dtype=np.int64)
@@ -81,18 +94,18 @@ def folds_of(codes: np.ndarray, folds: int, seed: int) -> np.ndarray:
 def calibrate(
     fit: Fit, matrix: Any, codes: np.ndarray, weights: np.ndarray | None, folds: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (D, K) and offsets (K,) fitted to all examples, scaled so that their margins are logits.
+    """Return weights (D, K) and offsets (K,) fitted to all examples and scaled so that their margins are logits.
 
-    The scale comes from the margins that each example gets from a classifier fitted without its fold. A class with no
-    example left in a fold's training part has no margin there.
+    The scale is fitted to margins from cross-validation: each example's margins come from a classifier that was fitted
+    without its fold. A class that is missing in the other folds has no margin for these examples.
 
     Args:
-        fit: fits the classifier; the codes it is given run from 0 without gaps.
-        matrix: (N, D).
-        codes: (N,), of C classes.
-        weights: (N,) of the examples, or None.
-        folds: how many parts; not more than there are examples.
-        seed: draws the folds.
+        fit: fits the classifier; the codes that it gets are 0, 1, … without gaps.
+        matrix: (N, D) the examples.
+        codes: (N,) their classes, of C classes.
+        weights: (N,) weights of the examples, or None.
+        folds: number of folds; at most N are used.
+        seed: seed with which the folds are drawn.
     """
     count = int(codes.max()) + 1
     assigned = folds_of(codes, min(folds, len(codes)), seed)
@@ -103,14 +116,15 @@ def calibrate(
         if len(present) < 2:
             continue
         coefficients, offsets = fit(matrix[inside], part, None if weights is None else weights[inside])
-        found = np.asarray(matrix[outside] @ coefficients + offsets)  # (n, K)
-        margins[np.ix_(outside, present)] = np.hstack([-found, found]) if found.shape[1] == 1 else found
-    counts = np.ones(len(codes)) if weights is None else weights
+        fold_margins = np.asarray(matrix[outside] @ coefficients + offsets)  # (n, K)
+        both = np.hstack([-fold_margins, fold_margins]) if fold_margins.shape[1] == 1 else fold_margins
+        margins[np.ix_(outside, present)] = both
+    example_weights = np.ones(len(codes)) if weights is None else weights
     slope, shift = 1.0, 0.0
     if count == 2:
-        known = np.isfinite(margins[:, 1])
-        slope, shift = platt(margins[known, 1], codes[known] == 1, counts[known])
+        finite = np.isfinite(margins[:, 1])
+        slope, shift = platt(margins[finite, 1], codes[finite] == 1, example_weights[finite])
     else:
-        slope = temperature(margins, codes, counts)
+        slope = temperature(margins, codes, example_weights)
     coefficients, offsets = fit(matrix, codes, weights)
     return coefficients * slope, offsets * slope + shift

@@ -1,4 +1,4 @@
-"""Batches of vectors and labels as one matrix and class numbers, with the weights of the classes."""
+"""The training data of a classical head as one matrix with class codes and weights, and its output and warnings."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from nlpipe.stage import Data, Predictions
 from nlpipe.wire import Labels, Vectors
 
 ClassWeight = Literal["auto"] | dict[str, PositiveFloat] | None
-"""``auto`` weighs each class by the inverse of its share; a mapping names classes, all others weigh 1."""
+"""``auto`` weights classes by their inverse frequency; classes that a mapping does not name have the weight 1."""
 
 
 @dataclass(frozen=True)
 class Examples:
-    """N examples to learn from.
+    """N training examples.
 
     Args:
         matrix: (N, D), sparse or dense.
-        codes: (N,) the class of each, by number.
+        codes: (N,) the class of each example, as an index into ``classes``.
         classes: C labels, sorted.
     """
 
@@ -36,34 +36,34 @@ class Examples:
 
     @property
     def frequencies(self) -> np.ndarray:
-        """(C,): the share of each class."""
+        """(C,) the share of the examples in each class."""
         return np.bincount(self.codes, minlength=len(self.classes)) / len(self.codes)
 
     def weights(self, class_weight: Literal["auto"] | Mapping[str, float] | None) -> np.ndarray | None:
-        """(N,): what each example counts; None if all count 1.
+        """Return the weight of each example, (N,); None if all are 1.
 
         Raises:
-            DataError: ``class_weight`` names a label that no example has.
+            DataError: ``class_weight`` names a label that does not occur.
         """
         if class_weight is None:
             return None
         if class_weight == "auto":
-            of_classes = 1.0 / (len(self.classes) * self.frequencies)  # (C,)
+            class_weights = 1.0 / (len(self.classes) * self.frequencies)  # (C,)
         else:
             for label in class_weight:
                 if label not in self.classes:
                     raise DataError(
                         f"class_weight: no training example has the label {label!r}{suggest(label, self.classes)}"
                     )
-            of_classes = np.array([class_weight.get(label, 1.0) for label in self.classes])  # (C,)
-        return np.asarray(of_classes[self.codes])
+            class_weights = np.array([class_weight.get(label, 1.0) for label in self.classes])  # (C,)
+        return np.asarray(class_weights[self.codes])
 
 
 def gather(data: Data[Vectors]) -> Examples:
-    """All batches as one.
+    """Join all batches.
 
     Raises:
-        DataError: there is nothing to learn from: no example, no feature, or one label only.
+        DataError: there is no example, no feature, or only one label.
     """
     batches = list(data)
     labels = [label for _, target in batches for label in target.values]
@@ -71,7 +71,7 @@ def gather(data: Data[Vectors]) -> Examples:
     if not labels:
         raise DataError("there is no training example")
     if len(classes) == 1:
-        raise DataError(f"every training example ({len(labels)}) has the label {classes[0]!r}: two labels are needed")
+        raise DataError(f"every training example ({len(labels)}) has the label {classes[0]!r}; two are needed")
     vectors = Vectors.concat([source for source, _ in batches if len(source)])
     if vectors.width == 0:
         raise DataError("no features: every text is empty after tokenisation")
@@ -81,51 +81,53 @@ def gather(data: Data[Vectors]) -> Examples:
 
 
 def need_memory(features: int, labels: int, tables: int) -> None:
-    """Nothing, or an error before the machine swaps.
+    """Check that the model fits in memory.
 
     Args:
-        tables: how many dense float64 tables (features, labels) are needed at a time.
+        features: number of features, D.
+        labels: number of classes, C.
+        tables: how many dense float64 tables (D, C) are needed at the same time.
 
     Raises:
-        DataError: they do not fit into this machine's memory.
+        DataError: the tables do not fit in the memory of this machine.
     """
-    needed, there = 8 * tables * features * labels, _memory()
-    if needed > there > 0:
+    needed, available = 8 * tables * features * labels, _memory()
+    if needed > available > 0:
         raise DataError(
-            f"{features:,} features of {labels:,} labels need {needed / 1e9:,.0f} GB, and this machine has "
-            f"{there / 1e9:,.0f} GB: have fewer features (min_count or max_features of the representation), or a "
+            f"{features:,} features and {labels:,} labels need {needed / 1e9:,.0f} GB of memory, but this machine has "
+            f"{available / 1e9:,.0f} GB; use fewer features (min_count or max_features of the representation) or a "
             "head whose size does not grow with features times labels (classifier, tagger)"
         )
 
 
 def _memory() -> int:
-    """Bytes of this machine; 0 where the system does not tell."""
+    """Return the memory of this machine in bytes; 0 if the system does not say."""
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
 
 
 def need_counts(matrix: Any, head: str) -> None:
-    """Nothing, or an error.
+    """Check that the values of ``matrix`` can be counts; ``head`` names the head in the message.
 
     Raises:
-        DataError: ``matrix`` has a value below 0.
+        DataError: a value is negative.
     """
     if matrix.size and matrix.min() < 0:
         raise DataError(
-            f"{head} needs counts, but its input has values below 0; "
-            "use bow or tfidf, or hashing with 'signed: false', before it"
+            f"{head} needs counts, but its input has negative values; "
+            "use bow, tfidf, or hashing with 'signed: false' before it"
         )
 
 
 def answer(probabilities: np.ndarray, classes: tuple[str, ...]) -> Predictions[Labels]:
-    """The most probable class of each row of ``probabilities``, (B, C); of equals the first."""
+    """Predict the most probable class of each row of ``probabilities`` (B, C); the first one if there are several."""
     best = probabilities.argmax(axis=1)  # (B,)
     scores = probabilities[np.arange(len(best)), best]  # (B,)
     return Predictions(Labels([classes[code] for code in best.tolist()]), scores, probabilities, classes)
 
 
 @contextmanager
-def converging(head: str, way: str) -> Iterator[None]:
-    """Scikit-learn's warning that a solver stopped early becomes one of ours, which says what to do: ``way``."""
+def converging(head: str, advice: str) -> Iterator[None]:
+    """Replace scikit-learn's ConvergenceWarning in the block by one of nlpipe, which ends with ``advice``."""
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings(record=True) as caught:
@@ -135,4 +137,4 @@ def converging(head: str, way: str) -> Iterator[None]:
         if not issubclass(warning.category, ConvergenceWarning):
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     if any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
-        warnings.warn(f"{head} stopped before it had converged; {way}", NlpipeWarning, stacklevel=3)
+        warnings.warn(f"{head} stopped before it converged; {advice}", NlpipeWarning, stacklevel=3)

@@ -1,4 +1,4 @@
-"""What linear classifiers share once they are fitted: one matrix product, and a way from margins to probabilities."""
+"""The shared base of linear classifiers: margins by one matrix product, and probabilities from margins."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from nlpipe.wire import Labels, Vectors
 
 
 class Linear(LabelHead):
-    """A fitted linear classifier: margins ``x @ weights + offsets``, (B, K), where K is C, or 1 for two classes.
+    """A linear classifier: margins ``x @ weights + offsets``, (B, K), where K is C, or 1 for two classes.
 
-    Probabilities are the softmax of C margins; with K = 1 the margin is the second class's logit.
+    Probabilities are the softmax of C margins; with K = 1, the margin is the logit of the second class.
     """
 
     binary: bool = False
-    """Whether any value above 0 counts as 1."""
+    """Whether values above 0 are replaced by 1."""
     weights: np.ndarray = np.zeros((0, 0))  # (D, K)
     offsets: np.ndarray = np.zeros(0)  # (K,)
 
     def margins(self, source: Vectors) -> np.ndarray:
-        """(B, K)."""
+        """Return the margins, (B, K)."""
         matrix = source.matrix()
         if self.binary:
             matrix = binarised(matrix)
@@ -32,7 +32,7 @@ class Linear(LabelHead):
     def predict(self, source: Vectors) -> Predictions[Labels]:
         margins = self.margins(source)  # (B, K)
         if margins.shape[1] == 1:
-            second = expit(margins)  # (B, 1)
+            second = expit(margins)  # (B, 1) probability of the second class
             return answer(np.hstack([1.0 - second, second]), self.classes)  # (B, 2)
         return answer(softmax(margins, axis=1), self.classes)
 
@@ -49,7 +49,7 @@ class Linear(LabelHead):
 
 
 def binarised(matrix: sp.csr_matrix | np.ndarray) -> sp.csr_matrix | np.ndarray:
-    """1 where a value is above 0, else 0; (B, D) as float64."""
+    """Replace each value of ``matrix`` (B, D) by 1 if it is above 0, else by 0; float64."""
     if not sp.issparse(matrix):
         return (matrix > 0).astype(np.float64)
     rows = sp.csr_matrix(matrix)

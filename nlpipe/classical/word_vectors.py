@@ -1,11 +1,12 @@
-"""What ``word2vec`` and ``static`` share: a table of word vectors, looked up by word, fixed or trained further.
+"""The shared base of ``word2vec`` and ``static``: a table of word vectors, fixed or trained further.
 
-Fixed, it is numpy and knows nothing of torch. Weights for averages, after which ``mean`` gives a weighted mean:
+A fixed table is a numpy array, and torch is not imported. The vectors can be multiplied by weights, so that the encoder
+``mean`` returns a weighted mean:
 
-    sif   a / (a + p(w)), a = 0.001, p(w) the word's share of the training tokens
-          (Arora, Liang, Ma 2017, "A Simple but Tough-to-Beat Baseline for Sentence Embeddings", without the removal of
-          the first component, which belongs behind the pooling)
-    idf   ln((1 + n) / (1 + df(w))) + 1, as scikit-learn smooths it
+    sif   a / (a + p(w)), a = 0.001, where p(w) is the share of the word in the training tokens
+          (Arora, Liang, Ma 2017, "A Simple but Tough-to-Beat Baseline for Sentence Embeddings"; their removal of the
+          first principal component is left out, because it would have to follow the mean)
+    idf   ln((1 + n) / (1 + df(w))) + 1, with the smoothing of scikit-learn; df(w) of n texts contain the word
 """
 
 from __future__ import annotations
@@ -19,27 +20,30 @@ from typing import Any, Literal
 import numpy as np
 
 from nlpipe.stage import Data, Representation, State
-from nlpipe.vocabulary import Vocabulary, encode
+from nlpipe.vocabulary import UNKNOWN_ID, Vocabulary, encode
 from nlpipe.wire import Sequences, Tokens
 
 SIF = 1e-3
-"""a of Arora et al. 2017: words rarer than this share keep most of their weight."""
-
-UNKNOWN = 1
-"""Id of the row that stands for words without a vector; 0 is padding."""
+"""The parameter a of Arora et al. 2017: words with a smaller share of the tokens keep most of their weight."""
 
 
 @dataclass(frozen=True)
-class Counts:
-    """How often each word stands in the training split, in how many of its texts, and how many texts there are."""
+class WordCounts:
+    """Counts of the training split.
+
+    Args:
+        words: how often each word occurs.
+        texts: in how many texts each word occurs.
+        total: number of texts.
+    """
 
     words: Counter[str]
     texts: Counter[str]
     total: int
 
     @classmethod
-    def of(cls, sentences: Iterable[list[str]]) -> Counts:
-        """Counted over ``sentences``, one list of words a text."""
+    def of(cls, sentences: Iterable[list[str]]) -> WordCounts:
+        """Count the words of ``sentences``, one list of words per text."""
         words: Counter[str] = Counter()
         texts: Counter[str] = Counter()
         total = 0
@@ -50,23 +54,26 @@ class Counts:
         return cls(words, texts, total)
 
 
-def word_weights(words: Sequence[str], counts: Counts, scheme: Literal["idf", "sif"] | None) -> np.ndarray:
-    """(V,) weight of each word, divided by the mean over the training tokens so that vectors keep their scale."""
+def word_weights(words: Sequence[str], counts: WordCounts, scheme: Literal["idf", "sif"] | None) -> np.ndarray:
+    """Return the weight of each of V words, (V,).
+
+    The weights are divided by their mean over the training tokens, so that the vectors keep their scale.
+    """
     if scheme is None:
         return np.ones(len(words), dtype=np.float32)
-    seen = np.array([counts.words[word] for word in words], dtype=np.float64)
+    frequencies = np.array([counts.words[word] for word in words], dtype=np.float64)
     if scheme == "sif":
-        weights = SIF / (SIF + seen / max(1, counts.words.total()))
+        weights = SIF / (SIF + frequencies / max(1, counts.words.total()))
     else:
         df = np.array([counts.texts[word] for word in words], dtype=np.float64)
         weights = np.log((1 + counts.total) / (1 + df)) + 1
-    if seen.any():
-        weights /= np.average(weights, weights=seen)
+    if frequencies.any():
+        weights /= np.average(weights, weights=frequencies)
     return weights.astype(np.float32)
 
 
-class Lookup(Representation[Tokens, Sequences]):
-    """A table of word vectors; a subclass fills it in ``fit`` by calling ``fill``."""
+class WordVectors(Representation[Tokens, Sequences]):
+    """A table of word vectors; the ``fit`` of a subclass calls ``set_vectors``."""
 
     def __init__(
         self, trainable: bool, unknown: Literal["mean", "zero"], weights: Literal["idf", "sif"] | None
@@ -75,7 +82,7 @@ class Lookup(Representation[Tokens, Sequences]):
         self.unknown = unknown
         self.weights = weights
         self.lowercase = False
-        self.vocabulary = Vocabulary.from_counts(Counter(), 1, None)
+        self.vocabulary = Vocabulary.from_counts({})
         self.vectors = np.zeros((2, 0), dtype=np.float32)
         self.learned = 0
         self._table: Any = None
@@ -90,16 +97,23 @@ class Lookup(Representation[Tokens, Sequences]):
 
     @abstractmethod
     def fit(self, data: Data[Tokens]) -> None:
-        """Find the words and their vectors."""
+        """Choose the words of the table and their vectors."""
 
-    def fill(self, words: Sequence[str], vectors: np.ndarray, learned: int, counts: Counts) -> None:
-        """Set the table: ``vectors`` (N, D) of N ``words``, of which training changes the first ``learned``."""
+    def set_vectors(self, words: Sequence[str], vectors: np.ndarray, learned: int, counts: WordCounts) -> None:
+        """Set the table.
+
+        Args:
+            words: N words.
+            vectors: (N, D) their vectors.
+            learned: how many of them, from the first, are trained if ``trainable`` is set.
+            counts: counts of the training split, for the weights.
+        """
         self.vocabulary = Vocabulary.from_counts(Counter({w: len(words) - i for i, w in enumerate(words)}), 1, None)
         ids = np.asarray(self.vocabulary.ids(words), dtype=np.int64)
         table = np.zeros((len(self.vocabulary), vectors.shape[1]), dtype=np.float32)
         table[ids] = vectors * word_weights(words, counts, self.weights)[:, None]
         if len(words) and self.unknown == "mean":
-            table[UNKNOWN] = table[ids].mean(0)
+            table[UNKNOWN_ID] = table[ids].mean(0)
         self.vectors = table
         self.learned = learned + 2
         self._table = None
@@ -114,9 +128,9 @@ class Lookup(Representation[Tokens, Sequences]):
         return int(self.vectors.shape[1])
 
     def look_up(self, words: list[str]) -> np.ndarray:
-        """(T,) row of each word."""
+        """Return the row of each of T words, (T,)."""
         ids = np.asarray(self.vocabulary.ids(words), dtype=np.int64)
-        missing = np.flatnonzero(ids == UNKNOWN)
+        missing = np.flatnonzero(ids == UNKNOWN_ID)
         if self.lowercase and len(missing):
             ids[missing] = self.vocabulary.ids([words[i].lower() for i in missing])
         return ids
@@ -131,8 +145,8 @@ class Lookup(Representation[Tokens, Sequences]):
         return Sequences(self._table(encoded.flat()), encoded.lengths, source)
 
     def ledger(self, source: Tokens) -> dict[str, float]:
-        ids = encode(source, self.vocabulary, self.look_up).flat()
-        return {"tokens": len(ids), "out_of_vocabulary": int((ids == UNKNOWN).sum()), "truncated_tokens": 0}
+        encoded = encode(source, self.vocabulary, self.look_up)
+        return {"tokens": int(encoded.lengths.sum()), "out_of_vocabulary": encoded.unknown, "truncated_tokens": 0}
 
     def state(self) -> State:
         vectors = self.vectors if self._table is None else self._table.rows()

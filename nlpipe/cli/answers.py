@@ -14,6 +14,8 @@ from typing import Any
 from nlpipe.errors import NlpipeError
 from nlpipe.pipeline import Pipeline
 from nlpipe.pipeline.batches import BATCH
+from nlpipe.yaml_reader import parse
+from nlpipe.yaml_values import Place, spelling_hint, warn_of_octals
 
 
 def lines_of(file: Path | None, given: str | None, field: str) -> Iterator[str]:
@@ -41,21 +43,23 @@ def lines_of(file: Path | None, given: str | None, field: str) -> Iterator[str]:
 
 
 def change(pipeline: Pipeline, typed: Sequence[str]) -> None:
-    """Have the head search with other options, typed as ``beam=10``.
+    """Change how the head searches, by options such as ``beam=10``; values are YAML, as in files.
 
     Raises:
         NlpipeError: the head has no such option, or it is one of training.
     """
-    import yaml
-
     for text in typed:
-        name, equals, value = text.partition("=")
+        name, equals, written = text.partition("=")
         if not equals:
-            raise NlpipeError(f"--set {text}: give an option and its value, such as beam=10")
+            raise NlpipeError(f"--set {text}: expected an option and its value, such as beam=10")
+        name = name.strip().removeprefix("head.")
+        value = parse(written, Place(f"--set {text}", key=name))
         try:
-            pipeline.head.change(**{name.removeprefix("head."): yaml.safe_load(value)})
-        except (ValueError, yaml.YAMLError) as error:
-            raise NlpipeError(f"--set {text}: {error}") from None
+            pipeline.head.change(**{name: value.plain()})
+        except ValueError as error:
+            hint = spelling_hint(value, text_expected="string" in str(error))
+            raise NlpipeError(f"--set {text}: {error}{hint}") from None
+        warn_of_octals(value, name)
 
 
 def answer(pipeline: Pipeline, texts: Iterator[str], form: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nlpipe.cli.arguments import split
 from nlpipe.errors import NlpipeError
 
 if TYPE_CHECKING:
@@ -32,27 +33,18 @@ def run(
     """Fit a pipeline, score it on the test split, and leave a folder with all there is to know; prints that folder."""
     from rich.console import Console
 
-    from nlpipe.api import base_of, data_of, find_file, wires_of
-    from nlpipe.datasets.load import load_dataset
-    from nlpipe.runs.run import run as run_pipeline
-    from nlpipe.spec import read_pipelines
+    from nlpipe import api
     from nlpipe.training.processes import rank
 
     console = Console(stderr=True, quiet=rank() > 0)
-    file = find_file(file)
-    expansion = read_pipelines(file, overrides or [], wires_of(file.parent))
-    for name, why in expansion.left_out:
-        console.print(f"left out: {name}: {why}", highlight=False, markup=False)
-    for spec in expansion.pipelines:
 
-        def report(text: str, name: str = spec.name) -> None:
-            console.print(f"{name}: {text}", highlight=False, markup=False, soft_wrap=True)
+    def report(text: str) -> None:
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-        dataset = load_dataset(data_of(spec), base_of(spec))
-        result = run_pipeline(spec, dataset, out, seed, again=again, report=report)
-        if rank() == 0:
-            _show_result(console, result)
-            typer.echo(result.folder)
+    result = api.run(file, overrides or [], out, seed, again, report)
+    if rank() == 0:
+        _show_result(console, result)
+        typer.echo(result.folder)
 
 
 def _show_result(console: Any, result: Result) -> None:
@@ -78,20 +70,21 @@ def _show_result(console: Any, result: Result) -> None:
 
 
 def compare(
-    files: Annotated[list[str], typer.Argument(metavar="FILE... [KEY=VALUE]...", help="A comparison, or pipelines.")],
+    arguments: Annotated[
+        list[str], typer.Argument(metavar="FILE... [KEY=VALUE]...", help="A comparison, or pipelines.")
+    ],
     out: Out = Path("runs"),
     jobs: Annotated[int, typer.Option("--jobs", help="Runs at a time; they share the processor.", min=1)] = 1,
 ) -> None:
     """Run several pipelines on the same data with the same seeds, and set their scores and costs side by side."""
     from rich.console import Console
 
-    from nlpipe.api import read_comparison
     from nlpipe.compare.comparison import compare as run_comparison
+    from nlpipe.spec import read_comparison
 
     console = Console(stderr=True)
-    paths = [Path(item) for item in files if "=" not in item]
-    overrides = [item for item in files if "=" in item]
-    spec = read_comparison(paths, overrides)
+    files, overrides = split(arguments)
+    spec = read_comparison(files, overrides)
     for name, why in spec.left_out:
         console.print(f"left out: {name}: {why}", highlight=False, markup=False)
     total = len(spec.pipelines) * len(spec.seeds) * len(spec.train_sizes)

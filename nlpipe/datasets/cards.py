@@ -1,4 +1,4 @@
-"""Cards: what a data set is, key by key. ``finding.py`` reads them from YAML."""
+"""Cards: what a data set is, key by key. ``card_reader.py`` makes them from YAML."""
 
 from __future__ import annotations
 
@@ -36,14 +36,6 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-def _spelt(value: Any) -> str:
-    """A label or value as the data spells it; YAML reads a bare ``yes`` as true, which no data file says."""
-    if isinstance(value, bool) or value is None or not isinstance(value, str | int | float):
-        raise ValueError(f"YAML reads this as {value!r}; put it in quotes")
-    return str(value)
-
-
-Spelt = Annotated[str, BeforeValidator(_spelt)]
 Files = Annotated[tuple[StrictStr, ...], BeforeValidator(_listed)]
 Size = Annotated[StrictInt, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)]
 
@@ -53,13 +45,13 @@ class _Part(BaseModel):
 
 
 class FileSource(_Part):
-    """Files on disk; paths from the folder of the card or pipeline file, then from the working directory."""
+    """Files on disk; relative paths start from the folder of the file that names them."""
 
     kind: Literal["file"]
     train: Files
     dev: Files = ()
     test: Files = ()
-    sha256: dict[str, StrictStr] = Field(default_factory=dict, description="file, as written above, to its sha256")
+    sha256: dict[str, StrictStr] = Field(default_factory=dict, description="file, named as above, to its sha256")
 
 
 class WheelSource(_Part):
@@ -158,7 +150,7 @@ class Card(_Part):
     encoding: StrictStr = "utf-8"
     quoting: StrictBool | None = None
     delimiter: Annotated[StrictStr, Field(min_length=1, max_length=1)] | None = None
-    where: dict[StrictInt | StrictStr, Spelt] = Field(default_factory=dict, description="column to the value kept")
+    where: dict[str, str] = Field(default_factory=dict, description="column to the value kept")
     replace: dict[StrictStr, StrictStr] = Field(default_factory=dict, description="in texts: what by what")
     scheme: StrictStr | None = Field(None, description="how tags mark entities; auto if not written")
     filter: Filter | None = Field(None, description="pairs to train on")
@@ -209,9 +201,9 @@ class Card(_Part):
     @classmethod
     def _known_encoding(cls, value: str) -> str:
         try:
-            if codecs.lookup(value)._is_text_encoding:
+            if codecs.lookup(value)._is_text_encoding and "a".encode(value).decode(value) == "a":
                 return value
-        except LookupError:
+        except (LookupError, UnicodeError, ValueError):  # 'undefined' refuses all text; a name with a null character
             pass
         raise ValueError(f"there is no encoding '{value}'{suggest(value, ['utf-8', 'utf-16', 'latin-1', 'cp1252'])}")
 
@@ -220,11 +212,9 @@ class Card(_Part):
     def _labels_by_spelling(cls, value: Any) -> Any:
         """Always what the data writes -> label."""
         if isinstance(value, list):
-            value = {_spelt(label): label for label in value}
-        if isinstance(value, dict):
-            value = {_spelt(raw): _spelt(label) for raw, label in value.items()}
-            if len(set(value.values())) < 2:
-                raise ValueError("a set needs at least two labels")
+            value = {label: label for label in value}
+        if isinstance(value, dict) and len(set(value.values())) < 2:
+            raise ValueError("a set needs at least two labels")
         return value
 
     @model_validator(mode="after")
@@ -258,10 +248,18 @@ class Card(_Part):
 
     def roles(self) -> dict[str, str | int]:
         """Role to column: the task's own where the card says nothing."""
-        return task_named(self.task).roles(self._told_format(), self.columns)
+        return task_named(self.task).roles(self._format(), self.columns)
 
-    def _told_format(self) -> str | None:
-        """Its format; None where nothing tells it, and for the hub, which has columns of its own."""
+    def conditions(self) -> dict[str | int, str]:
+        """``where`` with columns as readers know them: digits are an index, except where columns have names only."""
+        indexed = self._format() in ("csv", "tsv", "conll")
+        return {
+            int(column) if indexed and re.fullmatch(r"-?[0-9]{1,6}", column) else column: value
+            for column, value in self.where.items()
+        }
+
+    def _format(self) -> str | None:
+        """Its format; None where nothing says it, and for the hub, which has columns of its own."""
         source, task = self.origin(), task_named(self.task)
         if isinstance(source, HubSource):
             return None
@@ -280,7 +278,7 @@ class Card(_Part):
         """
         source = self.origin()
         assert not isinstance(source, HubSource)
-        found = self._told_format()
+        found = self._format()
         if found is None:
             formats = " | ".join(task_named(self.task).formats)
             raise DataError(f"{source.train[0]}: the ending tells no format; write format: {formats}")

@@ -23,7 +23,8 @@ def load_dataset(data: str | Mapping[str, Any], base: Path | None = None) -> Dat
     """The data set that a card's name, a card's path or an inline mapping stands for.
 
     Args:
-        base: the folder relative paths start from, usually the pipeline file's; then the working directory.
+        base: the folder that relative paths in ``data`` start from; the working directory by default. Paths in a
+            card start from the card.
 
     Raises:
         DataError: anything wrong with the card, the files or their content.
@@ -63,7 +64,7 @@ def _place(found: Found) -> str:
 
 def _columns(card: Card) -> dict[str, str | int]:
     """What to read: the roles, and the columns that ``where`` looks at."""
-    return {**card.roles(), **{f"where {column}": column for column in card.where}}
+    return {**card.roles(), **{f"where {column}": column for column in card.conditions()}}
 
 
 def _cleaned(found: Found, split: str, read: Iterator[Row]) -> Iterator[Row]:
@@ -74,7 +75,7 @@ def _cleaned(found: Found, split: str, read: Iterator[Row]) -> Iterator[Row]:
     """
     card = found.card
     roles = [role for role in card.roles() if role != task_named(card.task).label_role]
-    wanted = [(f"where {column}", value) for column, value in card.where.items()]
+    wanted = [(f"where {column}", value) for column, value in card.conditions().items()]
     kept, seen = 0, {role: set[str]() for role, _ in wanted}
     for row in read:
         if wanted:

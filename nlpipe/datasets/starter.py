@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from nlpipe.datasets.load import load_dataset, sorted_labels
 from nlpipe.datasets.readers import Layout, Origin, format_of
@@ -17,6 +16,7 @@ from nlpipe.datasets.readers.lines import file_origin
 from nlpipe.datasets.readers.separated import records
 from nlpipe.errors import DataError
 from nlpipe.tag_schemes import marks_entities
+from nlpipe.yaml_reader import to_yaml
 
 LOOKED_AT = 2000
 """Rows the columns are guessed from."""
@@ -54,18 +54,67 @@ class _Seen:
         return all(_number(value) for value in self.values)
 
 
-def init_spec(*paths: str | Path) -> str:
-    """The text of a pipeline file for a user's own data: one file, gzipped or not, or two parallel ones.
+@dataclass(frozen=True)
+class Starter:
+    """A pipeline file to start from.
+
+    Args:
+        files: the user's files, as they were named.
+        seen: what was seen in them, a sentence each.
+        data: the keys of ``data:``.
+        advice: comments under them.
+        stages: the lines of the stages.
+    """
+
+    files: str
+    seen: tuple[str, ...]
+    data: dict[str, Any]
+    stages: tuple[str, ...]
+    advice: tuple[str, ...] = ()
+
+    def text(self, folder: Path | None) -> str:
+        """The file's text, with paths that start from ``folder``; as they were named where it is None."""
+        data = to_yaml({**self.data, "train": _from(folder, self.data["train"])}, width=1000)
+        lines = [
+            f"# A starter for {_comment(self.files)}: {self.seen[0]}",
+            *(f"# {line}" for line in self.seen[1:]),
+            "# A dev and a test split are taken from it; name your own with dev: and test: beside train:.",
+            "data:",
+            *(f"  {line}" for line in [*data.rstrip("\n").split("\n"), *self.advice]),
+            *self.stages,
+            "seed: 13",
+        ]
+        return "\n".join(lines) + "\n"
+
+
+def _from(folder: Path | None, files: Any) -> Any:
+    """A path, or a list of paths, that started from the working directory, to start from ``folder``."""
+    if isinstance(files, list):
+        return [_from(folder, file) for file in files]
+    return files if folder is None or Path(files).is_absolute() else os.path.relpath(files, folder)
+
+
+def init_spec(*paths: str | Path, folder: Path | None = None) -> str:
+    """The text of a pipeline file for a user's own data.
+
+    Args:
+        paths: one file, gzipped or not, or two parallel ones.
+        folder: where the pipeline file will stand, if its paths are to start from there.
+
+    Raises:
+        DataError: a file cannot be read, or no column looks like a text or a label.
+    """
+    return _starter([str(path) for path in paths]).text(folder)
+
+
+def _starter(shown: list[str]) -> Starter:
+    """The starter for files, as their names, columns and values suggest.
 
     The format tells the task: conll, and jsonl with lists of ``entities``, are tagging; po, two files, and tables of
     two columns without repeating values are translation; other tables are classification. Of those the longest column
     is taken for the text, the shortest one whose values repeat for the label. Comments say what was seen, so that a
     wrong guess shows.
-
-    Raises:
-        DataError: a file cannot be read, or no column looks like a text or a label.
     """
-    shown = [str(path) for path in paths]
     if len(shown) == 2:
         return _translation({"format": "parallel", "train": shown}, " and ".join(shown))
     if len(shown) != 1:
@@ -84,10 +133,10 @@ def init_spec(*paths: str | Path) -> str:
     if kind == "jsonl" and isinstance(next(objects(origin, "utf-8"), (0, {}))[1].get("entities"), list):
         columns = {"text": "text", "entities": "entities"}
         return _tagging({"format": kind, "train": path, "columns": columns}, path, "Entities are spans of characters")
-    return _table_spec(origin, path, kind)
+    return _table_starter(origin, path, kind)
 
 
-def _table_spec(origin: Origin, shown: str, kind: str) -> str:
+def _table_starter(origin: Origin, shown: str, kind: str) -> Starter:
     """The file is read twice and never held."""
     layout = Layout(header=False, delimiter=_delimiter(origin, kind))
     header = kind != "jsonl" and _has_header(origin, kind, layout)
@@ -102,41 +151,41 @@ def _table_spec(origin: Origin, shown: str, kind: str) -> str:
     text, label = _guess(shown, columns)
     counts: Counter[str] = Counter(row.get(label, "").strip() for row in _table(origin, kind, layout, header))
     data |= {"train": shown, "columns": {"text": text, "label": label}}
-    return _written(shown, {"task": "classification", **data}, counts, columns[text], header)
+    return _classification(shown, {"task": "classification", **data}, counts, columns[text], header)
 
 
-def _tagging(data: dict[str, Any], shown: str, columns: str) -> str:
+def _tagging(data: dict[str, Any], shown: str, columns: str) -> Starter:
     """The whole file is read, so that its faults show now."""
     data = {"task": "tagging", **data}
-    found = load_dataset(data)
-    splits = found.train, found.dev, found.test
+    dataset = load_dataset(data)
+    splits = dataset.train, dataset.dev, dataset.test
     tags = Counter(tag for split in splits for sentence in split.targets.values for tag in sentence)  # type: ignore[attr-defined]
     marked = marks_entities(tags)
     kinds = Counter({tag[2:]: count for tag, count in tags.items() if tag[:2] == "B-"}) if marked else tags
-    scheme = f" in the scheme {found.task.scheme}" if marked and data["format"] == "conll" else ""  # type: ignore[attr-defined]
-    said = [
+    scheme = f" in the scheme {dataset.task.scheme}" if marked and data["format"] == "conll" else ""  # type: ignore[attr-defined]
+    seen = (
         f"{sum(map(len, splits))} sentences, {tags.total()} words.",
         f"{columns}{scheme}; {'entities' if marked else 'tags'}: {_listed(kinds)}.",
-    ]
-    stages = [
+    )
+    stages = (
         "tokenizer: {name: regex, lowercase: false}",
         "representation: {name: window, min_count: 2}",
         "head: {name: logistic_regression, C: 10}",
-    ]
-    return _assembled(shown, said, data, [], stages)
+    )
+    return Starter(shown, seen, data, stages)
 
 
-def _translation(data: dict[str, Any], shown: str) -> str:
+def _translation(data: dict[str, Any], shown: str) -> Starter:
     """The whole file is read, so that its faults show now."""
     data = {"task": "translation", **data}
-    found = load_dataset(data)
-    said = [f"{sum(map(len, (found.train, found.dev, found.test)))} pairs of texts."]
+    dataset = load_dataset(data)
+    seen = [f"{sum(map(len, (dataset.train, dataset.dev, dataset.test)))} pairs of texts."]
     if "columns" in data:
         source, target = data["columns"].values()
         counted = "; no header line was seen, so columns are counted from 0" if source == 0 else ""
-        said.append(f"The source is column {_comment(source)}, the target column {_comment(target)}{counted}.")
-    stages = ["tokenizer: regex", "head: {name: lexical, tokenizer: {name: regex, lowercase: false}}"]
-    return _assembled(shown, said, data, [], stages)
+        seen.append(f"The source is column {_comment(source)}, the target column {_comment(target)}{counted}.")
+    stages = ("tokenizer: regex", "head: {name: lexical, tokenizer: {name: regex, lowercase: false}}")
+    return Starter(shown, tuple(seen), data, stages)
 
 
 def _delimiter(origin: Origin, kind: str) -> str | None:
@@ -220,36 +269,20 @@ def _guess(shown: str, columns: dict[Column, _Seen]) -> tuple[Column, Column]:
     return text, (called or sorted(could, key=lambda column: (len(columns[column].values), columns[column].length)))[0]
 
 
-def _written(shown: str, data: dict[str, Any], counts: Counter[str], text: _Seen, header: bool) -> str:
-    """The file's text, of a classifier."""
+def _classification(shown: str, data: dict[str, Any], counts: Counter[str], text: _Seen, header: bool) -> Starter:
     labels = sorted_labels(set(counts))
     columns = data["columns"]
     head = "" if header or data["format"] == "jsonl" else "; no header line was seen, so columns are counted from 0"
-    said = [
+    seen = (
         f"{counts.total()} rows{head}.",
         f"The text is column {_comment(columns['text'])}, {text.length:.0f} characters on average.",
         f"The label is column {_comment(columns['label'])}, {len(labels)} values: {_listed(counts)}.",
-    ]
-    ranks = all(label.isdigit() for label in labels) and 3 <= len(labels) <= 11
-    advice = [f"# these look like ranks; if they are: {{labels: [{', '.join(labels)}], ordinal: true}}"] * ranks
-    return _assembled(
-        shown, said, data, advice, ["tokenizer: regex", "representation: tfidf", "head: logistic_regression"]
     )
-
-
-def _assembled(shown: str, said: list[str], data: dict[str, Any], advice: list[str], stages: list[str]) -> str:
-    """A file's text: what was seen, the data, the stages."""
-    written = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, default_flow_style=None, width=1000)
-    lines = [
-        f"# A starter for {_comment(shown)}: {said[0]}",
-        *(f"# {line}" for line in said[1:]),
-        "# A dev and a test split are taken from it; name your own with dev: and test: beside train:.",
-        "data:",
-        *(f"  {line}" for line in [*written.rstrip("\n").split("\n"), *advice]),
-        *stages,
-        "seed: 13",
-    ]
-    return "\n".join(lines) + "\n"
+    ranks = all(label.isdecimal() for label in labels) and 3 <= len(labels) <= 11
+    order = ", ".join(label if str(int(label)) == label else f"'{label}'" for label in labels) if ranks else ""
+    advice = (f"# these look like ranks; if they are: {{labels: [{order}], ordinal: true}}",) if ranks else ()
+    stages = ("tokenizer: regex", "representation: tfidf", "head: logistic_regression")
+    return Starter(shown, seen, data, stages, advice)
 
 
 def _listed(counts: Counter[str]) -> str:

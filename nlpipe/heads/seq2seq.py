@@ -28,12 +28,12 @@ from nlpipe.capabilities import (
 )
 from nlpipe.errors import DataError, WiringError
 from nlpipe.nn.cross_entropy import cross_entropy
-from nlpipe.nn.decoder_step import Stepper
+from nlpipe.nn.decoder_step import DecoderStep
 from nlpipe.nn.dropout import Drop
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.padding import open_batch
 from nlpipe.options import Count, Dropout, NonNegativeFloat, Positive
-from nlpipe.search import Found, Tree, beam_search, greedy
+from nlpipe.search import SearchResult, Tree, beam_search, greedy
 from nlpipe.stage import Data, Decoder, Head, Predictions, Stage, State, Tokenizer
 from nlpipe.vocabulary import END, PAD, START, UNKNOWN, EncodedText, Vocabulary
 from nlpipe.wire import Sequences, Text
@@ -113,7 +113,7 @@ class Seq2Seq(
         self.counted = Vocabulary.from_counts(Counter(), 1, None, self.specials)
         # in a tuple, so that torch does not register the shared stages as submodules
         self._body: tuple[Tokenizer, SharesTable] | None = None
-        self._half_copy: list[Stepper] = []
+        self._bf16_copy: list[DecoderStep] = []
 
     @property
     def joint(self) -> bool:
@@ -264,25 +264,25 @@ class Seq2Seq(
 
     def train(self, mode: bool = True) -> Seq2Seq:
         super().train(mode)
-        self._half_copy.clear()  # weights may have changed
+        self._bf16_copy.clear()  # weights may have changed
         return self
 
-    def _model(self) -> Stepper:
+    def _model(self) -> DecoderStep:
         """What is stepped through: in bf16 where that is faster."""
-        model = Stepper(self.decoder, self._table.weight, self.project, self._scale)
-        if self.training or torch.is_grad_enabled() or not model.faster_in_half():
+        model = DecoderStep(self.decoder, self._table.weight, self.project, self._scale)
+        if self.training or torch.is_grad_enabled() or not model.bf16_is_faster():
             return model
-        if not self._half_copy:
-            self._half_copy.append(model.half_copy())
-        return self._half_copy[0]
+        if not self._bf16_copy:
+            self._bf16_copy.append(model.bf16_copy())
+        return self._bf16_copy[0]
 
-    def start(self, source: Sequences, watch: bool = False) -> tuple[Stepper, Tensor, Tree, Tree]:
+    def start(self, source: Sequences, track_coverage: bool = False) -> tuple[DecoderStep, Tensor, Tree, Tree]:
         """What a search needs: the model, whose ``step`` it calls, first tokens (B,), state and memory."""
         model = self._model()
         rows, mask = open_batch(source, model.table)  # (B, S, D)
         memory = model.decoder.remember(rows, mask)
         first = torch.full((len(source),), self.vocabulary.id(START), device=rows.device)
-        return model, first, model.decoder.start(memory, watch), memory
+        return model, first, model.decoder.start(memory, track_coverage), memory
 
     def _limits(self, source: Sequences) -> dict[str, Any]:
         """The arguments that greedy search and beam search have in common."""
@@ -299,22 +299,22 @@ class Seq2Seq(
             "banned": [self.vocabulary.id(word) for word in (PAD, UNKNOWN, START)],
         }
 
-    def _search(self, source: Sequences, n_best: int = 1) -> Found:
-        watch = self.coverage_penalty > 0 and self.beam > 1
-        model, first, state, memory = self.start(source, watch)
+    def _search(self, source: Sequences, n_best: int = 1) -> SearchResult:
+        track_coverage = self.coverage_penalty > 0 and self.beam > 1
+        model, first, state, memory = self.start(source, track_coverage)
         if self.beam == 1:
             return greedy(model.step, first, state, memory, **self._limits(source))
         return beam_search(
             model.step, first, state, memory, **self._limits(source),
             beam=self.beam, n_best=n_best, length_penalty=self.length_penalty, stopping=self.stopping,
-            coverage_penalty=self.coverage_penalty if watch else 0.0,
-            coverage=model.covered if watch else None,
+            coverage_penalty=self.coverage_penalty if track_coverage else 0.0,
+            coverage=model.coverage if track_coverage else None,
         )  # fmt: skip
 
     def _text(self, ids: Sequence[int]) -> str:
         return self.tokenizer.join(self.vocabulary.words(ids))
 
-    def _predictions(self, found: Found) -> Predictions[Text]:
+    def _predictions(self, found: SearchResult) -> Predictions[Text]:
         texts = [self._text(hypotheses[0]) for hypotheses in found.lists()]
         return Predictions(Text(texts), found.log_probs[:, 0].cpu().double().numpy())
 
@@ -357,7 +357,7 @@ class Seq2Seq(
         for b, ids in enumerate(encoded.ids):  # one by one, because lengths differ and speed does not matter
             memory = self.decoder.remember(rows[b : b + 1], mask[b : b + 1])
             read = torch.as_tensor([[self.vocabulary.id(START), *ids.tolist()]], device=rows.device)  # (1, T)
-            weights = self.decoder.look(self._embed(read), memory)[0, :, : source.lengths[b]]  # (T, S)
+            weights = self.decoder.attention(self._embed(read), memory)[0, :, : source.lengths[b]]  # (T, S)
             words = source.tokens.words[b] if source.tokens is not None else [""] * int(source.lengths[b])
             said = [*self.vocabulary.words(ids), self.vocabulary.words([self.vocabulary.id(END)])[0]]
             found.append(Attention(list(words), said, weights.float().cpu().numpy()))
@@ -374,7 +374,7 @@ class Seq2Seq(
         return State(state.arrays, {**state.data, "vocabulary": self.counted.state() if self.own is not None else None})
 
     def load_state(self, state: State, version: int) -> None:
-        self._half_copy.clear()
+        self._bf16_copy.clear()
         if self.own is not None and version == self.version:
             self.counted = Vocabulary.from_state(state.data["vocabulary"])
         super().load_state(state, version)

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
-from nlpipe.api import load, wires_of
+from nlpipe.api import load
 from nlpipe.errors import SpecError
 from nlpipe.spec import read_pipeline
 
@@ -49,7 +49,7 @@ class PipelineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             options = {name.replace("__", "."): value for name, value in params.items()}
             self.options = {**(self.options or {}), **options}
             try:
-                read_pipeline(Path(self.file), self._overrides(), wires_of(Path(self.file).parent))
+                read_pipeline(self.file, self._overrides())
             except SpecError as error:
                 raise ValueError(str(error)) from None
         return self

@@ -25,7 +25,7 @@ from nlpipe.capabilities import Trained, able
 from nlpipe.errors import DataError, NlpipeWarning
 from nlpipe.fingerprint import source_hash
 from nlpipe.pipeline.batches import Batches, Step, apply, inference, predict_all
-from nlpipe.pipeline.plan import FittingPlan, StagePlan, plan_fitting
+from nlpipe.pipeline.fitting_plan import FittingPlan, StagePlan, plan_fitting
 from nlpipe.pipeline.tag_words import for_target
 from nlpipe.registry import written_name
 from nlpipe.stage import Head, Representation, Stage

@@ -18,7 +18,7 @@ from nlpipe.files import whole_folder
 from nlpipe.long_texts import cut_long
 from nlpipe.pipeline.batches import BATCH, Batches, apply, inference, predict_all
 from nlpipe.pipeline.fitting import Fitting
-from nlpipe.pipeline.plan import FittingPlan, plan_fitting
+from nlpipe.pipeline.fitting_plan import FittingPlan, plan_fitting
 from nlpipe.pipeline.saving import all_states, model_root, read_manifest, read_states, write_model
 from nlpipe.pipeline.tag_words import for_target
 from nlpipe.pipeline.wiring import check_wiring
@@ -160,7 +160,7 @@ class Pipeline:
             return self._answering.predict(apply(self.body[1:], batch))
 
         long = cut_long(tokens)
-        return tag(tokens) if long is None else long.join(predict_all(long.parts, tag))
+        return tag(tokens) if long is None else long.join(predict_all(long.windows, tag))
 
     def predict_stream(
         self, inputs: Iterable[str], batch_size: int = BATCH

@@ -1,4 +1,4 @@
-"""Representations: words to numbers. One file a stage (or a close family), one line a name."""
+"""Representations turn words into vectors. Each file holds one stage or a few related ones; the table names them."""
 
 from __future__ import annotations
 

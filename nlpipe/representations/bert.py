@@ -23,6 +23,7 @@ from nlpipe.capabilities import Pretrained
 from nlpipe.errors import ModelError
 from nlpipe.nn import pretrained
 from nlpipe.nn.neural import Neural
+from nlpipe.nn.precision import cpu_has_bf16
 from nlpipe.nn.word_pieces import Pieces, Windows, buckets, cut_windows, overlaps, ranges
 from nlpipe.options import Dropout, FileName, Fraction, Positive
 from nlpipe.stage import Representation, State
@@ -228,7 +229,7 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
             return self.precision == "bf16"
         if self.device.type == "cuda":
             return bool(torch.cuda.is_bf16_supported())
-        return self.device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
+        return self.device.type == "cpu" and cpu_has_bf16()
 
     def _read(self, flat: np.ndarray, windows: Windows, chosen: np.ndarray) -> Tensor:
         """Vectors of the kept pieces of the ``chosen`` windows, one after the other, (N, D)."""

@@ -1,7 +1,7 @@
-"""Bag of words: how often each n-gram stands in a text; scikit-learn's CountVectorizer on words that are split already.
+"""Bag of words: how often each n-gram occurs in a text.
 
-The matrix, its columns and their order are CountVectorizer's. It is counted by numbers, not strings (``ngrams.py``),
-in one pass over the batches, which takes a fraction of the time and memory.
+The matrix and the order of its columns are those of scikit-learn's CountVectorizer. The counter works on numbers
+instead of strings (``classical/ngrams.py``), in one pass over the batches, with less time and memory.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ import numpy as np
 import scipy.sparse as sp
 from annotated_types import Gt, Lt
 
-from nlpipe.classical.counting import Unit, counter
+from nlpipe.classical.counting import Unit, check_ngrams, make_counter
 from nlpipe.errors import DataError, WiringError
 from nlpipe.options import Fraction, Positive
 from nlpipe.stage import Data, Representation, State
 from nlpipe.wire import Labels, Tokens, Vectors
 
 MinCount = Positive | Annotated[float, Gt(0.0), Lt(1.0)]
-"""A number of texts, or the share of them."""
+"""A number of texts, or a share of the texts."""
 
 
 class BagOfWords(Representation[Tokens, Vectors]):
     """Counts of n-grams of words or characters.
 
     Options:
-        ngrams: shortest and longest n-gram, ``[1, 2]`` for words and pairs of words
-        unit: what n-grams are made of: words, characters of the text, or characters inside of words
-        min_count: leave out n-grams that stand in fewer training texts (a number, or a share below 1)
-        max_count: leave out n-grams that stand in a larger share of the training texts
-        max_features: keep only this many, the most frequent
-        select: keep only this many, those that depend most on the label by a chi-squared test
-        binary: count every n-gram once a text
-        stop_words: words to leave out before n-grams are made: a list, or ``english`` for scikit-learn's list
+        ngrams: smallest and largest n, ``[1, 2]`` for single units and pairs.
+        unit: unit of the n-grams: words, characters of the text, or characters within words.
+        min_count: leave out n-grams that occur in fewer training texts (a number, or a share below 1).
+        max_count: leave out n-grams that occur in a larger share of the training texts.
+        max_features: keep only this number of n-grams, the most frequent; null keeps all.
+        select: keep only this number of n-grams, those with the highest chi-squared statistic for the label.
+        binary: whether to count each n-gram at most once per text.
+        stop_words: words to remove before n-grams are formed: a list, or ``english`` for scikit-learn's list.
     """
 
     def __init__(
@@ -49,10 +49,7 @@ class BagOfWords(Representation[Tokens, Vectors]):
         binary: bool = False,
         stop_words: Literal["english"] | list[str] | None = None,
     ) -> None:
-        if ngrams[0] > ngrams[1]:
-            raise ValueError(
-                f"ngrams: {list(ngrams)} will not do: the shortest comes first, [{ngrams[1]}, {ngrams[0]}]"
-            )
+        check_ngrams(ngrams)
         self.ngrams = ngrams
         self.unit = unit
         self.min_count = min_count
@@ -61,10 +58,10 @@ class BagOfWords(Representation[Tokens, Vectors]):
         self.select = select
         self.binary = binary
         self.stop_words = stop_words
-        self.counter = counter(unit, ngrams)
+        self.counter = make_counter(unit, ngrams)
 
     def names(self) -> list[str]:
-        """What each of the D columns counts, in order."""
+        """Return the n-gram of each of the D columns."""
         return self.counter.names()
 
     def fit(self, data: Data[Tokens]) -> None:
@@ -72,33 +69,33 @@ class BagOfWords(Representation[Tokens, Vectors]):
             pass
 
     def fit_forward(self, data: Data[Tokens]) -> Iterator[Vectors]:
-        """One pass over ``data``; of each batch only numbers are kept.
+        """Learn the n-grams in one pass over ``data``, then yield the vectors of each batch.
 
         Raises:
-            DataError: there is no n-gram to count.
+            DataError: the training texts contain no n-gram, or the options exclude all of them.
         """
         minimum = self.min_count if isinstance(self.min_count, int) else 1
-        self.counter = counter(self.unit, self.ngrams, minimum)
+        self.counter = make_counter(self.unit, self.ngrams, minimum)
         targets = []
         for source, target in data:
             self.counter.read(self._words(source))
             if self.select is not None:
                 targets.append(target)
-        batches = list(self.counter.learned())
+        batches = list(self.counter.learn())
         if self.binary:
             for batch in batches:
                 batch.data.fill(1.0)
-        self._limit(batches, targets)
+        self._remove_excluded(batches, targets)
         self.learn(batches)
         batches.reverse()
         while batches:
             yield Vectors(self.weigh(batches.pop()))
 
     def learn(self, batches: Sequence[sp.csr_matrix]) -> None:
-        """Learn from the final counts of the training batches what ``weigh`` needs."""
+        """Learn what ``weigh`` needs from the counts of the training batches, each (B, D)."""
 
     def weigh(self, counts: sp.csr_matrix) -> sp.csr_matrix:
-        """Counts (B, D) to what the stage gives; may change ``counts``."""
+        """Turn counts (B, D) into the output of the stage, (B, D); may change ``counts`` in place."""
         return counts
 
     def build(self, width: int) -> int:
@@ -115,7 +112,7 @@ class BagOfWords(Representation[Tokens, Vectors]):
 
     def load_state(self, state: State, version: int) -> None:
         super().load_state(state, version)
-        self.counter = counter(self.unit, self.ngrams)
+        self.counter = make_counter(self.unit, self.ngrams)
         self.counter.load_state(state)
 
     def _words(self, source: Tokens) -> list[list[str]]:
@@ -124,61 +121,62 @@ class BagOfWords(Representation[Tokens, Vectors]):
         if self.stop_words == "english":
             from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-            stopped = ENGLISH_STOP_WORDS
+            stop_words = ENGLISH_STOP_WORDS
         else:
-            stopped = frozenset(self.stop_words)
-        return [[word for word in words if word not in stopped] for words in source.words]
+            stop_words = frozenset(self.stop_words)
+        return [[word for word in words if word not in stop_words] for words in source.words]
 
-    def _limit(self, batches: list[sp.csr_matrix], targets: list[Any]) -> None:
-        """Leave out what the options say, of the counter and, in place, of the counts of the training batches."""
+    def _remove_excluded(self, batches: list[sp.csr_matrix], targets: list[Any]) -> None:
+        """Remove the n-grams that the options exclude from the counter and, in place, from the training batches."""
         texts = sum(batch.shape[0] for batch in batches)
         if self.counter.width == 0:
-            pruned = f", or no n-gram stands in min_count={self.min_count} of them" if self.min_count != 1 else ""
-            raise DataError(f"no features: every one of {texts} texts is empty after tokenisation{pruned}")
-        least = self.min_count if isinstance(self.min_count, int) else self.min_count * texts
-        kept = np.ones(self.counter.width, dtype=bool)
-        if least > 1 or self.max_count < 1.0:
+            pruned = f", or no n-gram occurs in min_count={self.min_count} of them" if self.min_count != 1 else ""
+            raise DataError(f"no features: all {texts} texts are empty after tokenisation{pruned}")
+        minimum = self.min_count if isinstance(self.min_count, int) else self.min_count * texts
+        mask = np.ones(self.counter.width, dtype=bool)
+        if minimum > 1 or self.max_count < 1.0:
             frequency = document_frequency(batches)
-            kept = (frequency >= least) & (frequency <= self.max_count * texts)
-        if self.max_features is not None and kept.sum() > self.max_features:
+            mask = (frequency >= minimum) & (frequency <= self.max_count * texts)
+        if self.max_features is not None and mask.sum() > self.max_features:
             totals = sum(np.bincount(batch.indices, batch.data, self.counter.width) for batch in batches)
-            totals = np.where(kept, totals, -math.inf)
-            kept[np.argsort(-totals, kind="stable")[self.max_features :]] = False
-        if not kept.any():
+            totals = np.where(mask, totals, -math.inf)
+            mask[np.argsort(-totals, kind="stable")[self.max_features :]] = False
+        if not mask.any():
             raise DataError(
-                f"no features are left of {len(kept)} in {texts} texts: lower min_count={self.min_count} "
+                f"no features: none of {len(mask)} n-grams in {texts} texts is left; lower min_count={self.min_count} "
                 f"or raise max_count={self.max_count}"
             )
-        self._keep(batches, kept)
+        self._keep_columns(batches, mask)
         if self.select is not None and self.select < self.counter.width:
-            self._keep(batches, self._dependent(batches, targets, self.select))
+            self._keep_columns(batches, self._select_by_labels(batches, targets, self.select))
 
-    def _keep(self, batches: list[sp.csr_matrix], kept: np.ndarray) -> None:
-        if kept.all():
+    def _keep_columns(self, batches: list[sp.csr_matrix], mask: np.ndarray) -> None:
+        """Remove the columns where ``mask`` (D,) is false."""
+        if mask.all():
             return
-        self.counter.keep(kept)
-        numbers = np.cumsum(kept) - 1
+        self.counter.select(mask)
+        numbers = np.cumsum(mask) - 1
         for i, batch in enumerate(batches):
-            stays = kept[batch.indices]
-            indices = numbers[batch.indices[stays]].astype(np.int32)
-            bounds = np.concatenate([[0], np.cumsum(stays)])[batch.indptr]  # (B + 1,)
-            batches[i] = sp.csr_matrix((batch.data[stays], indices, bounds), shape=(batch.shape[0], self.counter.width))
+            entries = mask[batch.indices]
+            indices = numbers[batch.indices[entries]].astype(np.int32)
+            bounds = np.concatenate([[0], np.cumsum(entries)])[batch.indptr]  # (B + 1,)
+            batches[i] = sp.csr_matrix((batch.data[entries], indices, bounds), (batch.shape[0], self.counter.width))
 
-    def _dependent(self, batches: Sequence[sp.csr_matrix], targets: Sequence[Any], select: int) -> np.ndarray:
-        """(D,): whether a column is one of the ``select`` that depend most on the labels."""
+    def _select_by_labels(self, batches: Sequence[sp.csr_matrix], targets: Sequence[Any], select: int) -> np.ndarray:
+        """(D,): whether a column is one of the ``select`` columns that depend most on the labels."""
         from sklearn.feature_selection import SelectKBest, chi2
 
         if not all(isinstance(target, Labels) for target in targets):
-            raise WiringError(f"select={select} needs a label for each text; leave it out for this task")
+            raise WiringError(f"select={select} needs a label for each text; omit it for this task")
         labels = [value for target in targets for value in target.values]
         if len(set(labels)) < 2:
-            raise DataError(f"select={select} needs two labels or more, but every text has {labels[0]!r}")
+            raise DataError(f"select={select} needs at least two labels, but every text has {labels[0]!r}")
         selector = SelectKBest(chi2, k=select).fit(sp.vstack(batches, format="csr"), labels)
         return np.asarray(selector.get_support())
 
 
 def document_frequency(batches: Sequence[sp.csr_matrix]) -> np.ndarray:
-    """(D,): in how many rows each column is not zero."""
+    """Return in how many rows of the batches each column is not zero, (D,)."""
     width = batches[0].shape[1]
     frequency = np.zeros(width, dtype=np.int64)
     for batch in batches:

@@ -1,4 +1,4 @@
-"""The hashing trick: n-grams to a fixed number of columns without a vocabulary (Weinberger et al. 2009)."""
+"""The hashing trick: a hash function assigns n-grams to a fixed number of columns (Weinberger et al. 2009)."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Annotated, Literal
 import scipy.sparse as sp
 from annotated_types import Ge, Le
 
-from nlpipe.classical.counting import Unit
+from nlpipe.classical.counting import Unit, check_ngrams
 from nlpipe.options import Positive
 from nlpipe.stage import Representation
 from nlpipe.wire import Tokens, Vectors
 
 
 class Hashing(Representation[Tokens, Vectors]):
-    """Counts of n-grams in columns chosen by a hash: nothing to fit, a model of fixed size.
+    """Counts of n-grams in columns that a hash function chooses: nothing is fitted, and the size is fixed.
 
     Options:
-        ngrams: shortest and longest n-gram, ``[1, 2]`` for words and pairs of words
-        unit: what n-grams are made of: words, characters of the text, or characters inside of words
-        bits: 2 ** bits columns; fewer columns, more n-grams that share one
-        signed: half of the n-grams count negative, so that those that share a column cancel out on average
-        binary: count every n-gram once a text
-        norm: scale each text to this length; null leaves it as it is
+        ngrams: smallest and largest n, ``[1, 2]`` for single units and pairs.
+        unit: unit of the n-grams: words, characters of the text, or characters within words.
+        bits: the number of columns is 2 ** bits; with fewer columns, more n-grams share one.
+        signed: whether half of the n-grams count -1, so that n-grams that share a column cancel out on average.
+        binary: whether to count each n-gram at most once per text.
+        norm: norm to which each vector is scaled to length 1; null: no scaling.
     """
 
     def __init__(
@@ -35,10 +35,7 @@ class Hashing(Representation[Tokens, Vectors]):
         binary: bool = False,
         norm: Literal["l1", "l2"] | None = "l2",
     ) -> None:
-        if ngrams[0] > ngrams[1]:
-            raise ValueError(
-                f"ngrams: {list(ngrams)} will not do: the shortest comes first, [{ngrams[1]}, {ngrams[0]}]"
-            )
+        check_ngrams(ngrams)
         self.ngrams = ngrams
         self.unit = unit
         self.bits = bits
@@ -64,7 +61,7 @@ class Hashing(Representation[Tokens, Vectors]):
         return Vectors(vectorizer.transform(source.words))
 
     def _ngrams(self, words: Sequence[str]) -> Iterator[str]:
-        """The n-grams of one text, each as often as it stands there, spelled as scikit-learn spells them."""
+        """Yield every occurrence of the n-grams of one text, in scikit-learn's spelling."""
         low, high = self.ngrams
         if self.unit == "word":
             for n in range(low, high + 1):

@@ -1,30 +1,30 @@
-"""Pretrained word vectors: GloVe, word2vec, fastText's .vec, from a wheel or a file."""
+"""Pretrained word vectors (GloVe, word2vec, fastText's .vec format) from a wheel or a file."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 from nlpipe.classical.vector_files import read_vectors
-from nlpipe.classical.word_vectors import Counts, Lookup
+from nlpipe.classical.word_vectors import WordCounts, WordVectors
 from nlpipe.options import Count, FileName
 from nlpipe.stage import Data
 from nlpipe.wire import Tokens
 
 
-class Static(Lookup):
-    """Pretrained word vectors, as they are or trained further.
+class Static(WordVectors):
+    """Pretrained word vectors, fixed or trained further.
 
-    The table, and with it the saved model, holds the vectors of the words of the training split and of the commonest
-    ``max_words`` of the source (files list the commonest first), so that new texts meet few unknown words and the
-    model needs its source no more. Where it is trained, the words of the training split are; the others stay.
+    The table, which is part of the saved model, contains the words of the training split and the ``max_words`` most
+    frequent words of the source (files list frequent words first). New texts therefore have few unknown words, and a
+    saved model does not need the source. If ``trainable`` is set, only words of the training split are trained.
 
     Options:
-        vectors: glove_6b_50d, or a file: word2vec (.bin), text (.txt, .vec; also .gz), array (.npy and words in .txt).
-        max_words: how many of the source's commonest words are kept besides those of the training split; null for all.
-        lowercase: whether a word that is not found is looked for in lower case.
-        trainable: whether the pipeline trains the vectors further.
-        unknown: vector of a word without one, the mean of all or zeros.
-        weights: what a word's vector is multiplied by, for averages; null for nothing, idf, or sif.
+        vectors: glove_6b_50d, or a file: word2vec (.bin), text (.txt, .vec, also .gz), array (.npy, words in .txt).
+        max_words: number of the most frequent words of the source to keep besides the training words; null: all.
+        lowercase: whether to look up a word in lower case if it has no vector.
+        trainable: whether the vectors are trained with the pipeline.
+        unknown: vector for words that have none: the mean of all vectors, or zeros.
+        weights: weights by which vectors are multiplied, for averages: idf or sif; null: none.
     """
 
     def __init__(
@@ -42,12 +42,15 @@ class Static(Lookup):
         self.lowercase = lowercase
 
     def fit(self, data: Data[Tokens]) -> None:
-        counts = Counts.of(words for tokens, _ in data for words in tokens.words)
-        seen = set(counts.words)
+        counts = WordCounts.of(words for tokens, _ in data for words in tokens.words)
+        training_words = set(counts.words)
         if self.lowercase:
-            seen |= {word.lower() for word in seen}
-        most = self.max_words
-        words, vectors = read_vectors(self.source, lambda word, place: most is None or place < most or word in seen)
-        order = sorted(range(len(words)), key=lambda i: words[i] not in seen)  # the trained rows come first
-        learned = sum(word in seen for word in words)
-        self.fill([words[i] for i in order], vectors[order], learned, counts)
+            training_words |= {word.lower() for word in training_words}
+
+        def select(word: str, index: int) -> bool:
+            return self.max_words is None or index < self.max_words or word in training_words
+
+        words, vectors = read_vectors(self.source, select)
+        order = sorted(range(len(words)), key=lambda i: words[i] not in training_words)  # rows to train come first
+        learned = sum(word in training_words for word in words)
+        self.set_vectors([words[i] for i in order], vectors[order], learned, counts)

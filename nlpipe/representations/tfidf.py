@@ -1,6 +1,6 @@
-"""Tf-idf: counts weighed by how rare an n-gram is (Spärck Jones 1972); scikit-learn's TfidfVectorizer.
+"""TF-IDF: counts of n-grams, weighted by inverse document frequency (Spärck Jones 1972).
 
-Columns and values are TfidfVectorizer's; the counting is that of ``bow``.
+Columns and values are those of scikit-learn's TfidfVectorizer; the n-grams are counted as in ``bow``.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from nlpipe.stage import State
 
 
 class TfIdf(BagOfWords):
-    """Counts of n-grams, the rarer in the training texts the weightier.
+    """Counts of n-grams of words or characters, weighted by inverse document frequency.
 
     Options:
-        ngrams: shortest and longest n-gram, ``[1, 2]`` for words and pairs of words
-        unit: what n-grams are made of: words, characters of the text, or characters inside of words
-        min_count: leave out n-grams that stand in fewer training texts (a number, or a share below 1)
-        max_count: leave out n-grams that stand in a larger share of the training texts
-        max_features: keep only this many, the most frequent
-        select: keep only this many, those that depend most on the label by a chi-squared test of the counts
-        binary: count every n-gram once a text
-        stop_words: words to leave out before n-grams are made: a list, or ``english`` for scikit-learn's list
-        sublinear: 1 + log(count) in place of the count
-        idf: weigh by rarity; without it, counts are only scaled to ``norm``
-        smooth: as if one text more had every n-gram once
-        norm: scale each text to this length; null leaves it as it is
+        ngrams: smallest and largest n, ``[1, 2]`` for single units and pairs.
+        unit: unit of the n-grams: words, characters of the text, or characters within words.
+        min_count: leave out n-grams that occur in fewer training texts (a number, or a share below 1).
+        max_count: leave out n-grams that occur in a larger share of the training texts.
+        max_features: keep only this number of n-grams, the most frequent; null keeps all.
+        select: keep only this number of n-grams, those with the highest chi-squared statistic for the label.
+        binary: whether to count each n-gram at most once per text.
+        stop_words: words to remove before n-grams are formed: a list, or ``english`` for scikit-learn's list.
+        sublinear: whether to replace each count by 1 + log(count).
+        idf: whether to multiply by the inverse document frequency.
+        smooth: whether to add 1 to the document frequencies, as if one more text contained every n-gram.
+        norm: norm to which each vector is scaled to length 1; null: no scaling.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class TfIdf(BagOfWords):
         self.weights = np.zeros(0)
 
     def learn(self, batches: Sequence[sp.csr_matrix]) -> None:
-        """Learn idf = ln((1 + texts) / (1 + texts with it)) + 1, without the ones inside if not ``smooth``."""
+        """Learn idf = ln((1 + n) / (1 + df)) + 1, with df of n texts; without ``smooth``, ln(n / df) + 1."""
         if self.idf:
             texts = sum(batch.shape[0] for batch in batches) + int(self.smooth)
             self.weights = np.log(texts / (document_frequency(batches) + float(self.smooth))) + 1.0  # (D,)

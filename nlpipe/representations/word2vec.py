@@ -1,4 +1,4 @@
-"""Word2Vec, trained in the pipeline on the words of its training split; gensim does the work.
+"""Word2Vec, trained on the training split with gensim.
 
 Mikolov, Chen, Corrado, Dean 2013, "Efficient Estimation of Word Representations in Vector Space"; Mikolov, Sutskever,
 Chen, Corrado, Dean 2013, "Distributed Representations of Words and Phrases and their Compositionality".
@@ -16,7 +16,7 @@ import numpy as np
 from gensim.models.callbacks import CallbackAny2Vec
 from gensim.utils import RULE_DISCARD, RULE_KEEP
 
-from nlpipe.classical.word_vectors import Counts, Lookup
+from nlpipe.classical.word_vectors import WordCounts, WordVectors
 from nlpipe.options import NonNegativeFloat, Positive, PositiveFloat
 from nlpipe.stage import Data
 from nlpipe.wire import Tokens
@@ -24,29 +24,29 @@ from nlpipe.wire import Tokens
 LOG = logging.getLogger(__name__)
 
 LONGEST = 10_000
-"""Words of a sentence that gensim reads; it drops the rest in silence, so longer texts are given in pieces."""
+"""Maximum number of words of a sentence in gensim, which ignores the others; longer texts are split."""
 
 
-class Word2Vec(Lookup):
+class Word2Vec(WordVectors):
     """Word vectors learned from the training split by Word2Vec (skip-gram or CBOW).
 
-    The same texts, options and seed give the same vectors, in any process. Words seen fewer than ``min_count`` times
-    have no vector of their own.
+    The same texts, options and seed give the same vectors in every process. Words that occur fewer than ``min_count``
+    times have no vector of their own.
 
     Options:
-        dim: D, numbers in a word's vector.
-        window: words to each side that are predicted from the word (skip_gram) or predict it (cbow), at most.
-        negative: noise words drawn for each true one.
-        epochs: passes over the training split.
-        min_count: times a word must stand in the training split to have a vector.
-        max_words: most words with a vector, the commonest; null for no bound.
-        algorithm: skip_gram predicts the words around, better on small data; cbow is predicted by them, faster.
-        lr: learning rate at the start; it falls linearly to lr / 250.
-        subsample: share of the tokens above which a word is left out now and then; 0 to keep every one.
-        trainable: whether the pipeline trains the vectors further.
-        unknown: vector of a word without one, the mean of all or zeros.
-        weights: what a word's vector is multiplied by, for averages; null for nothing, idf, or sif.
-        workers: threads; with more than one the vectors differ a little from run to run.
+        dim: D, size of a word's vector.
+        window: maximum distance, in words, between a word and the words that it predicts or that predict it.
+        negative: number of noise words drawn for each true word.
+        epochs: number of passes over the training split.
+        min_count: how often a word must occur in the training split to have a vector.
+        max_words: maximum number of words with a vector, the most frequent; null: no limit.
+        algorithm: skip_gram predicts the context from the word (better on small data), cbow the word from its context.
+        lr: initial learning rate; it decreases linearly to lr / 250.
+        subsample: words with a larger share of the tokens are randomly left out; 0 keeps all.
+        trainable: whether the vectors are trained further with the pipeline.
+        unknown: vector for words that have none: the mean of all vectors, or zeros.
+        weights: weights by which vectors are multiplied, for averages: idf or sif; null: none.
+        workers: number of threads; with more than one, the vectors differ slightly between runs.
     """
 
     def __init__(
@@ -78,11 +78,11 @@ class Word2Vec(Lookup):
         self.workers = workers
 
     def fit(self, data: Data[Tokens]) -> None:
-        once: dict[str, str] = {}  # each word kept once in memory, however often it stands there
-        sentences = [[once.setdefault(w, w) for w in words] for tokens, _ in data for words in tokens.words]
-        counts = Counts.of(sentences)
+        unique: dict[str, str] = {}  # one string object for all occurrences of a word, to save memory
+        sentences = [[unique.setdefault(w, w) for w in words] for tokens, _ in data for words in tokens.words]
+        counts = WordCounts.of(sentences)
         if not any(count >= self.min_count for count in counts.words.values()):
-            self.fill([], np.zeros((0, self.dim), dtype=np.float32), 0, counts)
+            self.set_vectors([], np.zeros((0, self.dim), dtype=np.float32), 0, counts)
             return
         model = gensim.models.Word2Vec(
             sentences=[words[i : i + LONGEST] for words in sentences for i in range(0, len(words), LONGEST)],
@@ -91,7 +91,7 @@ class Word2Vec(Lookup):
             negative=self.negative,
             epochs=self.epochs,
             min_count=self.min_count,
-            trim_rule=self._trim(counts),
+            trim_rule=self._trim_rule(counts),
             sg=int(self.algorithm == "skip_gram"),
             alpha=self.lr,
             min_alpha=self.lr / 250,
@@ -102,24 +102,24 @@ class Word2Vec(Lookup):
             callbacks=[_Progress(self.epochs)],
         )
         words: list[str] = list(model.wv.index_to_key)
-        self.fill(words, np.asarray(model.wv.vectors, dtype=np.float32), len(words), counts)
+        self.set_vectors(words, np.asarray(model.wv.vectors, dtype=np.float32), len(words), counts)
 
-    def _trim(self, counts: Counts) -> Callable[[str, int, int], int] | None:
-        """Which words gensim keeps, where there are more than ``max_words``; equal counts in alphabetical order."""
-        often = [word for word, count in counts.words.items() if count >= self.min_count]
-        if self.max_words is None or len(often) <= self.max_words:
+    def _trim_rule(self, counts: WordCounts) -> Callable[[str, int, int], int] | None:
+        """Return gensim's rule that keeps the ``max_words`` most frequent words; None if there are not more."""
+        frequent = [word for word, count in counts.words.items() if count >= self.min_count]
+        if self.max_words is None or len(frequent) <= self.max_words:
             return None
-        kept = set(sorted(often, key=lambda word: (-counts.words[word], word))[: self.max_words])
-        return lambda word, count, least: RULE_KEEP if word in kept else RULE_DISCARD
+        vocabulary = set(sorted(frequent, key=lambda word: (-counts.words[word], word))[: self.max_words])
+        return lambda word, count, min_count: RULE_KEEP if word in vocabulary else RULE_DISCARD
 
 
 def _stable_hash(text: str) -> int:
-    """The same for a text in every process, unlike ``hash``."""
+    """Return the same number for a text in every process, unlike ``hash``."""
     return zlib.crc32(text.encode("utf-8", "surrogatepass"))
 
 
 class _Progress(CallbackAny2Vec):  # type: ignore[misc]
-    """Says in the log when an epoch is over."""
+    """Logs the end of each epoch."""
 
     def __init__(self, epochs: int) -> None:
         self.epochs = epochs

@@ -18,7 +18,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from nlpipe.datasets.card_finder import absolute
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.errors import NlpipeError, NlpipeWarning
 from nlpipe.files import whole_folder, write_json
@@ -123,8 +122,6 @@ def run(
                 file.write(json.dumps(record, ensure_ascii=False) + "\n")
         write_json(folder / "ledger.json", ledger(dataset, pipeline, caught))
         resolved = {**spec.resolved(), "seed": seed}
-        if spec.data is not None:
-            resolved["data"] = absolute(spec.data, Path(spec.path).parent)
         (folder / "pipeline.yaml").write_text(to_yaml(resolved), encoding="utf-8")
         write_json(folder / "environment.json", environment(spec, dataset, seed, len(train), threads, fitted))
         if pipeline.history is not None:

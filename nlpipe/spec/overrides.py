@@ -9,7 +9,8 @@ from pathlib import Path
 
 from nlpipe.errors import Fault, SpecError
 from nlpipe.registry import FOLDERS
-from nlpipe.spec.yaml_reader import Place, Value, join, no_such_file, parse, read_yaml
+from nlpipe.yaml_reader import no_such_file, parse, read_yaml
+from nlpipe.yaml_values import Place, Value, join
 
 Part = str | int
 """A step of a key path: a key, or the place in a list."""
@@ -52,21 +53,24 @@ def read_overrides(typed: Sequence[str]) -> list[Override]:
     Raises:
         SpecError: one that is not of this form.
     """
-    found, faults = [], []
-    for text in typed:
+    overrides, faults = [], []
+    for text in [typed] if isinstance(typed, str) else typed:
         key, equals, value = text.partition("=")
         path = key_path(key.strip())
         if not equals or path is None:
-            faults.append(Fault(f"override {text}", 0, 0, "", "an override is key.path=value, such as head.C=2"))
+            message = "invalid override: expected key.path=value, such as head.C=2"
+            faults.append(Fault(f"override {text}", 0, 0, "", message))
+            continue
+        if path[0] == "extend":
+            faults.append(Fault(f"override {text}", 0, 0, "", "only a file can extend another"))
             continue
         try:
-            parsed = parse(value, Place(f"override {text}", key=spell(path)))
-            found.append(Override(path, parsed))
+            overrides.append(Override(path, parse(value, Place(f"override {text}", key=spell(path)))))
         except SpecError as error:
             faults.extend(error.faults)
     if faults:
         raise SpecError(faults)
-    return found
+    return overrides
 
 
 def put(root: Value, path: Sequence[Part], value: Value) -> Value:
@@ -138,17 +142,16 @@ def apply(root: Value, overrides: Sequence[Override]) -> Value:
     return root
 
 
-def read_extended(path: Path) -> Value:
-    """The mapping in ``path`` laid over the file it extends, and that over the one which it extends.
+def extended(root: Value, path: Path, chain: tuple[Path, ...]) -> Value:
+    """``root`` laid over the file that it extends, and that over the one which it extends.
+
+    Args:
+        path: the file that ``root`` was read from.
+        chain: the files that extend it, directly or not.
 
     Raises:
         SpecError: a file that is missing or not a mapping, or extends itself.
     """
-    return _extended(path, ())
-
-
-def _extended(path: Path, chain: tuple[Path, ...]) -> Value:
-    root = read_yaml(path)
     given = root.entries.get("extend")
     if given is None:
         return root
@@ -156,15 +159,15 @@ def _extended(path: Path, chain: tuple[Path, ...]) -> Value:
     if given.content is None:
         return root
     if not isinstance(given.content, str):
-        raise SpecError([given.place.fault("extend", f"this names one file, not {given.plain()!r}")])
-    base = path.parent / given.content
+        raise SpecError([given.place.fault("extend", f"invalid value {given.plain()!r}: expected the name of a file")])
+    base = given.place.folder(Path()) / given.content
     chain = (*chain, path.resolve())
     if base.resolve() in chain:
         names = " extends ".join(p.name for p in (*chain[chain.index(base.resolve()) :], base))
         raise SpecError([given.place.fault("extend", f"a file cannot extend itself: {names}")])
     if not base.is_file():
         raise SpecError([given.place.fault("extend", no_such_file(base))])
-    return merge(_extended(base, chain).without("name", "description"), root)
+    return merge(extended(read_yaml(base), base, chain).without("name", "description"), root)
 
 
 def merge(base: Value, over: Value, in_stage: bool = False) -> Value:

@@ -7,7 +7,6 @@ import importlib.util
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import Ge, Le
@@ -17,25 +16,24 @@ from nlpipe.errors import Fault, NlpipeError, SpecError, suggest
 from nlpipe.options import Option, options_of
 from nlpipe.pipeline.wiring import check_wiring
 from nlpipe.registry import missing_extra
-from nlpipe.spec.stages import Read, StageSpec, read_stage
-from nlpipe.spec.yaml_reader import Place, Value, from_plain, join
-from nlpipe.stage import Stage
+from nlpipe.spec.imports import KEY as IMPORT
+from nlpipe.spec.imports import read_imports
+from nlpipe.spec.stages import Read, StageSpec, check_plain, read_stage
 from nlpipe.wire import Text, Wire
+from nlpipe.yaml_values import Value, join, spelling_hint
 
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]
 """What numpy and torch both take as a seed."""
 
-WiresOf = Callable[[Any], "tuple[type[Wire], type[Wire]] | None"]
-"""From ``data`` (a card's name or a mapping) to what its task gives and asks for; None where that cannot be said.
-
-It may raise NlpipeError (no such card), which becomes a fault of the key ``data``.
-"""
+Data = str | dict[str, Any] | None
+"""A card's name or absolute path, or a mapping with absolute paths; None where it is to be given later."""
 
 SLOTS = ("tokenizer", "representation", "encoder", "head")
-KEYS = ("name", "description", "extend", "data", *SLOTS, "trainer", "seed", "vary")
+KEYS = ("name", "description", "extend", IMPORT, "data", *SLOTS, "trainer", "seed", "vary")
 """The keys of a pipeline file."""
 
 SEED = Option("seed", Seed, 13)
+DESCRIPTION = Option("description", str, "")
 NAME = r"\w[\w.+=-]{0,99}"
 
 
@@ -46,39 +44,42 @@ class PipelineSpec:
     Args:
         name: of the file or as it says; fit to be part of a directory's name.
         path: the file, or what stands for it in faults.
-        data: a card's name, a mapping, or None where it is to be given later.
+        data: what it learns from; found from any folder.
         stages: tokenizer, representation, encoders and head, in the order data flows.
         trainer: every option of the trainer where the head learns by gradients; else those given.
+        imports: the modules of the user's own that its stages are registered in.
     """
 
     name: str
     path: str = field(compare=False)
-    data: str | dict[str, Any] | None
+    data: Data
     stages: tuple[StageSpec, ...]
     trainer: dict[str, Any]
     seed: int = 13
     description: str = ""
+    imports: tuple[str, ...] = ()
 
-    def make(self) -> list[tuple[str, str, Stage[Any, Any]]]:
-        """Fresh instances of all stages, each with its slot and name."""
-        return [(stage.slot, stage.name, stage.make()) for stage in self.stages]
+    def __repr__(self) -> str:
+        return f"PipelineSpec({self.name!r}: {' → '.join(stage.name for stage in self.stages)})"
 
     def resolved(self) -> dict[str, Any]:
-        """Plain data with every default filled in, which ``pipeline_from`` reads as an equal spec."""
-        found: dict[str, Any] = {"name": self.name}
+        """Plain data with every default filled in, which ``read_pipeline`` reads as an equal spec."""
+        content: dict[str, Any] = {"name": self.name}
         if self.description:
-            found["description"] = self.description
+            content["description"] = self.description
+        if self.imports:
+            content[IMPORT] = list(self.imports)
         if self.data is not None:
-            found["data"] = self.data
+            content["data"] = self.data
         for kind in SLOTS:
             stages = [stage.resolved() for stage in self.stages if stage.slot == kind]
             if kind == "encoder":
-                found[kind] = stages
+                content[kind] = stages
             elif stages:
-                found[kind] = stages[0]
+                content[kind] = stages[0]
         if self.trainer:
-            found["trainer"] = _as_lists(self.trainer)
-        return {**found, "seed": self.seed}
+            content["trainer"] = _as_lists(self.trainer)
+        return {**content, "seed": self.seed}
 
 
 def _as_lists(value: Any) -> Any:
@@ -96,18 +97,9 @@ class Built:
     wiring: tuple[Fault, ...] = ()
 
 
-def file_name(path: Path) -> str:
-    """The name of a pipeline without ``name:``: the file's, without what a directory should not be called."""
-    return re.sub(r"^\W+|[^\w.+=-]", "_", path.stem)[:100] or "pipeline"
-
-
-def as_value(content: Mapping[str, Any], source: str) -> Value:
-    """A mapping written in Python, as if read from a file.
-
-    Raises:
-        SpecError: it is not plain data.
-    """
-    return from_plain(content, Place(source))
+def safe_name(stem: str) -> str:
+    """The name of a pipeline without ``name:``: its file's, without what a directory should not be called."""
+    return re.sub(r"^\W+|[^\w.+=-]", "_", stem)[:100] or "pipeline"
 
 
 def ordered(faults: Sequence[Fault], path: str) -> list[Fault]:
@@ -117,15 +109,14 @@ def ordered(faults: Sequence[Fault], path: str) -> list[Fault]:
     return sorted(unique, key=lambda fault: (files.index(fault.path), fault.line, fault.column))
 
 
-def build(root: Value, path: str, name: str, wires: WiresOf | None = None) -> Built:
+def build(root: Value, path: str, name: str) -> Built:
     """The spec that ``root`` describes, without regard to ``vary``."""
     faults: list[Fault] = []
     _check_keys(root, faults)
     name = _read_name(root, name, faults)
-    description = root.entries.get("description")
-    if description is not None and not isinstance(description.content, str | None):
-        faults.append(description.place.fault("description", f"this is text, not {description.plain()!r}"))
-    data, source, target = _read_data(root, wires, faults)
+    imports = read_imports(root, faults)
+    description = read_plain(root, DESCRIPTION, faults)
+    data, source, target = _read_data(root, faults)
     reads = _read_stages(root, faults)
     head = reads[-1].stage if reads else None
     trainer = _read_trainer(root, head is not None and declares(type(head), Trained), faults)
@@ -138,25 +129,22 @@ def build(root: Value, path: str, name: str, wires: WiresOf | None = None) -> Bu
     if faults or wiring:
         return Built(None, tuple(faults), tuple(wiring))
     stages = tuple(read.spec for read in reads if read.spec is not None)
-    text = str(description.content or "") if description is not None else ""
-    return Built(PipelineSpec(name, path, data, stages, trainer, seed, text))
+    return Built(PipelineSpec(name, path, data, stages, trainer, seed, description, imports))
 
 
 def read_plain(root: Value, option: Option, faults: list[Fault], key: str = "") -> Any:
-    """The checked value of a plain key of ``root``, or its default; null is as good as absent."""
+    """The checked value of a plain key of ``root``; its default where it is absent, null or faulty."""
     given = root.entries.get(option.name)
     if given is None or given.content is None:
         return option.default
-    try:
-        return option.check(given.plain())
-    except ValueError as error:
-        faults.append(given.place.fault(join(key, option.name), str(error)))
-        return option.default
+    before = len(faults)
+    checked = check_plain(given, option, join(key, option.name), faults)
+    return checked if len(faults) == before else option.default
 
 
 def _check_keys(root: Value, faults: list[Fault]) -> None:
     if "pipelines" in root.entries and "head" not in root.entries:
-        message = "this file is a comparison (it has 'pipelines'), not a pipeline; use nlpipe compare"
+        message = "this file is a comparison (it has 'pipelines'), not a pipeline; compare it: nlpipe compare"
         faults.append(root.keys["pipelines"].fault("pipelines", message))
         return
     for key in root.entries:
@@ -170,31 +158,38 @@ def _read_name(root: Value, name: str, faults: list[Fault]) -> str:
         return name
     if isinstance(given.content, str) and re.fullmatch(NAME, given.content):
         return given.content
-    message = f"{given.plain()!r} will not do as part of a directory's name: use letters, digits and - _ . + ="
-    faults.append(given.place.fault("name", message))
+    message = f"invalid value {given.plain()!r}: expected letters, digits and - _ . + =, fit for a directory's name"
+    hint = spelling_hint(given, text_expected=True)
+    faults.append(given.place.fault("name", f"{message}{hint}"))
     return name
 
 
-def _read_data(
-    root: Value, wires: WiresOf | None, faults: list[Fault]
-) -> tuple[str | dict[str, Any] | None, type[Wire], type[Wire] | None]:
+def _read_data(root: Value, faults: list[Fault]) -> tuple[Data, type[Wire], type[Wire] | None]:
+    """The data, what its task reads, and what its task asks for."""
     given = root.entries.get("data")
     if given is None or given.content is None:
         return None, Text, None
-    data = given.plain()
-    if not isinstance(data, str | dict) or not data:
-        message = f"data is the name of a card or a mapping with 'task' and files, not {data!r}"
-        faults.append(given.place.fault("data", message))
-        return None, Text, None
     try:
-        found = wires(data) if wires is not None else None
+        return read_data(given)
     except SpecError as error:  # places of its own
         faults.extend(error.faults)
-        found = None
     except NlpipeError as error:
         faults.append(given.place.fault("data", str(error)))
-        found = None
-    return (data, *found) if found else (data, Text, None)
+    return None, Text, None
+
+
+def read_data(value: Value) -> tuple[Data, type[Wire], type[Wire]]:
+    """The data that ``value`` names or describes, and the wires of its task: of inputs and of targets.
+
+    Raises:
+        NlpipeError: there is no such card, or it has faults.
+    """
+    from nlpipe.datasets.card_finder import find_card
+    from nlpipe.tasks import task_named
+
+    found = find_card(value)
+    task = task_named(found.card.task)
+    return found.data, task.source, task.target
 
 
 def _read_stages(root: Value, faults: list[Fault]) -> list[Read]:
@@ -256,7 +251,7 @@ def _read_trainer(root: Value, wanted: bool, faults: list[Fault]) -> dict[str, A
     if given is None or given.content is None:
         given = Value({}, root.place)
     if not isinstance(given.content, dict):
-        faults.append(given.place.fault("trainer", f"this is a mapping of options, not {given.plain()!r}"))
+        faults.append(given.place.fault("trainer", f"invalid value {given.plain()!r}: expected a mapping of options"))
         return {}
     if not given.content and not wanted:
         return {}
@@ -271,10 +266,10 @@ def _read_trainer(root: Value, wanted: bool, faults: list[Fault]) -> dict[str, A
             way = suggest(key, known) if known else "; this nlpipe has no trainer"
             faults.append(given.keys[key].fault(join("trainer", key), f"the trainer has no option '{key}'{way}"))
             continue
-        try:
-            values[key] = known[key].check(value.plain())
-        except ValueError as error:
-            faults.append(value.place.fault(join("trainer", key), str(error)))
+        before = len(faults)
+        checked = check_plain(value, known[key], join("trainer", key), faults)
+        if len(faults) == before:
+            values[key] = checked
     for key, option in known.items() if wanted else ():
         if option.required and key not in given.entries:
             message = f"the trainer needs option '{key}' ({option.describe()})"

@@ -12,6 +12,7 @@ from nlpipe.errors import NlpipeError
 from nlpipe.options import Option, options_of
 from nlpipe.registry import FOLDERS, slot, slot_of
 from nlpipe.spec.comparisons import BUDGET, OPTIONS
+from nlpipe.spec.imports import MODULE
 from nlpipe.spec.pipelines import NAME, SEED, SLOTS, load_trainer, trainer_options
 from nlpipe.spec.stages import nested_shape
 
@@ -167,6 +168,13 @@ _TEXTS = {
 }
 
 
+_MODULE = {"type": "string", "pattern": f"^{MODULE}$"}
+_IMPORT = {
+    "anyOf": [_MODULE, {"type": "array", "items": _MODULE}, {"type": "null"}],
+    "description": "Python modules that register stages of your own; importing them runs their code.",
+}
+
+
 def _pipeline() -> Schema:
     path = r"^(data|tokenizer|representation|encoder|head|trainer|seed)([.\[].*)?$"
     vary = {
@@ -182,6 +190,7 @@ def _pipeline() -> Schema:
             "type": ["string", "null"],
             "description": "A file beside this one whose values hold but for these.",
         },
+        "import": _IMPORT,
         "data": {"$ref": "#/$defs/data"},
     }
     for kind in SLOTS:
@@ -224,7 +233,9 @@ def _comparison() -> Schema:
     limits = {name: _option(option, texts[name]) for name, option in BUDGET.items()}
     for limit in limits.values():
         limit.pop("default", None)
-    files = {"type": "array", "items": {"type": "string"}, "minItems": 1, "description": "Pipeline files, beside this."}
+    item = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/pipeline"}]}
+    description = "Pipeline files, whose paths start from this file's folder, or pipelines written out."
+    files = {"type": "array", "items": item, "minItems": 1, "description": description}
     return {
         "type": "object",
         "properties": {
@@ -234,6 +245,7 @@ def _comparison() -> Schema:
                 "type": ["string", "null"],
                 "description": "A file beside this one whose values hold but for these.",
             },
+            "import": _IMPORT,
             "data": {"$ref": "#/$defs/data"},
             "pipelines": files,
             **plain,

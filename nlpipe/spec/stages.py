@@ -12,8 +12,8 @@ from typing import Annotated, Any
 from nlpipe.errors import Fault, NlpipeError, suggest
 from nlpipe.options import Option, options_of
 from nlpipe.registry import slot, slot_of
-from nlpipe.spec.yaml_reader import Place, Value, join
 from nlpipe.stage import Stage
+from nlpipe.yaml_values import Place, Value, join, spelling_hint, warn_of_octals
 
 
 @dataclass(frozen=True)
@@ -173,28 +173,53 @@ def read_option(value: Value, option: Option, key: str, faults: list[Fault]) -> 
     kind = slot_of(option.annotation)
     if kind is not None and value.content not in _words(option.annotation):
         return _nested(value, kind, option.annotation, key, faults)
+    before = len(faults)
+    checked = check_plain(value, option, key, faults)
+    return _absolute(checked, value, key, faults) if option.names_files and len(faults) == before else checked
+
+
+def check_plain(value: Value, option: Option, key: str, faults: list[Fault]) -> Any:
+    """The checked value of an option that takes no stages; None where it is faulty.
+
+    A fault that comes from how YAML reads a spelling says what to write instead.
+    """
     try:
         checked = option.check(value.plain())
     except ValueError as error:
-        faults.append(value.place.fault(key, str(error)))
+        hint = spelling_hint(value, text_expected="string" in str(error))
+        faults.append(value.place.fault(key, f"{error}{hint}"))
         return None
-    return _found(checked, value.place) if option.names_files else checked
+    warn_of_octals(value, key)
+    return checked
 
 
-def _found(written: Any, place: Place) -> Any:
-    """The absolute path of each file that is there, so that it is found from any folder; else what is written.
+def _absolute(written: Any, value: Value, key: str, faults: list[Fault]) -> Any:
+    """The absolute path of each file that exists, so that it is found from any folder; otherwise what is written.
 
-    Paths start from the file that holds them, then from the working directory. A folder is meant where it is written
-    as a path, since ``minilm`` is a model, whatever else is called so.
+    Paths start from the file that holds them. A folder is meant only where it is written as a path: ``minilm`` is the
+    name of a model, whatever folder is called so.
     """
     if not isinstance(written, str):
-        return [_found(each, place) for each in written] if isinstance(written, list | tuple) else written
-    path = Path(written).expanduser()
-    for folder in [Path(place.path).parent, Path()] if place.line else [Path()]:
-        found = folder / path
-        if found.is_file() or (found.is_dir() and (len(path.parts) > 1 or written.startswith("."))):
-            return str(found.resolve())
+        return [_absolute(item, value, key, faults) for item in written] if isinstance(written, list) else written
+    try:
+        path = Path(written).expanduser()
+    except RuntimeError:  # no such user
+        return written
+    folder = value.place.folder(Path())
+    if _is_meant(folder / path, written):
+        return str((folder / path).resolve())
+    if _is_meant(path, written):
+        message = f"there is no file '{written}' in '{folder}'; it is in the working directory, but paths start from"
+        faults.append(value.place.fault(key, f"{message} the file that names them"))
     return written
+
+
+def _is_meant(path: Path, written: str) -> bool:
+    """Whether ``path`` is a file, or a folder that was written as a path."""
+    try:
+        return path.is_file() or (path.is_dir() and (len(Path(written).parts) > 1 or written.startswith(".")))
+    except (OSError, ValueError):  # too long a name, a null character
+        return False
 
 
 def _nested(value: Value, kind: str, annotation: Any, key: str, faults: list[Fault]) -> Any:

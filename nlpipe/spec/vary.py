@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from nlpipe.errors import Fault, SpecError
 from nlpipe.registry import FOLDERS
 from nlpipe.spec.overrides import Part, key_path, put
-from nlpipe.spec.pipelines import KEYS, PipelineSpec, WiresOf, build, ordered
-from nlpipe.spec.yaml_reader import Value
+from nlpipe.spec.pipelines import KEYS, PipelineSpec, build, ordered
+from nlpipe.yaml_values import Value
 
 MAX_COMBINATIONS = 1000
+FIXED = ("name", "description", "extend", "import", "vary")
+"""Keys that cannot vary."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class _Axis:
     labels: tuple[str, ...]
 
 
-def expand(root: Value, path: str, name: str, wires: WiresOf | None = None) -> Expansion:
+def expand(root: Value, path: str, name: str) -> Expansion:
     """Every pipeline that ``root`` stands for: one, or the combinations of ``vary``.
 
     Raises:
@@ -45,7 +47,7 @@ def expand(root: Value, path: str, name: str, wires: WiresOf | None = None) -> E
     axes = _axes(root)
     root = root.without("vary")
     if not axes:
-        built = build(root, path, name, wires)
+        built = build(root, path, name)
         if built.spec is None:
             raise SpecError(ordered([*built.faults, *built.wiring], path))
         return Expansion((built.spec,))
@@ -65,7 +67,7 @@ def expand(root: Value, path: str, name: str, wires: WiresOf | None = None) -> E
         except SpecError as error:
             faults.extend(error.faults)
             continue
-        built = build(varied, path, label, wires)
+        built = build(varied, path, label)
         faults.extend(built.faults)
         wiring.extend(built.wiring)
         if built.spec is not None:
@@ -84,15 +86,17 @@ def _axes(root: Value) -> list[_Axis]:
     if given is None or given.content is None:
         return []
     if not isinstance(given.content, dict):
-        raise SpecError([given.place.fault("vary", "this maps keys to lists, such as {representation: [bow, tfidf]}")])
+        example = "{representation: [bow, tfidf]}"
+        message = f"invalid value {given.plain()!r}: expected a mapping of keys to lists, such as {example}"
+        raise SpecError([given.place.fault("vary", message)])
     faults, axes = [], []
     for key, values in given.entries.items():
         path = key_path(key)
         inner = f"vary.{key}"
-        if path is None or path[0] not in KEYS or path[0] in ("name", "description", "extend", "vary"):
-            faults.append(given.keys[key].fault(inner, f"'{key}' is no key of a pipeline that can vary"))
+        if path is None or path[0] not in KEYS or path[0] in FIXED:
+            faults.append(given.keys[key].fault(inner, f"'{key}' is not a key of a pipeline that can vary"))
         elif not isinstance(values.content, tuple) or not values.content:
-            message = f"this is a list of the values to try, not {values.plain()!r}"
+            message = f"invalid value {values.plain()!r}: expected a list of the values to try"
             faults.append(values.place.fault(inner, message))
         else:
             axes.append(_Axis(path, values.content, _labels(path, values.content)))

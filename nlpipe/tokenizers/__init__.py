@@ -1,4 +1,4 @@
-"""Tokenizers: text to words. One file a stage (or a close family), one line a name."""
+"""Tokenizers split text into words. Each file holds one stage or a few related ones; the table names all stages."""
 
 from __future__ import annotations
 

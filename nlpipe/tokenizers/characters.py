@@ -1,7 +1,7 @@
-"""Words are single characters as a reader counts them: for scripts without spaces, and for character models.
+"""Words are single characters: for writing systems without spaces, and for character-level models.
 
-A character is a base with its combining marks, a Hangul syllable in parts, a flag, or an emoji sequence: the extended
-grapheme clusters of UAX #29 as far as ``unicodedata`` knows them.
+A character is an extended grapheme cluster (Unicode Standard Annex #29), as far as ``unicodedata`` provides the
+properties: a base with its combining marks, a Hangul syllable written in parts, a flag or an emoji sequence.
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ import functools
 import unicodedata
 from collections.abc import Sequence
 
-from nlpipe.tokenizers.surface import Form, _Surface
+from nlpipe.tokenizers.span_tokenizer import Form, SpanTokenizer
 from nlpipe.wire import Span
 
 _JOINER = "\u200d"
+"""Zero width joiner, which connects the parts of an emoji sequence."""
 
 
-class Characters(_Surface):
-    """Each character, with its combining marks, is a word; emoji sequences stay together.
+class Characters(SpanTokenizer):
+    """Each character, with its combining marks, is a word; emoji sequences are not split.
 
     Options:
-        spaces: whether white space counts as characters too; without it ``join`` cannot bring spaces back.
-        lowercase: whether characters are lower-cased.
-        form: Unicode normalisation form of the characters; null leaves them as they are.
+        spaces: whether white space is kept as words; if not, ``join`` cannot restore the spaces.
+        lowercase: whether to lower-case the characters.
+        form: Unicode normalisation form of the characters; null: no normalisation.
     """
 
     def __init__(self, spaces: bool = True, lowercase: bool = False, form: Form = "NFC") -> None:
@@ -32,7 +33,7 @@ class Characters(_Surface):
 
     def cut(self, text: str) -> list[Span]:
         simple = text.isascii() and "\r\n" not in text
-        starts = list(range(len(text))) if simple else _starts(text)
+        starts = list(range(len(text))) if simple else _cluster_starts(text)
         spans = zip(starts, [*starts[1:], len(text)], strict=True) if starts else ()
         return [(start, end) for start, end in spans if self.spaces or not text[start:end].isspace()]
 
@@ -40,32 +41,33 @@ class Characters(_Surface):
         return "".join(words)
 
 
-def _starts(text: str) -> list[int]:
-    """Where each cluster of ``text`` begins."""
+def _cluster_starts(text: str) -> list[int]:
+    """Return the index at which each grapheme cluster of ``text`` starts."""
     starts: list[int] = []
     before, flags = "", 0
     for i, character in enumerate(text):
         kind = _kind(character)
         flags = flags + 1 if kind == "flag" else 0
-        joined = before and (
+        continues = before and (  # whether the character continues the cluster of the one before it
             (kind == "extend" and not before.isspace())
             or (before == _JOINER and kind == "symbol" and len(starts) > 0 and i - starts[-1] > 1)
             or (kind == "flag" and flags % 2 == 0)
             or (character == "\n" and before == "\r")
             or (kind in ("vowel", "trail") and _kind(before) in _HANGUL[kind])
         )
-        if not joined:
+        if not continues:
             starts.append(i)
         before = character
     return starts
 
 
 _HANGUL = {"vowel": ("lead", "vowel"), "trail": ("vowel", "trail", "syllable")}
+"""Kind of a Hangul letter to the kinds that it can follow within a syllable."""
 
 
 @functools.lru_cache(maxsize=4096)
 def _kind(character: str) -> str:
-    """What a character does to the one before it: extend it, pair with it, or stand alone."""
+    """Return the kind of a character, which decides whether it continues the cluster before it."""
     if character == _JOINER or "\U0001f3fb" <= character <= "\U0001f3ff" or character == "\u200c":
         return "extend"
     if unicodedata.category(character) in ("Mn", "Me", "Mc") or "\U000e0020" <= character <= "\U000e007f":

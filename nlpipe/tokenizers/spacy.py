@@ -1,6 +1,7 @@
-"""spaCy's tokenizers: rules for some seventy languages, or those of any installed model; nothing else of spaCy runs.
+"""The tokenizers of spaCy: rules for about seventy languages, or the tokenizer of an installed model.
 
-Honnibal et al. 2020, spaCy: Industrial-strength Natural Language Processing in Python.
+No other component of spaCy runs. Honnibal et al. 2020, "spaCy: Industrial-strength Natural Language Processing in
+Python".
 """
 
 from __future__ import annotations
@@ -11,20 +12,20 @@ from typing import Any
 import spacy
 
 from nlpipe.errors import MissingExtra, NlpipeError
-from nlpipe.tokenizers.surface import Form, _Surface
+from nlpipe.tokenizers.span_tokenizer import Form, SpanTokenizer
 from nlpipe.wire import Span, Text, Tokens
 
 
-class SpaCy(_Surface):
-    """spaCy's rules for a language: clitics, abbreviations, currencies, e-mail addresses.
+class SpaCy(SpanTokenizer):
+    """Split with spaCy's rules for a language, which cover clitics, abbreviations, currencies and e-mail addresses.
 
-    Chinese comes out as characters; Japanese, Korean, Thai and Vietnamese need packages that spaCy names.
+    Chinese is split into characters; Japanese, Korean, Thai and Vietnamese need packages that spaCy's message names.
 
     Options:
-        language: a language code of spaCy, ``xx`` for any; not used where ``model`` is given.
-        model: an installed spaCy model or the folder of one, for its tokenizer; null for the language's own.
-        lowercase: whether words are lower-cased.
-        form: Unicode normalisation form of the words; null leaves them as they are.
+        language: a language code of spaCy, ``xx`` for any language; not used if ``model`` is given.
+        model: name or folder of a spaCy model whose tokenizer is used; null: the rules of the language.
+        lowercase: whether to lower-case the words.
+        form: Unicode normalisation form of the words; null: no normalisation.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class SpaCy(_Surface):
 
     @functools.cached_property
     def _language(self) -> Any:
-        """SpaCy's ``Language``, loaded when the first text comes.
+        """SpaCy's ``Language``, loaded with the first text.
 
         Raises:
             MissingExtra: the language needs packages that are not installed.
@@ -46,10 +47,10 @@ class SpaCy(_Surface):
         if self.model is not None:
             try:
                 return spacy.load(self.model, exclude=spacy.info(self.model)["pipeline"])
-            except (OSError, SystemExit) as error:  # spacy.info exits where a model is not found
+            except (OSError, SystemExit) as error:  # spacy.info exits if it does not find the model
                 raise NlpipeError(
-                    f"spaCy has no model '{self.model}'; install it, give the folder of one, "
-                    "or leave model out and name a language"
+                    f"spaCy has no model '{self.model}'; install it, give the path of its folder, "
+                    "or omit model and give a language"
                 ) from error
         try:
             return spacy.blank(self.language)
@@ -58,13 +59,13 @@ class SpaCy(_Surface):
                 raise NlpipeError(
                     f"spaCy has no language '{self.language}'; use its code ('en', 'de'), or 'xx' for any language"
                 ) from error
-            said = " ".join(str(error).split())
-            raise MissingExtra(f"spaCy's tokenizer for '{self.language}' needs more packages: {said}") from error
+            reason = " ".join(str(error).split())
+            raise MissingExtra(f"spaCy's tokenizer for '{self.language}' needs more packages: {reason}") from error
 
     def cut(self, text: str) -> list[Span]:
         document = self._language.tokenizer(text)
         return [(token.idx, token.idx + len(token)) for token in document if not token.is_space]
 
     def forward(self, source: Text) -> Tokens:
-        with self._language.memory_zone():  # else spaCy keeps every new word for ever
+        with self._language.memory_zone():  # otherwise spaCy keeps every new word in memory
             return super().forward(source)

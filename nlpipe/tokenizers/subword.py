@@ -1,11 +1,14 @@
-"""Word pieces learned from the training split with Hugging Face ``tokenizers``: BPE, WordPiece, unigram.
+"""Subword tokenizers that are trained on the training split with Hugging Face ``tokenizers``: BPE, WordPiece, unigram.
 
-Pieces keep the mark of their kind ('▁' or 'Ġ' where a word begins, '##' where one goes on), so that a bag of pieces
-tells them apart and ``join`` can put them together. A piece's span covers the characters it stands for, without the
-space before them; a character belongs to the first piece that touches it, so that the span of a lone '▁', or of a
-byte in the middle of a character, is empty. Spans never overlap. Training is deterministic.
+Pieces keep the marker of their model ('▁' or 'Ġ' at the start of a word, '##' inside a word), so that a bag of pieces
+distinguishes them and ``join`` can restore the text. The span of a piece covers its characters without the space
+before them. A character belongs to the first piece that contains a part of it, so the span of a single '▁', or of a
+byte in the middle of a character, is empty. Spans never overlap.
 
-Sennrich et al. 2016 (BPE), Wu et al. 2016 (WordPiece), Kudo 2018 (unigram), Radford et al. 2019 (bytes).
+Training of BPE and WordPiece is deterministic. The scores of unigram pieces can differ by about 0.0002 between runs,
+because the trainer sums in the order of a hash table.
+
+Sennrich et al. 2016 (BPE), Wu et al. 2016 (WordPiece), Kudo 2018 (unigram), Radford et al. 2019 (byte-level BPE).
 """
 
 from __future__ import annotations
@@ -22,20 +25,20 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 from nlpipe.errors import DataError, ModelError, NlpipeError
 from nlpipe.options import Positive
 from nlpipe.stage import Data, State, Tokenizer
-from nlpipe.tokenizers.surface import Form, join_words, normalise_word
+from nlpipe.tokenizers.span_tokenizer import Form, join_words, normalise_word
 from nlpipe.wire import Span, Text, Tokens
 
 UNKNOWN = "[UNK]"
-"""The piece that stands for characters which training did not see."""
+"""The piece that stands for characters that do not occur in the training split."""
 _LONGEST_WORD = 100
-"""Characters in a row that WordPiece looks at together; its search is quadratic in them."""
-_STARTS = ("▁", "Ġ")
-_APART = r"[^\w\s'’]|(?<!\w)['’]|['’](?!\w)"
-"""What WordPiece sets apart from words: marks and symbols, but for an apostrophe within a word."""
+"""Maximum length of a word for WordPiece, in characters; the time of its search is quadratic in the length."""
+_WORD_STARTS = ("▁", "Ġ")
+_SEPARATE = r"[^\w\s'’]|(?<!\w)['’]|['’](?!\w)"
+"""What WordPiece separates from words: punctuation and symbols, except an apostrophe inside a word."""
 
 
-class _Subword(Tokenizer):
-    """A tokenizer that is trained; subclasses make the model and its trainer."""
+class SubwordTokenizer(Tokenizer):
+    """A tokenizer that is trained; a subclass implements ``train`` and ``join``."""
 
     vocabulary_size: int
     lowercase: bool
@@ -45,21 +48,21 @@ class _Subword(Tokenizer):
 
     @abstractmethod
     def train(self, texts: list[str]) -> Pieces:
-        """A model learned from ``texts``."""
+        """Train a model on ``texts`` and return it."""
 
     @property
     def pieces(self) -> Pieces:
         """The trained model.
 
         Raises:
-            NlpipeError: there is none yet.
+            NlpipeError: it has not been trained yet.
         """
         if self._pieces is None:
-            raise NlpipeError(f"{type(self).__name__} learns its pieces from training texts; call fit first")
+            raise NlpipeError(f"{type(self).__name__} learns its pieces from the training split; call fit first")
         return self._pieces
 
-    def _use(self, pieces: Pieces) -> None:
-        pieces.encode_special_tokens = True  # a '[UNK]' that stands in a text is the five characters it is
+    def _set_pieces(self, pieces: Pieces) -> None:
+        pieces.encode_special_tokens = True  # the text '[UNK]' is read as five characters, not as the special piece
         ids = pieces.get_vocab()
         self._pieces, self._names = pieces, tuple(sorted(ids, key=ids.__getitem__))
 
@@ -67,27 +70,27 @@ class _Subword(Tokenizer):
         texts = [text for source, _ in data for text in source.strings]
         if not any(text.strip() for text in texts):
             raise DataError(f"{type(self).__name__} cannot learn pieces: the training split has no text")
-        self._use(self.train(texts))
+        self._set_pieces(self.train(texts))
 
     def forward(self, source: Text) -> Tokens:
         encodings = self.pieces.encode_batch_fast(source.strings, add_special_tokens=False)
-        names = self._names  # fast encodings hold ids alone
+        names = self._names  # encode_batch_fast returns ids only
         return Tokens([[names[i] for i in encoding.ids] for encoding in encodings], source.strings, self.spans)
 
     def spans(self, text: str, words: list[str]) -> list[Span]:
         encoding = self.pieces.encode(text, add_special_tokens=False)
-        spans, reached = [], 0
+        spans, previous_end = [], 0
         for piece, (start, end) in zip(encoding.tokens, encoding.offsets, strict=True):
-            start = max(start, reached)
+            start = max(start, previous_end)
             end = max(end, start)
             while start < end and text[start].isspace():
                 start += 1
             while start < end and text[end - 1].isspace():
                 end -= 1
-            if piece in _STARTS:  # its offsets are those of the space before the word, or of the first letter
+            if piece in _WORD_STARTS:  # its offsets are those of the space before the word or of the first letter
                 end = start
             spans.append((start, end))
-            reached = end
+            previous_end = end
         return spans
 
     def normalise(self, word: str) -> str:
@@ -101,12 +104,18 @@ class _Subword(Tokenizer):
         if state.data["pieces"] is None:
             return
         try:
-            self._use(Pieces.from_str(json.dumps(state.data["pieces"])))
-        except Exception as error:  # tokenizers raises bare Exception
+            self._set_pieces(Pieces.from_str(json.dumps(state.data["pieces"])))
+        except Exception as error:  # tokenizers raises Exception itself
             raise ModelError(f"the saved pieces of {type(self).__name__} cannot be read: {error}") from error
 
-    def _empty(self, model: Any, splitter: Any, spaces: bool = True) -> Pieces:
-        """An untrained model behind this tokenizer's normalisation; ``spaces``: runs of white space become one."""
+    def _with_normalisation(self, model: Any, splitter: Any, spaces: bool = True) -> Pieces:
+        """Return a ``tokenizers`` pipeline of this stage's normalisation, ``splitter`` and ``model``.
+
+        Args:
+            model: the subword model, trained or not.
+            splitter: a pre-tokenizer.
+            spaces: whether each run of white space is replaced by one space.
+        """
         steps: list[Any] = []
         if self.form is not None:
             steps.append({"NFC": normalizers.NFC, "NFKC": normalizers.NFKC}[self.form]())
@@ -121,26 +130,26 @@ class _Subword(Tokenizer):
         return pieces
 
 
-def _spaced() -> Any:
-    """Words with '▁' for the space before them; punctuation apart."""
+def _metaspace_splitter() -> Any:
+    """A pre-tokenizer that writes '▁' for the space before a word and separates punctuation."""
     return pre_tokenizers.Sequence([pre_tokenizers.Metaspace(), pre_tokenizers.Punctuation()])
 
 
-def _join_spaced(words: Sequence[str]) -> str:
+def _join_metaspace(words: Sequence[str]) -> str:
     return "".join(words).replace("▁", " ").strip()
 
 
-class BPE(_Subword):
-    """Byte-pair encoding: the most frequent pair of neighbours becomes a piece, until the vocabulary is full.
+class BPE(SubwordTokenizer):
+    """Byte-pair encoding: merge the most frequent pair of adjacent pieces until the vocabulary has its size.
 
-    Every character of the training split is a piece too, so that the vocabulary may come out larger than asked for.
+    Every character of the training split is a piece, so the vocabulary can be larger than ``vocabulary_size``.
 
     Options:
-        vocabulary_size: pieces to learn.
-        min_frequency: how often a pair must occur to become a piece.
-        byte_level: whether pieces are made of UTF-8 bytes, so that no character is unknown.
-        lowercase: whether the text is lower-cased first.
-        form: Unicode normalisation form of the text; null leaves it as it is.
+        vocabulary_size: number of pieces to learn.
+        min_frequency: how often a pair must occur to be merged.
+        byte_level: whether pieces consist of UTF-8 bytes, so that no character is unknown.
+        lowercase: whether to lower-case the text first.
+        form: Unicode normalisation form of the text; null: no normalisation.
     """
 
     def __init__(
@@ -159,10 +168,12 @@ class BPE(_Subword):
 
     def train(self, texts: list[str]) -> Pieces:
         if self.byte_level:
-            pieces = self._empty(models.BPE(), pre_tokenizers.ByteLevel(add_prefix_space=True), spaces=False)
+            pieces = self._with_normalisation(
+                models.BPE(), pre_tokenizers.ByteLevel(add_prefix_space=True), spaces=False
+            )
             alphabet, specials = sorted(pre_tokenizers.ByteLevel.alphabet()), []
         else:
-            pieces = self._empty(models.BPE(unk_token=UNKNOWN), _spaced())
+            pieces = self._with_normalisation(models.BPE(unk_token=UNKNOWN), _metaspace_splitter())
             alphabet, specials = [], [UNKNOWN]
         trainer = trainers.BpeTrainer(
             vocab_size=self.vocabulary_size,
@@ -177,21 +188,21 @@ class BPE(_Subword):
     def join(self, words: Sequence[str]) -> str:
         if self.byte_level:
             return str(decoders.ByteLevel().decode(list(words))).strip()
-        return _join_spaced(words)
+        return _join_metaspace(words)
 
 
-class WordPiece(_Subword):
-    """BERT's pieces: a word is cut from the left into the longest known pieces, later ones marked '##'.
+class WordPiece(SubwordTokenizer):
+    """WordPiece, as in BERT: split each word from the left into the longest known pieces; '##' marks the later ones.
 
-    A word with a character that training did not see is '[UNK]' as a whole. Every character of the training split is
-    a piece in both forms, so that the vocabulary may come out larger than asked for. Runs of letters without a space
-    are cut every 100 characters.
+    A word that contains a character which is not in the training split becomes '[UNK]' as a whole. Every character of
+    the training split is a piece, with and without '##', so the vocabulary can be larger than ``vocabulary_size``.
+    Words are cut every 100 characters.
 
     Options:
-        vocabulary_size: pieces to learn.
-        min_frequency: how often a pair must occur to become a piece.
-        lowercase: whether the text is lower-cased first.
-        form: Unicode normalisation form of the text; null leaves it as it is.
+        vocabulary_size: number of pieces to learn.
+        min_frequency: how often a pair must occur to be merged.
+        lowercase: whether to lower-case the text first.
+        form: Unicode normalisation form of the text; null: no normalisation.
     """
 
     def __init__(
@@ -207,22 +218,24 @@ class WordPiece(_Subword):
         self.form = form
 
     def train(self, texts: list[str]) -> Pieces:
-        pieces = self._empty(models.WordPiece(unk_token=UNKNOWN), self._splitter())
+        pieces = self._with_normalisation(models.WordPiece(unk_token=UNKNOWN), self._splitter())
         trainer = trainers.WordPieceTrainer(
             vocab_size=self.vocabulary_size,
             min_frequency=self.min_frequency,
-            # the trainer numbers '##a' in an order that changes from run to run, and ties go by number
+            # the trainer numbers '##a' differently in each run and breaks ties by number: number the letters here
             special_tokens=[UNKNOWN, *self._alphabet(texts, pieces)],
             show_progress=False,
         )
         pieces.train_from_iterator(texts, trainer)
         model = models.WordPiece(pieces.get_vocab(), unk_token=UNKNOWN, max_input_chars_per_word=_LONGEST_WORD)
-        return self._empty(model, self._splitter())  # a fresh one: the letters are not special
+        return self._with_normalisation(
+            model, self._splitter()
+        )  # a new one, in which the letters are not special pieces
 
     def _splitter(self) -> Any:
-        cap = pre_tokenizers.Split(Pattern(rf".{{1,{_LONGEST_WORD}}}"), "isolated")
-        apart = pre_tokenizers.Split(Pattern(_APART), "isolated")
-        return pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), apart, cap])
+        limit = pre_tokenizers.Split(Pattern(rf".{{1,{_LONGEST_WORD}}}"), "isolated")
+        separate = pre_tokenizers.Split(Pattern(_SEPARATE), "isolated")
+        return pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), separate, limit])
 
     def _alphabet(self, texts: list[str], pieces: Pieces) -> Iterator[str]:
         letters = {letter for text in texts for letter in pieces.normalizer.normalize_str(text) if letter != " "}
@@ -230,22 +243,22 @@ class WordPiece(_Subword):
         yield from sorted("##" + letter for letter in letters)
 
     def join(self, words: Sequence[str]) -> str:
-        whole: list[str] = []
+        joined: list[str] = []
         for word in words:
-            if word.startswith("##") and len(word) > 2 and whole:
-                whole[-1] += word[2:]
+            if word.startswith("##") and len(word) > 2 and joined:
+                joined[-1] += word[2:]
             else:
-                whole.append(word)
-        return join_words(whole)
+                joined.append(word)
+        return join_words(joined)
 
 
-class Unigram(_Subword):
-    """The most probable cut under a unigram model of pieces, pruned from a large seed vocabulary by EM.
+class Unigram(SubwordTokenizer):
+    """Unigram model: the most probable split into pieces; training prunes a large initial vocabulary with EM.
 
     Options:
-        vocabulary_size: pieces to keep.
-        lowercase: whether the text is lower-cased first.
-        form: Unicode normalisation form of the text; null leaves it as it is.
+        vocabulary_size: number of pieces to keep.
+        lowercase: whether to lower-case the text first.
+        form: Unicode normalisation form of the text; null: no normalisation.
     """
 
     def __init__(self, vocabulary_size: Positive = 8000, lowercase: bool = False, form: Form = "NFKC") -> None:
@@ -254,16 +267,16 @@ class Unigram(_Subword):
         self.form = form
 
     def train(self, texts: list[str]) -> Pieces:
-        pieces = self._empty(models.Unigram(), _spaced())
+        pieces = self._with_normalisation(models.Unigram(), _metaspace_splitter())
         trainer = trainers.UnigramTrainer(
             vocab_size=self.vocabulary_size, special_tokens=[UNKNOWN], unk_token=UNKNOWN, show_progress=False
         )
         pieces.train_from_iterator(texts, trainer)
-        # sums over threads differ in the last bits from run to run: round, then order by what is left
-        learned = {piece: round(score, 6) for piece, score in json.loads(pieces.to_str())["model"]["vocab"]}
-        learned.pop(UNKNOWN)
-        ordered = sorted(learned.items(), key=lambda item: (-item[1], item[0]))
-        return self._empty(models.Unigram([(UNKNOWN, 0.0), *ordered], unk_id=0), _spaced())
+        # the order of equal scores differs in each run: round, then sort
+        scores = {piece: round(score, 6) for piece, score in json.loads(pieces.to_str())["model"]["vocab"]}
+        scores.pop(UNKNOWN)
+        ordered = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+        return self._with_normalisation(models.Unigram([(UNKNOWN, 0.0), *ordered], unk_id=0), _metaspace_splitter())
 
     def join(self, words: Sequence[str]) -> str:
-        return _join_spaced(words)
+        return _join_metaspace(words)

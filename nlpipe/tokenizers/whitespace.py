@@ -1,21 +1,21 @@
-"""Words are what stands between spaces: for text that is tokenized already, or as the simplest baseline."""
+"""Words are separated by white space: for text that is already tokenized, or as the simplest baseline."""
 
 from __future__ import annotations
 
 import re
 
-from nlpipe.tokenizers.surface import Form, _Surface
+from nlpipe.tokenizers.span_tokenizer import Form, SpanTokenizer
 from nlpipe.wire import Span
 
 _WORD = re.compile(r"\S+")
 
 
-class Whitespace(_Surface):
-    """Splits at white space of any kind; punctuation stays on its word.
+class Whitespace(SpanTokenizer):
+    """Split at any white space; punctuation stays attached to words.
 
     Options:
-        lowercase: whether words are lower-cased.
-        form: Unicode normalisation form of the words; null leaves them as they are.
+        lowercase: whether to lower-case the words.
+        form: Unicode normalisation form of the words; null: no normalisation.
     """
 
     def __init__(self, lowercase: bool = True, form: Form = None) -> None:

@@ -15,12 +15,13 @@ from nlpipe.registry import EXTRAS, FOLDERS
 ROOT = Path(nlpipe.__file__).parent
 SLOTS = tuple(folder for folder, _ in FOLDERS.values())
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors",),
-    ("wire", "tag_schemes", "wheels", "files"),
-    ("vocabulary", "search", "capabilities"),
+    ("errors", "type_words", "writing_systems"),
+    ("wire", "tag_schemes", "wheels", "files", "yaml_values"),
+    ("yaml_reader",),
+    ("vocabulary", "search"),
     ("options",),
     ("stage",),
-    ("registry", "long_texts", "tag_decoding"),
+    ("registry", "long_texts", "tag_decoding", "capabilities"),
     ("fingerprint",),
     ("nn",),
     ("classical",),

@@ -23,32 +23,31 @@ STAGES = examples.registered()
 
 
 def stage_classes(folder: str) -> set[str]:
-    """``module:Class`` of every class in the folder that looks like a stage of it, without loading it.
+    """``module:Class`` of every class in the folder that is a stage by its source; no module is loaded.
 
-    A class counts if its name is public and one of its bases leads, within the folder, ``classical`` and ``nn``, to a
-    class of ``stage.py``; one that others derive from, and that explains no options, is what they share and no stage.
+    A class counts if its name is public and its bases lead, within the folder, ``classical`` and ``nn``, to a class
+    of ``stage.py``. A class that others derive from and that documents no options is a shared base, not a stage.
     """
     bases: dict[str, set[str]] = {}
     places: dict[str, str] = {}
-    explained: set[str] = set()
-    inside = sorted((ROOT / folder).glob("*.py"))
-    for path in [*(ROOT / "classical").glob("*.py"), *(ROOT / "nn").glob("*.py"), *inside]:  # the last one counts
+    documented: set[str] = set()
+    for path in [path for name in ("classical", "nn", folder) for path in sorted((ROOT / name).glob("*.py"))]:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ClassDef):
-                if path in inside:
+                if path.parent.name == folder:
                     places[node.name] = f"{path.stem}:{node.name}"
-                explained |= {node.name} if "Options:\n" in (ast.get_docstring(node) or "") else set()
+                documented |= {node.name} if "Options:\n" in (ast.get_docstring(node) or "") else set()
                 bases[node.name] = {
                     ast.unparse(base.value if isinstance(base, ast.Subscript) else base).rpartition(".")[2]
                     for base in node.bases
                 }
     roots = {base.__name__ for _, base in FOLDERS.values()} | {"LabelHead"}
 
-    def leads(name: str, seen: frozenset[str] = frozenset()) -> bool:
-        return name in roots or any(leads(b, seen | {name}) for b in bases.get(name, set()) - seen)
+    def is_stage(name: str, visited: frozenset[str] = frozenset()) -> bool:
+        return name in roots or any(is_stage(base, visited | {name}) for base in bases.get(name, set()) - visited)
 
-    shared = {base for derived in bases.values() for base in derived} - explained
-    return {p for name, p in places.items() if not name.startswith("_") and name not in shared and leads(name)}
+    shared = {base for derived in bases.values() for base in derived} - documented
+    return {place for name, place in places.items() if name[0] != "_" and name not in shared and is_stage(name)}
 
 
 @pytest.mark.parametrize("kind", FOLDERS)

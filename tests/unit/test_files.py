@@ -1,4 +1,4 @@
-"""Folders are whole or absent, whatever happens while they are written."""
+"""A folder is complete or absent, whatever happens while it is written; damaged files are reported."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from nlpipe.errors import NlpipeError
-from nlpipe.files import PARTIAL, read_json, whole_folder, write_json
+from nlpipe.errors import DataError, NlpipeError
+from nlpipe.files import PARTIAL, decode_utf8, read_json, whole_folder, write_json
 
 
-def test_a_folder_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+def test_a_folder_appears_only_when_it_is_complete(tmp_path: Path) -> None:
     target = tmp_path / "run"
     with whole_folder(target) as partial:
         write_json(partial / "a.json", {"a": 1})
@@ -25,7 +25,7 @@ def test_a_folder_appears_only_when_it_is_whole(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
-def test_a_failure_leaves_the_older_folder_and_nothing_else(tmp_path: Path) -> None:
+def test_a_failure_leaves_the_old_folder_and_nothing_else(tmp_path: Path) -> None:
     target = tmp_path / "run"
     with whole_folder(target) as partial:
         write_json(partial / "a.json", 1)
@@ -36,22 +36,22 @@ def test_a_failure_leaves_the_older_folder_and_nothing_else(tmp_path: Path) -> N
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path: Path) -> None:
     with (
-        pytest.raises(NlpipeError, match="No space left on device; nothing was left half-written"),
+        pytest.raises(NlpipeError, match="No space left on device; no partial folder was left"),
         whole_folder(tmp_path / "run"),
     ):
         raise OSError(28, "No space left on device")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_where_the_folder_should_go_is_told(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     with pytest.raises(NlpipeError, match="out"), whole_folder(tmp_path / "out" / "run"):
         pass
 
 
-def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:
+def test_the_partial_folder_of_a_killed_process_is_removed(tmp_path: Path) -> None:
     program = textwrap.dedent(f"""
         import os, signal
         from pathlib import Path
@@ -68,7 +68,7 @@ def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
-def test_the_partial_folder_of_a_living_process_is_left_alone(tmp_path: Path) -> None:
+def test_the_partial_folder_of_a_running_process_is_kept(tmp_path: Path) -> None:
     other = tmp_path / f"{PARTIAL}{os.getppid()}-{platform.node()}-other"
     other.mkdir()
     with whole_folder(tmp_path / "run"):
@@ -76,9 +76,15 @@ def test_the_partial_folder_of_a_living_process_is_left_alone(tmp_path: Path) ->
     assert other.exists()
 
 
-def test_damaged_json_is_told_with_its_path(tmp_path: Path) -> None:
+def test_damaged_json_is_reported_with_its_path(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("{")
-    with pytest.raises(NlpipeError, match=r"a\.json: not JSON"):
+    with pytest.raises(NlpipeError, match=r"a\.json: not a JSON file"):
         read_json(tmp_path / "a.json")
     with pytest.raises(NlpipeError, match="there is no such file"):
         read_json(tmp_path / "b.json")
+
+
+def test_text_that_is_not_utf8_is_reported_with_its_line() -> None:
+    assert decode_utf8("na\u00efve\n".encode(), "a.txt") == "na\u00efve\n"
+    with pytest.raises(DataError, match=r"^a\.txt:2: the file is not encoded in UTF-8; convert it first$"):
+        decode_utf8(b"plain\ncaf\xe9\n", "a.txt")

@@ -18,13 +18,13 @@ def test_every_word_is_answered_once_and_in_its_place(lengths, longest, shared):
     if cut is None:
         assert max(lengths) <= longest
         return
-    assert all(len(part) <= longest for part in cut.parts.words)
-    for b in range(len(cut.parts)):
-        spans = cut.parts.spans(b)
-        assert [cut.parts.texts[b][start:end] for start, end in spans] == cut.parts.words[b]
-    scores = np.empty(len(cut.parts), dtype=object)
-    scores[:] = [np.arange(len(part), dtype=float) for part in cut.parts.words]
-    found = cut.join(Predictions(Tags([list(part) for part in cut.parts.words]), scores))
+    assert all(len(part) <= longest for part in cut.windows.words)
+    for b in range(len(cut.windows)):
+        spans = cut.windows.spans(b)
+        assert [cut.windows.texts[b][start:end] for start, end in spans] == cut.windows.words[b]
+    scores = np.empty(len(cut.windows), dtype=object)
+    scores[:] = [np.arange(len(part), dtype=float) for part in cut.windows.words]
+    found = cut.join(Predictions(Tags([list(part) for part in cut.windows.words]), scores))
     assert found.values.values == words  # each word's answer was the word
     assert [len(part) for part in found.scores] == lengths
     inside = [part[longest:-longest] for part in found.scores]

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
+from annotated_types import Ge, Gt, Le, Len, Lt
 
 from nlpipe.options import (
     Count,
     Dropout,
+    FileName,
     Fraction,
     NonNegativeFloat,
+    Option,
     Positive,
     PositiveFloat,
     check_options,
-    describe_type,
     options_of,
 )
 from nlpipe.registry import slot_of
 from nlpipe.stage import Representation, Tokenizer
 from nlpipe.tokenizers import Regex
+from nlpipe.type_words import describe_type, expected_values
 
 
 class Example:
@@ -49,30 +52,32 @@ class Example:
     ],
 )
 def test_values_that_fit(option: str, value: Any, checked: Any) -> None:
-    found = options_of(Example)[option].check(value)
-    assert found == checked
-    assert type(found) is type(checked)
+    value = options_of(Example)[option].check(value)
+    assert value == checked
+    assert type(value) is type(checked)
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "said"),
+    ("option", "value", "message"),
     [
-        ("hidden", 0, "0 will not do: it should be greater than or equal to 1"),
-        ("hidden", "64", "'64' will not do: it should be a valid integer"),
-        ("hidden", 1.5, "1.5 will not do"),
-        ("hidden", True, "True will not do"),
-        ("dropout", 1.0, "should be less than 1"),
-        ("dropout", "0.5", "'0.5' will not do"),
-        ("ngrams", [1, 0], r"\[1\]: 0 will not do: it should be greater than or equal to 1"),
-        ("mode", "min", "'min' will not do: it should be 'mean' or 'max'"),
-        ("names", [1], r"1 will not do"),
-        ("bias", 1, "1 will not do"),
-        ("bias", "yes", "'yes' will not do"),
-        ("tokenizer", "regex", "'regex' will not do"),
+        ("hidden", 0, "^invalid value 0: expected a positive integer$"),
+        ("hidden", "64", "^invalid value '64': expected a positive integer$"),
+        ("hidden", 1.5, "^invalid value 1.5: expected a positive integer$"),
+        ("hidden", True, "^invalid value True: expected a positive integer$"),
+        ("dropout", 1.0, "^invalid value 1.0: expected a number of at least 0 and below 1$"),
+        ("dropout", "0.5", "^invalid value '0.5': expected a number of at least 0 and below 1$"),
+        ("ngrams", [1, 0], r"^\[1\]: invalid value 0: expected a positive integer$"),
+        ("ngrams", [1], r"^invalid value \[1\]: expected a list of 2 positive integers$"),
+        ("mode", "min", "^invalid value 'min': expected 'mean', 'max' or null$"),
+        ("names", [1], r"^\[0\]: invalid value 1: expected a string$"),
+        ("names", 3, "^invalid value 3: expected a list of strings or null$"),
+        ("bias", 1, "^invalid value 1: expected true or false$"),
+        ("bias", "yes", "^invalid value 'yes': expected true or false$"),
+        ("tokenizer", "regex", "^invalid value 'regex': expected a Tokenizer or null$"),
     ],
 )
-def test_values_that_do_not(option: str, value: Any, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_values_that_do_not(option: str, value: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         options_of(Example)[option].check(value)
 
 
@@ -111,8 +116,37 @@ def test_unknown_and_missing_options() -> None:
         (dict[str, int], "mapping of str to int"),
     ],
 )
-def test_types_in_words(annotation: Any, words: str) -> None:
+def test_types_as_short_texts(annotation: Any, words: str) -> None:
     assert describe_type(annotation) == words
+
+
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        (Count, "an integer of at least 0"),
+        (Annotated[int, Ge(1), Le(30)], "an integer from 1 to 30"),
+        (PositiveFloat, "a positive number"),
+        (Positive | Annotated[float, Gt(0.5), Lt(1.0)], "a positive integer or a number above 0.5 and below 1"),
+        (list[Dropout], "a list of numbers of at least 0 and below 1"),
+        (list[list[bool]] | None, "a list of lists of booleans or null"),
+        (
+            Literal["auto"] | dict[str, Any] | Literal["l1", None],
+            "'auto', a mapping of strings to any values, 'l1' or null",
+        ),
+        (FileName, "a string"),
+        (list[Representation[Any, Any]], "a list of Representations"),
+    ],
+)
+def test_types_as_words_of_a_message(annotation: Any, words: str) -> None:
+    assert expected_values(annotation) == words
+
+
+def test_a_type_without_words_keeps_the_message_of_pydantic() -> None:
+    for annotation in (Annotated[str, Len(3)], tuple[int, str]):
+        with pytest.raises(LookupError):
+            expected_values(annotation)
+    with pytest.raises(ValueError, match=r"^invalid value 'a': String should have at least 3 characters$"):
+        Option("name", Annotated[str, Len(3)], "abc").check("a")
 
 
 def test_schema_has_range_and_default() -> None:
@@ -125,7 +159,7 @@ def test_constructors_that_hide_options_are_bugs() -> None:
     def loose(*rest: int) -> None: ...
     def bare(size) -> None: ...  # type: ignore[no-untyped-def]
 
-    with pytest.raises(TypeError, match=r"without \*rest"):
+    with pytest.raises(TypeError, match=r"\*rest names none"):
         options_of(loose)
     with pytest.raises(TypeError, match="'size' has no annotation"):
         options_of(bare)
@@ -134,7 +168,7 @@ def test_constructors_that_hide_options_are_bugs() -> None:
 
 def test_stages_check_and_keep_their_options() -> None:
     assert Regex(lowercase=False).options == {"pattern": None, "lowercase": False, "form": None}
-    with pytest.raises(ValueError, match="lowercase: 'no' will not do"):
+    with pytest.raises(ValueError, match=r"^lowercase: invalid value 'no': expected true or false$"):
         Regex(lowercase="no")  # type: ignore[arg-type]
 
 

@@ -47,7 +47,7 @@ class Blocker(importlib.abc.MetaPathFinder):
 def test_a_name_loads_its_class(made: Slot[Tokenizer]) -> None:
     assert made.load("regex") is Regex
     assert made.name_of(Regex) == "regex"
-    assert made.summary("regex").startswith("Words by a regular expression")
+    assert made.summary("regex").startswith("Find words with a regular expression")
 
 
 def test_a_wrong_name_has_its_nearest(made: Slot[Tokenizer]) -> None:

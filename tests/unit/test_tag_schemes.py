@@ -106,8 +106,8 @@ def test_a_scheme_is_recognised(tags, scheme):
     [
         ("B", "IOB2", "the tag 'B' has no type; write B-TYPE"),
         ("B-", "IOB2", "the tag 'B-' has no type; write B-TYPE"),
-        ("E-X", "IOB2", "'E-X' is no tag of IOB2, which has O and B-TYPE, I-TYPE"),
-        ("per", "IOBES", "'per' is no tag of IOBES, which has O and B-TYPE, I-TYPE, E-TYPE, S-TYPE"),
+        ("E-X", "IOB2", "'E-X' is not a tag of IOB2, which has O and B-TYPE, I-TYPE"),
+        ("per", "IOBES", "'per' is not a tag of IOBES, which has O and B-TYPE, I-TYPE, E-TYPE, S-TYPE"),
         ("NOUN", "none", ""),
         ("B-geo-loc", "IOB2", ""),
     ],

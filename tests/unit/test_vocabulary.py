@@ -1,4 +1,4 @@
-"""Words to ids, by hand-worked cases and laws."""
+"""Vocabularies: hand-worked cases and properties."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def test_ids_lead_back_and_json_keeps_all(sentences: list[list[str]], min_count:
     assert again.counts.tolist() == made.counts.tolist()
 
 
-def test_ids_that_are_none() -> None:
+def test_invalid_ids_and_words_are_refused() -> None:
     made = Vocabulary.count(SENTENCES)
     for wrong in (-1, len(made)):
         with pytest.raises(IndexError):
             made.words([wrong])
-    with pytest.raises(AssertionError, match="begins with"):
+    with pytest.raises(AssertionError, match="must begin with"):
         Vocabulary(["a", "b"], [1, 1])
     with pytest.raises(AssertionError, match="different"):
         Vocabulary(["<pad>", "<unk>", "a", "a"], [0, 0, 1, 1])

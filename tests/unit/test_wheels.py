@@ -1,4 +1,4 @@
-"""Wheels: fetched by pip from a folder on disk, checked, kept, read from the zip, and every way that fails."""
+"""Wheels: downloaded by pip from a folder on disk, checked, cached, read from the zip, and every way to fail."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CSV = "text,label\n" + "".join(f"t{i},{'xy'[i % 2]}\n" for i in range(20))
 
 @pytest.fixture
 def index(tmp_path, monkeypatch):
-    """A wheel in a folder that is all pip can see; gives (folder, sha256)."""
+    """A wheel in the only folder that pip may use; returns (folder, sha256)."""
     folder = tmp_path / "index"
     folder.mkdir()
     path = folder / "tiny_set-1.0-py3-none-any.whl"
@@ -37,7 +37,7 @@ def index(tmp_path, monkeypatch):
     return folder, hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def left_behind():
+def cached_files():
     folder = cache_folder() / "wheels"
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
@@ -45,7 +45,7 @@ def left_behind():
 def test_fetched_once_then_offline(index, monkeypatch):
     folder, sha256 = index
     path = fetch_wheel("tiny-set==1.0", sha256)
-    assert left_behind() == [f"{sha256}.whl"]
+    assert cached_files() == [f"{sha256}.whl"]
     for file in folder.iterdir():
         file.unlink()
     monkeypatch.setattr(module, "_download", None)  # any call would be a TypeError
@@ -68,7 +68,7 @@ def test_a_wheel_whose_hash_differs_is_not_kept(index):
         fetch_wheel("tiny-set==1.0", "0" * 64)
     assert sha256 in str(caught.value)
     assert "0" * 64 in str(caught.value)
-    assert left_behind() == []
+    assert cached_files() == []
 
 
 def test_no_network_says_what_to_do(index):
@@ -78,7 +78,7 @@ def test_no_network_says_what_to_do(index):
     message = str(caught.value)
     assert "python -m pip download --no-deps" in message
     assert str(cache_folder() / "wheels" / f"{sha256}.whl") in message
-    assert left_behind() == []
+    assert cached_files() == []
 
 
 def test_no_pip(index, tmp_path, monkeypatch):
@@ -98,7 +98,7 @@ def test_only_pinned_requirements(index, requirement):
         fetch_wheel(requirement, index[1])
 
 
-def test_a_hash_that_is_none(index):
+def test_a_hash_that_is_malformed(index):
     with pytest.raises(DataError, match="not a sha256"):
         fetch_wheel("tiny-set==1.0", "../../etc")
 
@@ -106,29 +106,29 @@ def test_a_hash_that_is_none(index):
 def test_several_at_once(index, monkeypatch):
     folder, sha256 = index
 
-    def copy(requirement, target, kept):
-        found = target / "x.whl"
-        found.write_bytes(next(folder.iterdir()).read_bytes())
-        return found
+    def copy(requirement, target, cached):
+        wheel = target / "x.whl"
+        wheel.write_bytes(next(folder.iterdir()).read_bytes())
+        return wheel
 
     monkeypatch.setattr(module, "_download", copy)
     with ThreadPoolExecutor(8) as pool:
         paths = set(pool.map(lambda _: fetch_wheel("tiny-set==1.0", sha256), range(16)))
     assert len(paths) == 1
-    assert left_behind() == [f"{sha256}.whl"]
+    assert cached_files() == [f"{sha256}.whl"]
 
 
 def test_a_cache_that_cannot_be_written(index, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("NLPIPE_CACHE", str(tmp_path / "file"))
-    with pytest.raises(DataError, match="NLPIPE_CACHE moves it"):
+    with pytest.raises(DataError, match=r"set \$NLPIPE_CACHE to use another folder"):
         fetch_wheel("tiny-set==1.0", index[1])
 
 
 @pytest.mark.parametrize("member", ["../evil.csv", "tiny_set/../../evil.csv", "/etc/passwd", "..\\evil.csv", "C:/x"])
-def test_members_that_lead_out_are_refused(index, member):
+def test_members_outside_of_the_wheel_are_refused(index, member):
     path = next(index[0].iterdir())
-    with pytest.raises(DataError, match="leads out of the wheel"):
+    with pytest.raises(DataError, match="is outside of the wheel"):
         open_member(path, member)
 
 

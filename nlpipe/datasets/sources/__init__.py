@@ -30,7 +30,7 @@ def rows(found: Found, split: str, columns: dict[str, str | int], ledger: Ledger
     if isinstance(source, FileSource):
         from nlpipe.datasets.sources.file import file_origins
 
-        origins = file_origins(found, source, split)
+        origins = file_origins(source, split)
     else:
         from nlpipe.datasets.sources.wheel import wheel_origins
 

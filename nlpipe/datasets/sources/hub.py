@@ -84,7 +84,7 @@ def _load(found: Found, source: HubSource, split: str) -> Any:
         import datasets
     except ModuleNotFoundError as error:
         raise missing_extra(f"data set '{found.name}' (source: hub)", error) from error
-    local = next((path for path in (found.folder / source.path, Path(source.path)) if path.is_dir()), None)
+    local = Path(source.path) if Path(source.path).is_absolute() else None
     try:
         if local is not None and ((local / "dataset_dict.json").exists() or (local / "state.json").exists()):
             kept = datasets.load_from_disk(str(local))

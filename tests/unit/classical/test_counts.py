@@ -1,4 +1,4 @@
-"""bow, tfidf and hashing against scikit-learn's vectorizers on the same words."""
+"""bow, tfidf and hashing compared with scikit-learn's vectorizers on the same words."""
 
 from __future__ import annotations
 
@@ -119,14 +119,14 @@ def test_limits_hold_for_characters_in_words(min_count):
 
 def test_max_features_keeps_the_most_frequent_and_of_equals_the_first():
     sentences = [list("aaab"), list("bbcc"), list("de")]  # a 3, b 3, c 2, d 1, e 1
-    for most, expected in [
+    for max_features, expected in [
         (1, ["a"]),
         (2, ["a", "b"]),
         (3, ["a", "b", "c"]),
         (4, ["a", "b", "c", "d"]),
         (9, list("abcde")),
     ]:
-        stage, counts = fitted(BagOfWords(max_features=most), sentences)
+        stage, counts = fitted(BagOfWords(max_features=max_features), sentences)
         assert stage.names() == expected
         assert counts.shape == (3, len(expected))
 
@@ -145,7 +145,7 @@ def test_select_needs_labels():
     tokens = Tokens.from_words(TRAIN)
     with pytest.raises(WiringError, match="select=2 needs a label"):
         BagOfWords(select=2).fit([(tokens, Tags(TRAIN))])
-    with pytest.raises(DataError, match="two labels or more"):
+    with pytest.raises(DataError, match="at least two labels"):
         BagOfWords(select=2).fit([(tokens, Labels(["x"] * len(TRAIN)))])
 
 
@@ -193,16 +193,16 @@ SENTENCES = st.lists(st.lists(WORD | st.sampled_from("abc"), max_size=9), min_si
 
 @settings(deadline=None)
 @given(SENTENCES, SENTENCES, st.tuples(st.integers(1, 3), st.integers(0, 2)), st.integers(1, 4), st.integers(1, 2))
-def test_any_words_give_the_matrix_of_count_vectorizer(train, new, ngrams, size, least):
+def test_any_words_give_the_matrix_of_count_vectorizer(train, new, ngrams, size, min_count):
     low, high = ngrams[0], ngrams[0] + ngrams[1]
-    theirs = CountVectorizer(**words_of((low, high)), min_df=least)
+    theirs = CountVectorizer(**words_of((low, high)), min_df=min_count)
     try:
         expected = theirs.fit_transform(train)
     except ValueError:  # no features
         with pytest.raises(DataError, match="no features"):
-            fitted(BagOfWords(ngrams=(low, high), min_count=least), train, size)
+            fitted(BagOfWords(ngrams=(low, high), min_count=min_count), train, size)
         return
-    stage, counts = fitted(BagOfWords(ngrams=(low, high), min_count=least), train, size)
+    stage, counts = fitted(BagOfWords(ngrams=(low, high), min_count=min_count), train, size)
     same(counts, expected)
     same(stage.forward(Tokens.from_words(new)).sparse(), theirs.transform(new))
 
@@ -255,7 +255,7 @@ def test_nasty_texts(kind, unit):
     assert len(set(stage.names())) == expected.width or unit == "word"
 
 
-def test_words_with_spaces_are_no_pairs_of_words():
+def test_words_with_spaces_are_not_pairs_of_words():
     stage, counts = fitted(BagOfWords(ngrams=(1, 2)), [["new york"], ["new", "york"]])
     assert sorted(stage.names()) == ["new", "new york", "new york", "york"]
     assert (counts.toarray().sum(axis=1) == [1, 3]).all()
@@ -270,18 +270,22 @@ def test_no_texts_give_no_rows(kind):
 
 
 @pytest.mark.parametrize("unit", ["word", "character", "character_in_word"])
-def test_texts_without_words_are_an_error_that_says_so(unit):
+def test_texts_without_words_are_reported(unit):
     for sentences in ([[], []], []):
-        with pytest.raises(DataError, match="no features: every one of"):
+        with pytest.raises(DataError, match=r"no features: all . texts are empty after tokenisation"):
             fitted(BagOfWords(unit=unit), sentences)
     with pytest.raises(DataError, match=r"lower min_count=0\.9 or raise max_count"):
         fitted(BagOfWords(unit=unit, min_count=0.9), TRAIN)
 
 
 def test_options_are_checked():
-    with pytest.raises(ValueError, match="the shortest comes first"):
+    with pytest.raises(
+        ValueError, match=r"^ngrams: invalid value \[2, 1\]: expected the smaller number first, \[1, 2\]$"
+    ):
         BagOfWords(ngrams=(2, 1))
-    with pytest.raises(ValueError, match="the shortest comes first"):
+    with pytest.raises(
+        ValueError, match=r"^ngrams: invalid value \[2, 1\]: expected the smaller number first, \[1, 2\]$"
+    ):
         Hashing(ngrams=(2, 1))
     for wrong in (
         {"ngrams": (0, 1)},

@@ -91,7 +91,7 @@ def test_schemes_become_iob2_and_what_breaks_them_is_counted(tmp_path):
 
 def test_the_scheme_of_train_is_that_of_dev_and_test(tmp_path):
     (tmp_path / "other.conll").write_text("a\tE-X\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"other\.conll:1: 'E-X' is no tag of IOB2"):
+    with pytest.raises(DataError, match=r"other\.conll:1: 'E-X' is not a tag of IOB2"):
         load_dataset({"task": "tagging", "train": "a.conll", "dev": "other.conll"}, write(tmp_path, "a\tB-X\nb\tI-X\n"))
 
 

@@ -8,7 +8,7 @@ import yaml
 from nlpipe.datasets import find_card, load_dataset
 from nlpipe.datasets.starter import init_spec
 from nlpipe.errors import DataError
-from nlpipe.spec import pipeline_from
+from nlpipe.spec import read_pipeline
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_words_with_tags_are_tagging(tmp_path, name, content, said):
     assert spec["data"]["task"] == "tagging"
     assert len(load_dataset(spec["data"], tmp_path).train)
     assert all(words in text for words in said)
-    pipeline_from({key: value for key, value in spec.items() if key != "data"} | {"data": "sample_entities"})
+    read_pipeline({key: value for key, value in spec.items() if key != "data"} | {"data": "sample_entities"})
 
 
 @pytest.mark.parametrize(

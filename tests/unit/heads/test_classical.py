@@ -314,7 +314,7 @@ def test_one_feature_and_empty_rows_are_enough(name):
 def test_counts_are_asked_for_where_they_are_needed():
     matrix, labels = counts(2)
     for head in (NaiveBayes(), NBSVM(), Estimator("MultinomialNB")):
-        with pytest.raises(DataError, match="needs counts, but its input has values below 0"):
+        with pytest.raises(DataError, match="needs counts, but its input has negative values"):
             head.fit([(Vectors(-matrix), Labels(labels))])
 
 
@@ -435,5 +435,7 @@ def test_options_are_checked():
 @pytest.mark.parametrize("head", [LogisticRegression, Perceptron])
 def test_what_does_not_fit_into_memory_is_told(head, monkeypatch):
     monkeypatch.setattr("nlpipe.classical.examples._memory", lambda: 100)
-    with pytest.raises(DataError, match=r"5 features of 4 labels need 0 GB, .*min_count or max_features"):
+    with pytest.raises(
+        DataError, match=r"5 features and 4 labels need 0 GB of memory, but .*min_count or max_features"
+    ):
         head().fit([(Vectors(np.eye(4)), Labels(["w", "x", "y", "z"]))])

@@ -17,7 +17,7 @@ import nlpipe
 from nlpipe.errors import ModelError, NlpipeWarning
 from nlpipe.heads import PretrainedSeq2Seq
 from nlpipe.pipeline import Pipeline
-from nlpipe.spec import pipeline_from
+from nlpipe.spec import read_pipeline
 from nlpipe.wire import Text
 
 WORDS = ["a", "b", "c", "d", "e", "ein", "zwei", "drei", "vier"]
@@ -109,9 +109,9 @@ def test_what_is_too_long_is_cut_and_counted(model):
 
 def test_its_file_needs_no_tokenizer(model):
     head = {"name": "pretrained_seq2seq", "model": model}
-    spec = pipeline_from({"data": None, "head": head})
+    spec = read_pipeline({"data": None, "head": head})
     assert [stage.name for stage in spec.stages] == ["pretrained_seq2seq"]
-    assert pipeline_from(spec.resolved()).resolved() == spec.resolved()
+    assert read_pipeline(spec.resolved()).resolved() == spec.resolved()
 
 
 def test_models_that_are_none(model, tmp_path):

@@ -187,7 +187,7 @@ def test_special_words_are_never_said() -> None:
 def test_the_copy_in_bf16_is_made_anew_when_weights_change(monkeypatch: pytest.MonkeyPatch) -> None:
     model = head()
     stepper = type(model.start(sequences(["one"]))[0])
-    monkeypatch.setattr(stepper, "faster_in_half", lambda self: True)
+    monkeypatch.setattr(stepper, "bf16_is_faster", lambda self: True)
     source = sequences(["one two"])
     with torch.no_grad():
         before = model.start(source)[0]
@@ -208,7 +208,7 @@ def test_in_bf16_scores_are_near(wide: int, monkeypatch: pytest.MonkeyPatch) -> 
     with torch.no_grad():
         stepper, tokens, state, memory = model.start(source)
         exact, _ = stepper.step(tokens, state, memory)
-        half = stepper.half_copy()
+        half = stepper.bf16_copy()
         assert half.table.dtype == (torch.float32 if wide else torch.bfloat16)
         rows, mask = source.padded()
         memory = half.decoder.remember(rows.to(half.table.dtype), mask)

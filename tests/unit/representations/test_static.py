@@ -1,4 +1,4 @@
-"""Pretrained vectors: every format gives the same, nothing is unpickled, unseen words are found, rows stay or learn."""
+"""Pretrained vectors: every format gives the same, nothing is unpickled, and only trained rows change."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_every_format_gives_the_vectors(kind: str, model: gensim.models.KeyedVec
     stage = fit(Static(str(write(model, kind, tmp_path)), unknown="zero"), [["cat", "sat"]])
     assert stage.build(0) == 5
     given = stage.forward(Tokens.from_words([[*WORDS, "nowhere"], []]))
-    np.testing.assert_allclose(given.rows, [*VECTORS, np.zeros(5)], rtol=1e-5)
+    np.testing.assert_allclose(given.form.rows, [*VECTORS, np.zeros(5)], rtol=1e-5)
     assert given.lengths.tolist() == [8, 0]
 
 
@@ -66,12 +66,14 @@ def test_words_in_capitals_fall_back_to_lower_case(model: gensim.models.KeyedVec
     path = str(write(model, "bin", tmp_path))
     tokens = Tokens.from_words([["The", "Paris", "paris", "CAT"]])
     fallen = fit(Static(path), [["x"]])
-    np.testing.assert_array_equal(fallen.forward(tokens).rows[[0, 1, 3]], VECTORS[[0, 4, 1]])
+    np.testing.assert_array_equal(fallen.forward(tokens).form.rows[[0, 1, 3]], VECTORS[[0, 4, 1]])
     assert fallen.ledger(tokens)["out_of_vocabulary"] == 1
     assert fit(Static(path, lowercase=False), [["x"]]).ledger(tokens)["out_of_vocabulary"] == 3
 
 
-def test_what_is_kept(model: gensim.models.KeyedVectors, tmp_path: Path) -> None:
+def test_the_most_frequent_words_and_the_words_of_the_training_split_are_kept(
+    model: gensim.models.KeyedVectors, tmp_path: Path
+) -> None:
     stage = fit(Static(str(write(model, "bin", tmp_path)), max_words=2), [["Rare", "sat"]])
     unknown = {w for w in WORDS if stage.ledger(Tokens.from_words([[w]]))["out_of_vocabulary"]}
     assert unknown == {"naïve", "Paris", "🙂"}  # the two commonest and those of the training split stay
@@ -85,7 +87,7 @@ def test_saved_and_loaded_without_its_source(model: gensim.models.KeyedVectors, 
     fresh = Static(**stage.options)
     fresh.load_state(State(state.arrays, json.loads(json.dumps(state.data))), 1)
     tokens = Tokens.from_words([[*WORDS, "Cat", "nowhere"]])
-    np.testing.assert_array_equal(fresh.forward(tokens).rows, stage.forward(tokens).rows)
+    np.testing.assert_array_equal(fresh.forward(tokens).form.rows, stage.forward(tokens).form.rows)
 
 
 def test_training_changes_seen_words_alone(model: gensim.models.KeyedVectors, tmp_path: Path) -> None:
@@ -94,9 +96,9 @@ def test_training_changes_seen_words_alone(model: gensim.models.KeyedVectors, tm
     stage.build(0)
     tokens = Tokens.from_words([WORDS])
     optimiser = torch.optim.AdamW(stage.module.parameters(), lr=0.1, weight_decay=0.5)
-    stage.forward(tokens).rows.square().sum().backward()
+    stage.forward(tokens).form.rows.square().sum().backward()
     optimiser.step()
-    rows = stage.forward(tokens).rows.detach().numpy()
+    rows = stage.forward(tokens).form.rows.detach().numpy()
     changed = {w for w, new, old in zip(WORDS, rows, VECTORS, strict=True) if not np.array_equal(new, old)}
     assert changed == {"cat", "sat", "Paris"}
 
@@ -121,61 +123,65 @@ BROKEN[len(BROKEN) // 2 :] = b"\xff" * (len(BROKEN) - len(BROKEN) // 2)
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
-        ("a.txt", b"", "holds no vectors"),
+        ("a.txt", b"", "the file contains no vectors"),
         ("a.txt", b"cat 1 2 3\nsat 1 2\n", "word 2"),
         ("a.txt", b"cat 1 2 3\nsat 1 x 2\n", r"a\.txt:2"),
         ("a.bin", b"no header here\n", "binary format"),
-        ("a.bin", b"3 2\ncat 12345678", "ends after 1 of 3"),
-        ("a.npy", b"", "words are missing"),
+        ("a.bin", b"3 2\ncat 12345678", "the file ends after 1 of 3 vectors"),
+        ("a.npy", b"", "the words are missing"),
         ("a.txt.gz", b"not gzip", "cannot be read"),
         ("a.txt.gz", BROKEN, "cannot be read: Error -3"),
-        ("a.txt", b"cat 1 nan\n", "the vector of 'cat' holds what is no number"),
-        ("a.bin", b"1 2\ncat " + np.array([1, np.inf], "<f4").tobytes(), "the vector of 'cat' holds"),
-        ("a.bin", b"1 0\ncat ", "a vector has 0 numbers"),
-        ("a.txt", b"2 2\ncat 1 2 3\nsat 1 2 3\n", r"a\.txt:2: 3 numbers stand here, where the first line says 2"),
+        ("a.txt", b"cat 1 nan\n", "the vector of 'cat' contains NaN or an infinity"),
+        (
+            "a.bin",
+            b"1 2\ncat " + np.array([1, np.inf], "<f4").tobytes(),
+            "the vector of 'cat' contains NaN or an infinity",
+        ),
+        ("a.bin", b"1 0\ncat ", "vectors have 0 numbers"),
+        ("a.txt", b"2 2\ncat 1 2 3\nsat 1 2 3\n", r"a\.txt:2: this line has 3 numbers, but the first line says 2"),
     ],
 )
-def test_broken_files_are_named(name: str, content: bytes, said: str, tmp_path: Path) -> None:
+def test_broken_files_are_named(name: str, content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         fit(Static(str(tmp_path / name)), [["cat"]])
 
 
 @pytest.mark.parametrize(
-    ("array", "words", "said"),
+    ("array", "words", "message"),
     [
-        (b"", b"cat\n", r"a\.npy: is no array of numbers"),
-        (np.array([["x", "y"]]), b"cat\n", "holds <U1, not real numbers"),
-        (np.array([[1 + 2j]]), b"cat\n", "holds complex128, not real numbers"),
-        (np.array([[1.0, np.nan]]), b"cat\n", "the vector of 'cat' holds what is no number"),
-        (np.ones((2, 2)), b"cat\nna\xefve\n", r"a\.txt:2: not UTF-8"),
+        (b"", b"cat\n", r"a\.npy: not an array of numbers"),
+        (np.array([["x", "y"]]), b"cat\n", "the array contains <U1, not real numbers"),
+        (np.array([[1 + 2j]]), b"cat\n", "the array contains complex128, not real numbers"),
+        (np.array([[1.0, np.nan]]), b"cat\n", "the vector of 'cat' contains NaN or an infinity"),
+        (np.ones((2, 2)), b"cat\nna\xefve\n", r"a\.txt:2: the file is not encoded in UTF-8"),
     ],
 )
-def test_broken_arrays_are_named(array: Any, words: bytes, said: str, tmp_path: Path) -> None:
+def test_broken_arrays_are_named(array: Any, words: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(words)
     if isinstance(array, bytes):
         (tmp_path / "a.npy").write_bytes(array)
     else:
         np.save(tmp_path / "a.npy", array)
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         fit(Static(str(tmp_path / "a.npy")), [["cat"]])
 
 
 def test_tabs_and_blank_lines_are_read(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("cat\t1\t2\n\nnew york\t3\t4\n\n")
     stage = fit(Static(str(tmp_path / "a.txt")), [["cat"]])
-    np.testing.assert_array_equal(stage.forward(Tokens.from_words([["cat", "new york"]])).rows, [[1, 2], [3, 4]])
+    np.testing.assert_array_equal(stage.forward(Tokens.from_words([["cat", "new york"]])).form.rows, [[1, 2], [3, 4]])
 
 
-def test_a_text_file_that_is_not_whole_is_told(tmp_path: Path) -> None:
+def test_a_text_file_that_is_not_complete_is_reported(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("1000 2\ncat 1 2\n")
-    with pytest.warns(NlpipeWarning, match="the first line says 1,000 vectors, and there are 1; is the file whole"):
+    with pytest.warns(NlpipeWarning, match="the first line says 1,000 vectors, but there are 1; is the file complete"):
         fit(Static(str(tmp_path / "a.txt")), [["cat"]])
 
 
-def test_a_name_that_is_nothing() -> None:
+def test_an_unknown_name_is_reported() -> None:
     with pytest.raises(DataError, match="did you mean 'glove_6b_50d'"):
         fit(Static("glove_6b_50"), [["cat"]])
 
@@ -183,7 +189,7 @@ def test_a_name_that_is_nothing() -> None:
 def test_text_vectors_of_words_with_spaces(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("cat 1 2\nat name@domain.com 3 4\n")
     stage = fit(Static(str(tmp_path / "a.txt")), [["cat"]])
-    np.testing.assert_array_equal(stage.forward(Tokens.from_words([["at name@domain.com"]])).rows, [[3, 4]])
+    np.testing.assert_array_equal(stage.forward(Tokens.from_words([["at name@domain.com"]])).form.rows, [[3, 4]])
 
 
 def test_frozen_vectors_need_no_torch(model: gensim.models.KeyedVectors, tmp_path: Path) -> None:
@@ -202,5 +208,5 @@ def test_frozen_vectors_need_no_torch(model: gensim.models.KeyedVectors, tmp_pat
 def test_the_glove_wheel() -> None:
     stage = fit(Static(unknown="zero"), [["movie"]])
     assert stage.build(0) == 50
-    near, far = (stage.forward(Tokens.from_words([["king", other]])).rows for other in ("queen", "carburetor"))
+    near, far = (stage.forward(Tokens.from_words([["king", other]])).form.rows for other in ("queen", "carburetor"))
     assert np.corrcoef(near)[0, 1] > np.corrcoef(far)[0, 1] + 0.3

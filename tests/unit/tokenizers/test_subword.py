@@ -140,5 +140,5 @@ def test_before_training_and_without_text() -> None:
             fitted(kind(100), ["", "  "])
     with pytest.raises(ModelError, match="cannot be read"):
         BPE().load_state(State(data={"pieces": {"model": 1}}), 1)
-    with pytest.raises(ValueError, match="vocabulary_size: 0 will not do"):
+    with pytest.raises(ValueError, match="vocabulary_size: invalid value 0: expected a positive integer"):
         BPE(0)

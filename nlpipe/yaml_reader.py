@@ -1,4 +1,4 @@
-"""YAML with positions: every key and value of a file knows its line and column.
+"""One reader for all YAML: pipelines, comparisons, cards, overrides; every key and value knows its line and column.
 
 Scalars follow YAML 1.2's core schema: ``1e-3`` is a number; ``no``, ``on`` and ``yes`` are strings. Files are plain
 data: tags and merge keys are faults, an alias stands for its anchor, and depth and size are bounded.
@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from nlpipe.errors import Fault, SpecError, suggest
+from nlpipe.yaml_values import MAX_DEPTH, MAX_DIGITS, MAX_NODES, SURROGATE, Place, Value, join
 
 MAX_BYTES = 256 * 1024
-MAX_DEPTH = 40
-MAX_NODES = 20_000
-"""Values in a file, with each alias counted as what it stands for."""
 
 _NULL = re.compile(r"(?:null|Null|NULL|~|)\Z")
 _TRUE = re.compile(r"(?:true|True|TRUE)\Z")
@@ -28,91 +26,6 @@ _FALSE = re.compile(r"(?:false|False|FALSE)\Z")
 _INTEGER = re.compile(r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\Z")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
 _NO_NUMBER = re.compile(r"(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where something was written: a file with line and column (from 1), or a source without lines.
-
-    Args:
-        key: of an override, the key path it sets; faults of that key do not name it again.
-    """
-
-    path: str
-    line: int = 0
-    column: int = 0
-    key: str = ""
-
-    def fault(self, key: str, message: str) -> Fault:
-        """``message`` about ``key``, at this place."""
-        return Fault(self.path, self.line, self.column, "" if key == self.key else key, message)
-
-
-@dataclass(frozen=True)
-class Value:
-    """A value and its place: a scalar, a tuple of values, or a mapping of values with the places of its keys."""
-
-    content: bool | int | float | str | tuple[Value, ...] | dict[str, Value] | None
-    place: Place
-    keys: Mapping[str, Place] = field(default_factory=dict)
-    size: int = 1
-
-    @property
-    def entries(self) -> dict[str, Value]:
-        """Of a mapping its entries, else none."""
-        return self.content if isinstance(self.content, dict) else {}
-
-    def plain(self) -> Any:
-        """The value without places: what ``yaml.safe_load`` would give."""
-        if isinstance(self.content, tuple):
-            return [item.plain() for item in self.content]
-        if isinstance(self.content, dict):
-            return {key: item.plain() for key, item in self.content.items()}
-        return self.content
-
-    def put(self, key: str, value: Value, place: Place | None = None) -> Value:
-        """A mapping like this one in which ``key`` is ``value``."""
-        keys = {**self.keys, key: place or value.place}
-        return Value({**self.entries, key: value}, self.place, keys)
-
-    def without(self, *names: str) -> Value:
-        """A mapping like this one without ``names``."""
-        kept = {key: item for key, item in self.entries.items() if key not in names}
-        return Value(kept, self.place, {key: self.keys[key] for key in kept})
-
-
-def join(key: str, part: str | int) -> str:
-    """``encoder`` and ``0`` to ``encoder[0]``, ``head`` and ``C`` to ``head.C``."""
-    if isinstance(part, int):
-        return f"{key}[{part}]"
-    return f"{key}.{part}" if key else part
-
-
-def from_plain(content: Any, place: Place, key: str = "", depth: int = 0) -> Value:
-    """A Python value as if it had been read at ``place``.
-
-    Raises:
-        SpecError: it is not plain data, or nested too deep.
-    """
-    if depth > MAX_DEPTH:
-        raise SpecError([place.fault(key, f"nested more than {MAX_DEPTH} deep")])
-    if isinstance(content, Mapping):
-        entries = {}
-        for name, item in content.items():
-            if not isinstance(name, str | int) or isinstance(name, bool):
-                raise SpecError([place.fault(key, f"a key is a string, not {name!r}")])
-            entries[str(name)] = from_plain(item, place, join(key, str(name)), depth + 1)
-        return Value(entries, place, dict.fromkeys(entries, place))
-    if isinstance(content, list | tuple):
-        return Value(tuple(from_plain(item, place, join(key, i), depth + 1) for i, item in enumerate(content)), place)
-    if isinstance(content, Path):
-        content = str(content)
-    finite = not isinstance(content, float) or math.isfinite(content)
-    sound = not isinstance(content, str) or not _SURROGATE.search(content)
-    if type(content) not in (type(None), bool, int, float, str) or not finite or not sound:
-        raise SpecError([place.fault(key, f"{content!r} is no plain value (a string, number, list or mapping)")])
-    return Value(content, place)
 
 
 def read_yaml(path: Path) -> Value:
@@ -123,8 +36,10 @@ def read_yaml(path: Path) -> Value:
     """
     whole = Place(str(path))
     try:
-        if path.is_dir():
-            raise SpecError([whole.fault("", "this is a directory, not a file")])
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            kind = "a directory" if stat.S_ISDIR(mode) else "a pipe or a device"
+            raise SpecError([whole.fault("", f"this is {kind}, not a file")])
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
@@ -132,7 +47,7 @@ def read_yaml(path: Path) -> Value:
     except (OSError, ValueError) as error:
         raise SpecError([whole.fault("", f"cannot be read: {getattr(error, 'strerror', None) or error}")]) from None
     if len(data) > MAX_BYTES:
-        raise SpecError([whole.fault("", f"more than {MAX_BYTES // 1024} KiB: this is no pipeline file")])
+        raise SpecError([whole.fault("", f"more than {MAX_BYTES // 1024} KiB: this is no file of settings")])
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -143,7 +58,7 @@ def read_yaml(path: Path) -> Value:
         raise SpecError([place.fault("", message)]) from None
     value = parse(text, whole)
     if value.content is None:
-        raise SpecError([Place(str(path), 1, 1).fault("", "the file is empty; it should hold keys such as 'head'")])
+        raise SpecError([Place(str(path), 1, 1).fault("", "the file is empty; expected keys and their values")])
     if not isinstance(value.content, dict):
         kind = "a list" if isinstance(value.content, tuple) else f"{value.content!r}"
         raise SpecError([value.place.fault("", f"the file should be a mapping of keys to values, not {kind}")])
@@ -151,7 +66,7 @@ def read_yaml(path: Path) -> Value:
 
 
 def no_such_file(path: Path) -> str:
-    """What to say of a ``path`` that does not exist: the nearest YAML file beside it."""
+    """The message for a ``path`` that does not exist, with the nearest YAML file beside it."""
     try:
         near = [p.name for p in path.parent.iterdir() if p.suffix in (".yaml", ".yml")] if path.parent.is_dir() else []
     except OSError:
@@ -243,7 +158,8 @@ class _Composer:
             self.faults.append(place.fault(key, f"the tag {tag} is not used here; write the plain value"))
         if isinstance(event, yaml.ScalarEvent):
             plain = event.style is None and event.tag is None
-            value = Value(self.scalar(event.value, place, key) if plain else self.string(event.value, key), place)
+            content = self.scalar(event.value, place, key) if plain else self.string(event.value, key)
+            value = Value(content, place, written="" if isinstance(content, str) else event.value)
         elif isinstance(event, yaml.SequenceStartEvent):
             value = self.sequence(place, key, depth)
         else:
@@ -294,7 +210,7 @@ class _Composer:
         return Value(entries, place, keys, size)
 
     def string(self, text: str, key: str) -> str:
-        if _SURROGATE.search(text):
+        if SURROGATE.search(text):
             self.stop(key, "half of a surrogate pair is no character")
         return text
 
@@ -305,7 +221,7 @@ class _Composer:
             return text.lower() == "true"
         number: float = math.inf
         if _INTEGER.match(text):
-            if len(text) <= 400:  # Python itself refuses to read thousands of digits
+            if len(text) <= MAX_DIGITS:
                 return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
         elif _FLOAT.match(text):
             number = float(text)
@@ -331,6 +247,6 @@ for _first in "-+.0123456789":
     )
 
 
-def to_yaml(content: Any) -> str:
+def to_yaml(content: Any, width: int = 110) -> str:
     """Plain data as YAML that ``parse`` reads as the same data, and older YAML readers too."""
-    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=width, default_flow_style=None)

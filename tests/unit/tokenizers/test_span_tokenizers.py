@@ -1,4 +1,4 @@
-"""Tokenizers whose words are slices of the text."""
+"""Tokenizers whose words are slices of the text: spans, normalisation, joining, and what scikit-learn gives."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nlpipe.errors import MissingExtra, NlpipeError
 from nlpipe.stage import Tokenizer
 from nlpipe.tokenizers import Characters, Regex, SpaCy, Whitespace
 from nlpipe.tokenizers.regex import WORDS
-from nlpipe.tokenizers.surface import join_words, lower_in_place
+from nlpipe.tokenizers.span_tokenizer import join_words, lower_in_place
 from nlpipe.wire import Text
 
 ODD = st.text(
@@ -39,10 +39,10 @@ def test_a_word_is_what_its_span_covers(kind: Any, lowercase: bool, form: Any, t
     assert [tokenizer.normalise(text[start:end]) for start, end in tokens.spans(0)] == tokens.words[0]
 
 
-def test_lower_in_place_keeps_every_character_where_it_was() -> None:
-    every = [chr(i) for i in range(sys.maxunicode + 1)]
-    assert [c for c in every if len(lower_in_place(c)) != 1] == []
-    assert [c for c in every if len(c.lower()) != 1] == ["İ"]
+def test_lower_in_place_keeps_the_index_of_every_character() -> None:
+    characters = [chr(i) for i in range(sys.maxunicode + 1)]
+    assert [c for c in characters if len(lower_in_place(c)) != 1] == []
+    assert [c for c in characters if len(c.lower()) != 1] == ["İ"]
     assert lower_in_place("ΑΣ İ") == "ασ i"
 
 
@@ -74,16 +74,16 @@ def test_it_gives_what_scikit_learn_gives_for_the_same_pattern() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "said"),
+    ("pattern", "message"),
     [
         ("(", "'(' is not a regular expression: missing ), unterminated subpattern"),
-        (r"\w*", "matches the empty string; use + where it has *"),
-        (r"(a)(b)", "has 2 groups; use (?:...) for all but the word itself"),
+        (r"\w*", "matches the empty string; write + in place of *"),
+        (r"(a)(b)", "has 2 groups; write (?:...) for every group that is not the word"),
         (r"\b", "matches the empty string"),
     ],
 )
-def test_patterns_that_cannot_be(pattern: str, said: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(said)):
+def test_invalid_patterns_are_refused(pattern: str, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
         Regex(pattern)
 
 
@@ -129,7 +129,7 @@ def test_characters_without_spaces() -> None:
         "It costs $5.",
     ],
 )
-def test_words_joined_read_as_before(text: str) -> None:
+def test_joined_words_are_the_text(text: str) -> None:
     assert join_words(words(Regex(lowercase=False), text)) == text
 
 
@@ -139,7 +139,7 @@ def test_spacy_knows_clitics() -> None:
     assert words(SpaCy("zh"), "我喜欢") == ["我", "喜", "欢"]
 
 
-def test_spacy_models_lend_their_tokenizer_alone(tmp_path: Path) -> None:
+def test_only_the_tokenizer_of_a_spacy_model_is_used(tmp_path: Path) -> None:
     import spacy
 
     model = spacy.blank("de")
@@ -150,7 +150,7 @@ def test_spacy_models_lend_their_tokenizer_alone(tmp_path: Path) -> None:
     assert tokenizer._language.pipe_names == []
 
 
-def test_spacy_says_what_it_lacks() -> None:
+def test_unknown_languages_and_models_of_spacy_are_reported() -> None:
     with pytest.raises(NlpipeError, match="no language 'zz'; use its code"):
         words(SpaCy("zz"), "a")
     with pytest.raises(NlpipeError, match="no model 'no_such_model'; install it"):
