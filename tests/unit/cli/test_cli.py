@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - messages stand whole
 """The command: what it prints, its exit status, and that what a user can mend never shows a traceback."""
 
 from __future__ import annotations
