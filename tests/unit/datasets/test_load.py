@@ -43,6 +43,7 @@ def test_inline(folder):
     assert data.labels == ("bad", "good")
     assert data.ledger["test"].counts["in_train"] == 1
     assert data.name == "a"
+    assert repr(data) == "Dataset('a', classification: train 20, dev 1, test 2)"
     assert data.task.name == find_card(INLINE, folder).card.task == "classification"
 
 
@@ -189,6 +190,7 @@ def test_a_card_by_path_reads_beside_itself(folder):
 
 @pytest.mark.parametrize("name", card_names())
 def test_every_card_is_sound(name):
+    assert len(repr(find_card(name).card)) < 80
     card = find_card(name).card
     assert card.name == name
     assert card.title

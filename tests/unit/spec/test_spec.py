@@ -91,6 +91,8 @@ def test_absent_keys_have_their_defaults():
     spec = read_pipeline(write("representation: bow\nencoder: null\nhead: logistic_regression"))
     assert [stage.name for stage in spec.stages] == ["regex", "bow", "logistic_regression"]
     assert (spec.data, spec.seed, spec.trainer) == (None, 13, {})
+    assert repr(spec) == "PipelineSpec('p': regex → bow → logistic_regression)"
+    assert repr(spec.stages[1]) == "StageSpec(representation 'bow')"
     assert spec.stages[1].options["ngrams"] == (1, 1)
 
 
