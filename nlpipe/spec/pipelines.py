@@ -184,9 +184,9 @@ def read_data(value: Value) -> tuple[Data, type[Wire], type[Wire]]:
     from nlpipe.datasets.card_finder import find_card
     from nlpipe.tasks import task_named
 
-    found = find_card(value)
-    task = task_named(found.card.task)
-    return found.data, task.source, task.target
+    located = find_card(value)
+    task = task_named(located.card.task)
+    return located.data, task.source, task.target
 
 
 def _read_stages(root: Value, faults: list[Fault]) -> list[Read]:

@@ -1,14 +1,13 @@
-"""Readers: files to rows. One file a format (or a close family), one line a name.
+"""Readers: files to rows. One file a format (or a family of formats), one line a name.
 
-A reader is a function ``(origins, layout) -> rows``. The origins of one split are given together, so that a format
-of parallel files can read them side by side; other readers take them one after another.
+A reader is a function ``(origins, layout) -> rows``. It gets all files of a split together, so that a format of
+parallel files can read them side by side; other readers read them one after another.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 from nlpipe.datasets.readers.lines import Layout, Origin
 from nlpipe.tasks.task import Row
@@ -35,11 +34,11 @@ SUFFIXES = {
 def reader(name: str) -> Reader:
     """The reader of a format that ``FORMATS`` knows."""
     module, _, attribute = FORMATS[name].partition(":")
-    found: Any = getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
-    return found  # type: ignore[no-any-return]
+    function: Reader = getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
+    return function
 
 
 def format_of(path: str) -> str | None:
-    """The format that a file's ending tells, ``.gz`` aside; None where it tells none."""
+    """The format of a file by the suffix of its name, ``.gz`` apart; None if the suffix is not one of a format."""
     name = path.lower().removesuffix(".gz")
-    return next((known for suffix, known in SUFFIXES.items() if name.endswith(suffix)), None)
+    return next((format_name for suffix, format_name in SUFFIXES.items() if name.endswith(suffix)), None)
