@@ -66,7 +66,10 @@ def __getattr__(name: str) -> Any:
             return version("nlpipe")
         except PackageNotFoundError:  # a checkout that is not installed
             return "unknown"
-    raise AttributeError(f"module 'nlpipe' has no attribute '{name}'")
+    from nlpipe.errors import suggest
+
+    near = suggest(name, __all__)
+    raise AttributeError(f"module 'nlpipe' has no attribute '{name}'{near if near.startswith('; did') else ''}")
 
 
 def __dir__() -> list[str]:

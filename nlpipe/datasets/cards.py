@@ -163,6 +163,13 @@ class Card(_Part):
     language: StrictStr = ""
     notes: StrictStr = ""
 
+    def __repr__(self) -> str:
+        source = self.origin()
+        place = source.path if isinstance(source, HubSource) else ", ".join(source.train)
+        return f"Card({self.task}, {source.kind}: {self.name or place})"
+
+    __str__ = __repr__
+
     @field_validator("task")
     @classmethod
     def _known_task(cls, value: str) -> str:

@@ -28,5 +28,7 @@ class Dataset:
     ordinal: bool = False
     digest: str = ""
     ledger: dict[str, Ledger] = field(default_factory=dict)
-    licence: str = ""
-    notes: str = ""
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{name} {len(getattr(self, name)):,}" for name in ("train", "dev", "test"))
+        return f"Dataset({self.name!r}, {self.task.name}: {sizes})"

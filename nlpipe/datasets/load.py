@@ -51,8 +51,7 @@ def load_dataset(data: str | Mapping[str, Any], base: Path | None = None) -> Dat
     digest = digest_of(splits)
     _check_expected(found, splits, digest)
     return Dataset(
-        found.name, task, **splits, labels=labels, ordinal=card.ordinal, digest=digest, ledger=ledger,
-        licence=card.licence, notes=card.notes,
+        found.name, task, **splits, labels=labels, ordinal=card.ordinal, digest=digest, ledger=ledger
     )  # fmt: skip
 
 

@@ -287,7 +287,8 @@ class Seq2Seq(
     def _limits(self, source: Sequences) -> dict[str, Any]:
         """The arguments that greedy search and beam search have in common."""
         lengths = source.lengths
-        limit = self.max_length if self.decoder.longest is None else min(self.max_length, self.decoder.longest - 1)
+        positions = self.decoder.max_positions
+        limit = self.max_length if positions is None else min(self.max_length, positions - 1)
         longest = np.minimum((self.max_ratio * lengths).astype(np.int64) + SPARE, limit)
         longest = np.where(lengths > 0, longest, 0)  # the answer to an empty text is empty
         shortest = np.minimum((self.min_ratio * lengths).astype(np.int64), longest)

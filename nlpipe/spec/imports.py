@@ -20,15 +20,15 @@ MODULE = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 """A module's name: words with dots between them."""
 
 
-def add_imports(root: Value, names: Sequence[str], place: Place) -> Value:
-    """``root`` with ``names``, which were written at ``place``, before the modules that it imports itself."""
+def add_imports(root: Value, names: Sequence[str]) -> Value:
+    """``root`` with ``names``, from the command line or Python, before the modules that it imports itself."""
     if not names:
         return root
     given = root.entries.get(KEY)
-    own = _items(given) if given is not None else ()
-    names = [name for name in dict.fromkeys(names) if name not in [item.content for item in own]]
-    items = (*(Value(name, place) for name in names), *own)
-    return root.put(KEY, Value(items, given.place if given is not None else place), root.keys.get(KEY, place))
+    own = _items(given) if given is not None and given.content is not None else ()
+    added = [name for name in dict.fromkeys(names) if name not in [item.content for item in own]]
+    items = [Value(name, Place(f"import {name}", key=join(KEY, i))) for i, name in enumerate(added)]
+    return root.put(KEY, Value((*items, *own), root.place))
 
 
 def read_imports(root: Value, faults: list[Fault]) -> tuple[str, ...]:

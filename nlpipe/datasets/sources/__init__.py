@@ -10,7 +10,7 @@ from nlpipe.datasets.readers import Layout, reader
 from nlpipe.tasks.task import Ledger, Row
 
 
-def rows(found: Found, split: str, columns: dict[str, str | int], ledger: Ledger | None = None) -> Iterator[Row] | None:
+def rows(found: Found, split: str, columns: dict[str, str | int], ledger: Ledger) -> Iterator[Row] | None:
     """Rows of a split as they stream; None where the card has no such split.
 
     Args:
@@ -36,5 +36,5 @@ def rows(found: Found, split: str, columns: dict[str, str | int], ledger: Ledger
 
         origins = wheel_origins(source, split)
     card = found.card
-    layout = Layout(columns, card.header, card.encoding, card.quoting, card.delimiter, ledger or Ledger())
+    layout = Layout(columns, card.header, card.encoding, card.quoting, card.delimiter, ledger)
     return reader(card.layout_format())(origins, layout)

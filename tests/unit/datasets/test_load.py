@@ -43,6 +43,7 @@ def test_inline(folder):
     assert data.labels == ("bad", "good")
     assert data.ledger["test"].counts["in_train"] == 1
     assert data.name == "a"
+    assert repr(data) == "Dataset('a', classification: train 20, dev 1, test 2)"
     assert data.task.name == find_card(INLINE, folder).card.task == "classification"
 
 
@@ -183,12 +184,13 @@ def test_a_card_by_path_reads_beside_itself(folder):
     (folder / "sub" / "mine.yaml").write_text(
         "name: mine\ntask: classification\ntrain: ../a.tsv\ncolumns: {text: 0, label: 1}\nlicence: ours\n"
     )
-    data = load_dataset("sub/mine.yaml", folder)
-    assert (data.name, data.licence) == ("mine", "ours")
+    assert load_dataset("sub/mine.yaml", folder).name == "mine"
+    assert find_card("sub/mine.yaml", folder).card.licence == "ours"
 
 
 @pytest.mark.parametrize("name", card_names())
 def test_every_card_is_sound(name):
+    assert len(repr(find_card(name).card)) < 80
     card = find_card(name).card
     assert card.name == name
     assert card.title
