@@ -92,13 +92,13 @@ def _table(rows: Runs) -> list[list[str]]:
         known = key in slow[0]
         cells += [f"{middle(slow, key):,.1f}", f"{ratio(ours, slow, key):.1f}"] if known else ["", ""]
         table.append(cells)
-    shown = [f"{1000 * middle(found, 'seconds 1 1'):.1f}" for found in (ours, fast, slow)]
+    shown = [f"{1000 * middle(runs, 'seconds 1 1'):.1f}" for runs in (ours, fast, slow)]
     table.append(["greedy, one sentence, p50, ms", *shown[:2], "", shown[2], ""])
     for length in LENGTHS:
-        shown = [f"{1e6 * middle(found, f'token {length}'):,.0f}" for found in (ours, fast)]
+        shown = [f"{1e6 * middle(runs, f'token {length}'):,.0f}" for runs in (ours, fast)]
         table.append([f"a token of {length:,}, microseconds", *shown, "", "", ""])
     short, long = (f"token {length}" for length in LENGTHS)
-    growth = [f"{middle(found, long) / middle(found, short):.2f}" for found in (ours, fast)]
+    growth = [f"{middle(runs, long) / middle(runs, short):.2f}" for runs in (ours, fast)]
     table.append(["cost at 1,000 / cost at 10", *growth, "", "", ""])
     for row in table:
         print("  ".join(row), flush=True)
@@ -108,7 +108,7 @@ def _table(rows: Runs) -> list[list[str]]:
 def trained() -> Path:
     """The folder of the run whose weights are used."""
     named = os.environ.get("NLPIPE_TRANSLATION_RUN")
-    found = [Path(named)] if named else sorted((ROOT / "runs").glob("transformer-*"), key=lambda p: p.stat().st_mtime)
-    if not found:
+    folders = [Path(named)] if named else sorted((ROOT / "runs").glob("transformer-*"), key=lambda p: p.stat().st_mtime)
+    if not folders:
         sys.exit("there is no run of pipelines/translation/transformer.yaml; run it, or set NLPIPE_TRANSLATION_RUN")
-    return found[-1]
+    return folders[-1]

@@ -31,11 +31,11 @@ class Timed:
 
     def translate(self, batch: list[list[str]], beam: int, penalty: float = 1.0) -> list[list[str]]:
         """Translate one batch."""
-        found = self.translator.translate_batch(
+        results = self.translator.translate_batch(
             batch, beam_size=beam, length_penalty=penalty, max_decoding_length=256, min_decoding_length=0,
             disable_unk=True, suppress_sequences=SPECIALS, max_batch_size=0,
         )  # fmt: skip
-        return [answer.hypotheses[0] for answer in found]
+        return [answer.hypotheses[0] for answer in results]
 
     def speed(self, sentences: list[list[str]], beam: int, size: int) -> tuple[float, float]:
         """Sentences per second, and the median of the seconds per batch."""
@@ -68,20 +68,20 @@ def main() -> None:
     texts: list[str] = json.loads(Path(options["sentences"]).read_text(encoding="utf-8"))
     sentences = [list(words) for words in tokenizer.forward(Text(texts)).words]
     timed = Timed(sys.argv[2], options["threads"])
-    found: dict[str, float] = {}
+    figures: dict[str, float] = {}
     for beam, size, count in options["ways"]:
         rate, batch = timed.speed(sentences[:: len(texts) // count][:count], beam, size)
-        found[f"rate {beam} {size}"], found[f"seconds {beam} {size}"] = rate, batch
+        figures[f"rate {beam} {size}"], figures[f"seconds {beam} {size}"] = rate, batch
     for length in options["lengths"]:
-        found[f"token {length}"] = timed.token(sentences[len(texts) // 2], length)
+        figures[f"token {length}"] = timed.token(sentences[len(texts) // 2], length)
     if options["answers"]:
         answers = {}
         for beam in (1, 5):
             batches = (sentences[i : i + 64] for i in range(0, len(sentences), 64))
-            said = [words for batch in batches for words in timed.translate(batch, beam, 0.0)]
-            answers[f"beam {beam}"] = [tokenizer.join(words) for words in said]
+            translated = [words for batch in batches for words in timed.translate(batch, beam, 0.0)]
+            answers[f"beam {beam}"] = [tokenizer.join(words) for words in translated]
         Path(options["answers"]).write_text(json.dumps(answers), encoding="utf-8")
-    print(json.dumps(found))
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

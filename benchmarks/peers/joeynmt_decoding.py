@@ -101,8 +101,8 @@ def batch_of(rows: list[list[int]]) -> Batch:
 def translate(model: Any, rows: list[list[int]], beam: int) -> list[list[int]]:
     """One batch; beam 1 is greedy search."""
     longest = 2 * max(map(len, rows)) + 10
-    found, _, _ = search(model, batch_of(rows), longest, beam, 1.0, generate_unk=False)
-    return [row[: row.index(END)] if END in row else row for row in found.tolist()]
+    ids, _, _ = search(model, batch_of(rows), longest, beam, 1.0, generate_unk=False)
+    return [row[: row.index(END)] if END in row else row for row in ids.tolist()]
 
 
 def main() -> None:
@@ -115,7 +115,7 @@ def main() -> None:
     swap = {0: 1, 1: 0}
     rows = [[swap.get(i, i) for i in ids.tolist()] for ids in head.prepare_target(Text(texts)).ids]
     model = convert(pipeline)
-    found: dict[str, float] = {}
+    figures: dict[str, float] = {}
     for beam, size, count in options["ways"]:
         subset = rows[:: len(rows) // count][:count]
         batches = [subset[i : i + size] for i in range(0, len(subset), size)]
@@ -125,7 +125,7 @@ def main() -> None:
             started = time.perf_counter()
             translate(model, batch, beam)
             seconds.append(time.perf_counter() - started)
-        found[f"rate {beam} {size}"], found[f"seconds {beam} {size}"] = len(subset) / sum(seconds), median(seconds)
+        figures[f"rate {beam} {size}"], figures[f"seconds {beam} {size}"] = len(subset) / sum(seconds), median(seconds)
     sample = slice(len(rows) // 2, len(rows) // 2 + 32)
     translations = [head._text(row) for row in translate(model, rows[sample], 1)]
     wire: Any = Text(texts[sample])
@@ -133,8 +133,8 @@ def main() -> None:
         for stage in pipeline.body:
             wire = stage.forward(wire)
         ours = head.predict_quickly(wire).values.strings
-    found["equal"] = sum(a == b for a, b in zip(translations, ours, strict=True)) / len(ours)
-    print("\n" + json.dumps(found))
+    figures["equal"] = sum(a == b for a, b in zip(translations, ours, strict=True)) / len(ours)
+    print("\n" + json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -315,9 +315,10 @@ class Seq2Seq(
     def _text(self, ids: Sequence[int]) -> str:
         return self.tokenizer.join(self.vocabulary.words(ids))
 
-    def _predictions(self, found: SearchResult) -> Predictions[Text]:
-        texts = [self._text(hypotheses[0]) for hypotheses in found.lists()]
-        return Predictions(Text(texts), found.log_probs[:, 0].cpu().double().numpy())
+    def _predictions(self, result: SearchResult) -> Predictions[Text]:
+        """The best hypothesis of each text."""
+        texts = [self._text(hypotheses[0]) for hypotheses in result.lists()]
+        return Predictions(Text(texts), result.log_probs[:, 0].cpu().double().numpy())
 
     @torch.no_grad()
     def predict(self, source: Sequences) -> Predictions[Text]:
@@ -342,11 +343,14 @@ class Seq2Seq(
                 f"n_best: invalid value {n}: expected an integer from 1 to the beam, {self.beam}; raise the option "
                 "beam to get more"
             )
-        found = self._search(source, n)
-        log_probs, scores = found.log_probs.tolist(), found.scores.tolist()
+        result = self._search(source, n)
+        log_probs, scores = result.log_probs.tolist(), result.scores.tolist()
         return [
-            [Translation(self._text(ids), *numbers) for ids, *numbers in zip(rows, logged, ranked, strict=False)]
-            for rows, logged, ranked in zip(found.lists(), log_probs, scores, strict=True)
+            [
+                Translation(self._text(ids), log_prob, score)
+                for ids, log_prob, score in zip(hypotheses, text_log_probs, text_scores, strict=False)
+            ]
+            for hypotheses, text_log_probs, text_scores in zip(result.lists(), log_probs, scores, strict=True)
         ]
 
     @torch.no_grad()
