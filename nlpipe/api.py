@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from nlpipe.runs.result import Result
 
 
-def load(file: Source, overrides: Sequence[str] = ()) -> Pipeline:
+def load(file: Source, overrides: Sequence[str] = (), imports: Sequence[str] = ()) -> Pipeline:
     """The pipeline of a file, ready to be fitted; or one that was saved, if ``file`` is its folder.
 
     Args:
         file: a pipeline file, the mapping that a file would hold, or the folder of a saved pipeline.
         overrides: changes to the file, such as ``"head.C=2"``.
+        imports: modules to import, besides those of the file.
 
     Raises:
         SpecError: every fault of the file.
@@ -28,7 +29,7 @@ def load(file: Source, overrides: Sequence[str] = ()) -> Pipeline:
     """
     if isinstance(file, str | Path) and Path(file).is_dir():
         return Pipeline.load(file)
-    return build(read_pipeline(file, overrides))
+    return build(read_pipeline(file, overrides, imports))
 
 
 def build(spec: PipelineSpec) -> Pipeline:
@@ -77,6 +78,7 @@ def compare(
     overrides: Sequence[str] = (),
     out: str | Path = "runs",
     jobs: int = 1,
+    imports: Sequence[str] = (),
 ) -> Comparison:
     """Run the comparison of a file, or of several pipelines; see ``nlpipe.compare.comparison.compare``.
 
@@ -85,6 +87,7 @@ def compare(
         overrides: changes, such as ``"seeds=[1, 2]"`` or ``"data=imdb"``.
         out: the folder that run folders and the comparison's own folder are written into.
         jobs: runs at a time, each in a process of its own.
+        imports: modules to import, besides those of the files.
 
     Raises:
         NlpipeError: a file or the data has faults. A run that fails is a row of the result.
@@ -93,7 +96,7 @@ def compare(
     from nlpipe.user_code import stop_if_registering
 
     stop_if_registering()
-    return run_comparison(read_comparison(files, overrides), Path(out), jobs)
+    return run_comparison(read_comparison(files, overrides, imports), Path(out), jobs)
 
 
 def data_of(spec: PipelineSpec) -> str | dict[str, Any]:

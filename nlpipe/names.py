@@ -34,8 +34,6 @@ EXTRAS: Mapping[str, str] = {
     "transformers": "bert",
     "sentencepiece": "translation",
     "datasets": "hub",
-    "altair": "report",
-    "distributed": "distributed",
 }
 """Optional package, as imported, to the extra that installs it."""
 

@@ -150,13 +150,16 @@ def only_here(needed: Names) -> list[str]:
     return [what for what, registration in _registered(needed) if not registration.importable]
 
 
-def modules_of(needed: Names) -> list[str]:
+def modules_of(needed: Names, imports: Iterable[str] = ()) -> list[str]:
     """The modules, other than the program itself, that register the things ``needed``, as ``import:`` names them.
 
     A module that is not installed is given as its file, so that it is found from any folder.
+
+    Args:
+        imports: further modules, which a pipeline file names.
     """
     names = {registration.module for _, registration in _registered(needed) if registration.importable}
-    return sorted(map(_written, names - {"__main__", SCRIPT}))
+    return sorted({*map(_written, names - {"__main__", SCRIPT}), *map(_written, imports)})
 
 
 def _written(module: str) -> str:

@@ -272,6 +272,16 @@ class Sequences(Wire):
         """(B,) tokens in each example."""
         return self._lengths
 
+    @property
+    def rows(self) -> Matrix:
+        """The rows as they are kept, ragged or padded; ``ragged`` and ``padded`` give the form asked for."""
+        return self.form.rows
+
+    @property
+    def mask(self) -> torch.Tensor | None:
+        """(B, T) where they are kept padded, else None."""
+        return self.form.mask if isinstance(self.form, Padded) else None
+
     def __len__(self) -> int:
         return len(self._lengths)
 

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from nlpipe.heads.seq2seq import Seq2Seq
-from nlpipe.nn.decoder_step import Stepper
+from nlpipe.nn.decoder_step import DecoderStep
 from nlpipe.pipeline import Pipeline
 from nlpipe.search import greedy
 from nlpipe.vocabulary import END
@@ -73,14 +73,14 @@ class Timed:
         """Translations to compare with CTranslate2's: as they are, and in float32; without a length penalty."""
         found = {}
         self.head.length_penalty = 0.0
-        original = Stepper.faster_in_half
+        original = DecoderStep.bf16_is_faster
         for precision in ("", ", float32"):
             for beam in (1, 5):
                 self.head.stopping = "exact"
                 batches = (texts[i : i + size] for i in range(0, len(texts), size))
                 found[f"beam {beam}{precision}"] = [text for batch in batches for text in self.translate(batch, beam)]
-            Stepper.faster_in_half = lambda self: False  # type: ignore[method-assign]
-        Stepper.faster_in_half = original  # type: ignore[method-assign]
+            DecoderStep.bf16_is_faster = lambda self: False  # type: ignore[method-assign]
+        DecoderStep.bf16_is_faster = original  # type: ignore[method-assign]
         return found
 
 

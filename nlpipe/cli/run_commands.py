@@ -8,33 +8,31 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nlpipe.cli.arguments import split
-from nlpipe.cli.user_code_option import Imports
+from nlpipe.cli.arguments import Imports, Out, import_modules, split
 
 if TYPE_CHECKING:
     from nlpipe.compare.results import Comparison
     from nlpipe.runs.result import Result
+
+FAILED_ROW = 1
+"""Exit status of a comparison in which a run failed."""
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A pipeline file (YAML).")]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the file, such as head.C=2 or data=imdb."),
 ]
-FAILED_ROW = 1
-"""Exit status of a comparison in which a run failed."""
-
-Out = Annotated[Path, typer.Option("--out", help="The folder that run folders are written into.")]
 
 
 def run(
     file: FileArgument,
     overrides: Overrides = None,
     out: Out = Path("runs"),
-    seed: Annotated[int | None, typer.Option(help="Instead of the seed in the file.", min=0)] = None,
+    seed: Annotated[int | None, typer.Option(help="Replaces the seed of the file.", min=0)] = None,
     again: Annotated[bool, typer.Option("--again", help="Run it even if it has been run before.")] = False,
     imports: Imports = None,
 ) -> None:
-    """Fit a pipeline, score it on the test split, and leave a folder with all there is to know; prints that folder."""
+    """Fit a pipeline, score it on the test split, and leave a folder with all results; prints that folder."""
     from rich.console import Console
 
     from nlpipe import api
@@ -45,7 +43,7 @@ def run(
     def report(text: str) -> None:
         console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-    result = api.run(file, overrides or [], out, seed, again, report)
+    result = api.run(file, overrides or [], out, seed, again, report, import_modules(imports))
     if rank() == 0:
         _show_result(console, result)
         typer.echo(result.folder)
@@ -56,23 +54,22 @@ def _show_result(console: Any, result: Result) -> None:
 
     from nlpipe.compare.results import SECONDARY
 
-    scores, found, primary = result.scores, result.costs, result.metrics["primary"]
+    scores, costs, primary = result.scores, result.costs, result.metrics["primary"]
     table = Table(show_header=False, box=None, padding=(0, 2))
-    told = f"on {result.metrics['split']}"
+    splits = f"on {result.metrics['split']}"
     if "dev" in result.metrics:
-        told += f"; {result.metrics['dev'][primary]:.4f} on dev"
-    table.add_row(primary, f"{scores[primary]:.4f}", told, style="bold")
+        splits += f"; {result.metrics['dev'][primary]:.4f} on dev"
+    table.add_row(primary, f"{scores[primary]:.4f}", splits, style="bold")
     for name in (*SECONDARY, *result.metrics.get("registered", {})):
         if name in scores and name != primary:
             table.add_row(name, f"{scores[name]:.4f}", "")
-    table.add_row("fit", f"{found['fit_seconds']:.1f} s", "learning, without reading the data")
-    if "latency_p50_seconds" in found:
-        table.add_row(
-            "latency", f"{found['latency_p50_seconds'] * 1000:.1f} ms", "one text, median, in a fresh process"
-        )
-        table.add_row("speed", f"{found['texts_per_second']:,.0f}/s", f"in batches, {found['threads']} threads")
-        table.add_row("memory", f"{found['peak_memory_bytes'] / 1e6:,.0f} MB", "peak of that process")
-    table.add_row("model", f"{found['model_bytes'] / 1e6:,.1f} MB", "on disk")
+    table.add_row("fit", f"{costs['fit_seconds']:.1f} s", "learning, without reading the data")
+    if "latency_p50_seconds" in costs:
+        milliseconds = costs["latency_p50_seconds"] * 1000
+        table.add_row("latency", f"{milliseconds:.1f} ms", "one text, median, in a fresh process")
+        table.add_row("speed", f"{costs['texts_per_second']:,.0f}/s", f"in batches, {costs['threads']} threads")
+        table.add_row("memory", f"{costs['peak_memory_bytes'] / 1e6:,.0f} MB", "peak of that process")
+    table.add_row("model", f"{costs['model_bytes'] / 1e6:,.1f} MB", "on disk")
     console.print(table)
     for warning in result.ledger.get("warnings", []):
         console.print(f"warning: {warning}", highlight=False, markup=False, soft_wrap=True)
@@ -94,7 +91,7 @@ def compare(
 
     console = Console(stderr=True)
     files, overrides = split(arguments)
-    spec = read_comparison(files, overrides)
+    spec = read_comparison(files, overrides, import_modules(imports))
     for name, why in spec.left_out:
         console.print(f"left out: {name}: {why}", highlight=False, markup=False)
     total = len(spec.pipelines) * len(spec.seeds) * len(spec.train_sizes)
@@ -109,11 +106,11 @@ def compare(
             nonlocal counted
             counted += 1
             if outcome.result is None:
-                said = f"failed: {outcome.error}"
+                text = f"failed: {outcome.error}"
             else:
-                said = f"{outcome.result.metrics['primary']} {outcome.result.score:.3f}"
-                said += f", {outcome.result.costs['fit_seconds']:.1f} s to fit"
-            console.print(f"[{counted}/{total}] {outcome.job}: {said}", highlight=False, markup=False)
+                text = f"{outcome.result.metrics['primary']} {outcome.result.score:.3f}"
+                text += f", {outcome.result.costs['fit_seconds']:.1f} s to fit"
+            console.print(f"[{counted}/{total}] {outcome.job}: {text}", highlight=False, markup=False)
 
         comparison = run_comparison(spec, out, jobs, report, ended)
     output = Console()

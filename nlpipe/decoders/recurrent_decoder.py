@@ -12,6 +12,7 @@ The first h is made of the mean of the source's vectors, as in Sennrich et al. 2
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
@@ -20,27 +21,65 @@ from torch import Tensor, nn
 from nlpipe.nn.dropout import Drop
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.recurrent_attention import KINDS, Alignment
+from nlpipe.nn.recurrent_layer import LayerState, run_layers, states_of
 from nlpipe.options import Dropout, Positive
 from nlpipe.stage import Decoder
 from nlpipe.wire import Sequences
 
 Attention = Literal["bahdanau", "dot", "general", "none"]
 
-Memory = tuple[Tensor, ...]
-"""The source in short (B, 2 x features of the first state), keys (B, S, hidden), vectors (B, S, features), mask (B, S);
-the first alone where there is no attention."""
 
-State = tuple[tuple[tuple[Tensor, ...], ...], tuple[Tensor, ...], tuple[Tensor, ...]]
-"""Each layer's features (N, hidden) and, in an LSTM, cell; the last output (N, hidden) if it is fed; attention (N, S)
-that the source got, if watched."""
+@dataclass(frozen=True)
+class RecurrentMemory:
+    """What a recurrent decoder needs of B sources.
+
+    Args:
+        summary: (B, features of the first state), of which the first state is made.
+        keys: (B, S, hidden), what states are compared with; None, as the other two, where there is no attention.
+        vectors: (B, S, features), what is attended to.
+        mask: (B, S), true where a token is.
+    """
+
+    summary: Tensor
+    keys: Tensor | None = None
+    vectors: Tensor | None = None
+    mask: Tensor | None = None
+
+    def take(self, rows: Tensor) -> RecurrentMemory:
+        """The memory of the sources ``rows`` (M,), in that order."""
+        summary = self.summary.index_select(0, rows)
+        return RecurrentMemory(summary, _taken(self.keys, rows), _taken(self.vectors, rows), _taken(self.mask, rows))
+
+
+@dataclass(frozen=True)
+class RecurrentState:
+    """What N hypotheses have read.
+
+    Args:
+        layers: what each layer hands on.
+        output: (N, hidden) the last output, where it is fed to the next step.
+        coverage: (N, S) attention that the source got in all, 1 for padding; None: not tracked.
+    """
+
+    layers: tuple[LayerState, ...]
+    output: Tensor | None
+    coverage: Tensor | None
+
+    def take(self, rows: Tensor) -> RecurrentState:
+        """The hypotheses ``rows`` (M,), in that order."""
+        layers = tuple(tuple(part.index_select(0, rows) for part in layer) for layer in self.layers)
+        return RecurrentState(layers, _taken(self.output, rows), _taken(self.coverage, rows))
+
+
+def _taken(part: Tensor | None, rows: Tensor) -> Tensor | None:
+    """The ``rows`` (M,) of ``part``, where there is one."""
+    return None if part is None else part.index_select(0, rows)
 
 
 class RecurrentDecoder(Neural[Sequences, Sequences], Decoder[Sequences, Sequences]):
     """What the recurrent decoders share; the kind of cell is the subclass's."""
 
     cell: ClassVar[type[nn.RNN] | type[nn.LSTM] | type[nn.GRU]]
-    memories: ClassVar[int] = 1
-    """Tensors that a layer hands on from token to token."""
     fitted = ("memory_width",)
 
     def __init__(
@@ -66,82 +105,79 @@ class RecurrentDecoder(Neural[Sequences, Sequences], Decoder[Sequences, Sequence
         memory = self.memory_width or width
         widths = [width + self.hidden * self.input_feeding, *[self.hidden] * (self.depth - 1)]
         self.cells = nn.ModuleList(self.cell(w, self.hidden, batch_first=True) for w in widths)
-        self.bridge = nn.Linear(memory, self.depth * self.memories * self.hidden)
+        self.bridge = nn.Linear(memory, self.depth * states_of(self.cell) * self.hidden)
         self.alignment: Alignment | None = None
         if self.kind != "none":
             self.alignment = KINDS[self.kind](self.hidden, memory)
             self.combine = nn.Linear(self.hidden + memory, self.hidden)
         return self.hidden
 
-    def remember(self, rows: Tensor, mask: Tensor) -> Memory:
+    def remember(self, rows: Tensor, mask: Tensor) -> RecurrentMemory:
         count = mask.sum(1, keepdim=True).clamp(min=1)  # (B, 1)
-        short = torch.tanh(self.bridge(rows.sum(1) / count.to(rows.dtype)))  # padding is zero
-        return (short,) if self.alignment is None else (short, self.alignment.keys(rows), rows, mask)
+        summary = torch.tanh(self.bridge(rows.sum(1) / count.to(rows.dtype)))  # padding is zero
+        if self.alignment is None:
+            return RecurrentMemory(summary)
+        return RecurrentMemory(summary, self.alignment.keys(rows), rows, mask)
 
-    def start(self, memory: Memory, watch: bool = False) -> State:
-        parts = iter(memory[0].chunk(self.depth * self.memories, 1))  # (B, hidden) each
-        layers = tuple(tuple(next(parts) for _ in range(self.memories)) for _ in range(self.depth))
-        fed = (torch.zeros_like(layers[0][0]),) if self.input_feeding else ()
-        seen = (1.0 - memory[3].float() if len(memory) > 1 else memory[0].new_ones(len(memory[0]), 1),) if watch else ()
-        return layers, fed, seen
+    def start(self, memory: RecurrentMemory, track_coverage: bool = False) -> RecurrentState:
+        count = states_of(self.cell)
+        parts = iter(memory.summary.chunk(self.depth * count, 1))  # (B, hidden) each
+        layers = tuple(tuple(next(parts) for _ in range(count)) for _ in range(self.depth))
+        output = torch.zeros_like(layers[0][0]) if self.input_feeding else None
+        coverage = None
+        if track_coverage:
+            mask = memory.mask
+            coverage = memory.summary.new_ones(len(memory.summary), 1) if mask is None else 1.0 - mask.float()
+        return RecurrentState(layers, output, coverage)
 
-    def read(self, x: Tensor, memory: Memory) -> Tensor:
+    def read(self, x: Tensor, memory: RecurrentMemory) -> Tensor:
         return self._read(x, memory)[0]
 
-    def look(self, x: Tensor, memory: Memory) -> Tensor:
+    def attention(self, x: Tensor, memory: RecurrentMemory) -> Tensor:
         weights = self._read(x, memory)[1]  # (B, T, S)
         return x.new_zeros(*x.shape[:2], 0) if weights is None else weights
 
-    def _read(self, x: Tensor, memory: Memory) -> tuple[Tensor, Tensor | None]:
+    def _read(self, x: Tensor, memory: RecurrentMemory) -> tuple[Tensor, Tensor | None]:
+        """Outputs (B, T, hidden) of all tokens ``x``, and their weights (B, T, S), if there is attention."""
         state = self.start(memory)
         if not self.input_feeding:
-            rows, _ = self._advance(x, state[0])  # (B, T, hidden)
+            rows, _ = run_layers(self.cells, self.dropout, x, state.layers)  # (B, T, hidden)
             return self._attend(rows, memory)
         outputs, weights = [], []
         for t in range(x.shape[1]):
             output, weight, state = self._step(x[:, t : t + 1], state, memory)
             outputs.append(output)
-            weights.append(weight)
-        looked = [weight for weight in weights if weight is not None]
-        return torch.cat(outputs, 1), torch.cat(looked, 1) if looked else None
+            weights += [] if weight is None else [weight]
+        return torch.cat(outputs, 1), torch.cat(weights, 1) if weights else None
 
-    def step(self, x: Tensor, state: State, memory: Memory) -> tuple[Tensor, State]:
+    def step(self, x: Tensor, state: RecurrentState, memory: RecurrentMemory) -> tuple[Tensor, RecurrentState]:
         output, _, state = self._step(x, state, memory)
         return output, state
 
-    def watched(self, state: State) -> Tensor:
-        return state[2][0]
+    def coverage(self, state: RecurrentState) -> Tensor:
+        assert state.coverage is not None, "start was not asked to track coverage"
+        return state.coverage
 
-    def _step(self, x: Tensor, state: State, memory: Memory) -> tuple[Tensor, Tensor | None, State]:
-        """One token (N, 1, D): output (N, 1, hidden), weights (N, 1, S) if any, the new state."""
-        layers, fed, seen = state
-        if fed:
-            x = torch.cat([x, fed[0][:, None].to(x.dtype)], -1)  # (N, 1, D + hidden)
-        rows, layers = self._advance(x, layers)  # (N, 1, hidden)
+    def _step(
+        self, x: Tensor, state: RecurrentState, memory: RecurrentMemory
+    ) -> tuple[Tensor, Tensor | None, RecurrentState]:
+        """One token (N, 1, D): output (N, 1, hidden), weights (N, 1, S) if there is attention, the new state."""
+        if state.output is not None:
+            x = torch.cat([x, state.output[:, None].to(x.dtype)], -1)  # (N, 1, D + hidden)
+        rows, layers = run_layers(self.cells, self.dropout, x, state.layers)  # (N, 1, hidden)
         output, weights = self._attend(rows, memory)
-        if seen and weights is not None:
-            seen = (seen[0] + weights[:, 0],)
-        return output, weights, (layers, (output[:, 0],) if fed else (), seen)
+        coverage = state.coverage
+        if coverage is not None and weights is not None:
+            coverage = coverage + weights[:, 0]  # (N, S)
+        return output, weights, RecurrentState(layers, output[:, 0] if self.input_feeding else None, coverage)
 
-    def _advance(
-        self, x: Tensor, layers: tuple[tuple[Tensor, ...], ...]
-    ) -> tuple[Tensor, tuple[tuple[Tensor, ...], ...]]:
-        """``x`` (N, T, D) through all layers: (N, T, hidden), and what each hands on."""
-        after = []
-        for cell, before in zip(self.cells, layers, strict=True):
-            given = tuple(tensor[None].contiguous() for tensor in before)  # (1, N, hidden) each, as torch has it
-            x, kept = cell(self.dropout(x), given if self.memories > 1 else given[0])  # (N, T, hidden)
-            after.append(tuple(tensor[0] for tensor in (kept if self.memories > 1 else (kept,))))
-        return x, tuple(after)
-
-    def _attend(self, rows: Tensor, memory: Memory) -> tuple[Tensor, Tensor | None]:
+    def _attend(self, rows: Tensor, memory: RecurrentMemory) -> tuple[Tensor, Tensor | None]:
         """States (N, T, hidden) with what they attend to: outputs (N, T, hidden) and weights (N, T, S), if any."""
-        if self.alignment is None:
+        if self.alignment is None or memory.keys is None or memory.vectors is None or memory.mask is None:
             return self.dropout(rows), None
-        _, keys, vectors, mask = memory
-        asked = rows.reshape(len(keys), -1, self.hidden)  # (B, N / B T, hidden): one memory for all hypotheses
-        weights = self.alignment(asked, keys, mask)  # (B, N / B T, S)
-        context = weights.to(vectors.dtype) @ vectors  # (B, N / B T, features)
+        asked = rows.reshape(len(memory.keys), -1, self.hidden)  # (B, N T / B, hidden): hypotheses share a memory
+        weights = self.alignment(asked, memory.keys, memory.mask)  # (B, N T / B, S)
+        context = weights.to(memory.vectors.dtype) @ memory.vectors  # (B, N T / B, features)
         output = self.dropout(torch.tanh(self.combine(torch.cat([asked, context.to(asked.dtype)], -1))))
         return output.view(*rows.shape[:2], -1), weights.view(*rows.shape[:2], -1)
 
@@ -172,7 +208,6 @@ class LSTM(RecurrentDecoder):
     """
 
     cell = nn.LSTM
-    memories = 2
 
 
 class GRU(RecurrentDecoder):

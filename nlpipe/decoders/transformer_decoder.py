@@ -5,25 +5,38 @@ Vaswani et al. 2017, "Attention Is All You Need", section 3.1; the layer itself 
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
-from nlpipe.nn.attention import bias
+from nlpipe.nn.attention import Memory
 from nlpipe.nn.dropout import Drop
-from nlpipe.nn.key_value_cache import Past
+from nlpipe.nn.key_value_cache import KeyValueCache
 from nlpipe.nn.neural import Neural
-from nlpipe.nn.positions import Learned, Rotary, Sinusoidal, Unplaced
+from nlpipe.nn.positions import Positions, Rotary, added_positions
 from nlpipe.nn.transformer_layer import Activation, Norm, TransformerLayer
 from nlpipe.options import Dropout, Positive
 from nlpipe.stage import Decoder
 from nlpipe.wire import Sequences
 
-Source = tuple[tuple[tuple[Tensor, Tensor], ...], Tensor, Tensor]
-"""Keys and values of each layer (B, h, S, d), the mask (B, S), and the same as a bias (B, 1, 1, S)."""
 
-State = tuple[Past, tuple[Tensor, ...]]
-"""What the layers keep; attention (N, S) that the source got from the last layer, if watched."""
+@dataclass(frozen=True)
+class DecoderState:
+    """What N hypotheses have read.
+
+    Args:
+        cache: keys and values of all layers.
+        coverage: (N, S) attention that the source got from the last layer in all, 1 for padding; None: not tracked.
+    """
+
+    cache: KeyValueCache
+    coverage: Tensor | None
+
+    def take(self, rows: Tensor) -> DecoderState:
+        """The hypotheses ``rows`` (M,), in that order."""
+        coverage = None if self.coverage is None else self.coverage.index_select(0, rows)
+        return DecoderState(self.cache.take(rows), coverage)
 
 
 class Transformer(Neural[Sequences, Sequences], Decoder[Sequences, Sequences]):
@@ -48,7 +61,7 @@ class Transformer(Neural[Sequences, Sequences], Decoder[Sequences, Sequences]):
         heads: Positive = 4,
         feed_forward: Positive | None = None,
         dropout: Dropout = 0.1,
-        positions: Literal["sinusoidal", "learned", "rotary", "none"] = "sinusoidal",
+        positions: Positions = "sinusoidal",
         norm: Norm = "pre",
         activation: Activation = "gelu",
         max_length: Positive = 512,
@@ -64,68 +77,67 @@ class Transformer(Neural[Sequences, Sequences], Decoder[Sequences, Sequences]):
         self.max_length = max_length
 
     @property
-    def longest(self) -> int | None:
+    def max_positions(self) -> int | None:
         return self.max_length if self.positions == "learned" else None
 
     def allocate(self, width: int) -> int:
-        self.place = self._place(width)
+        self.place = added_positions(self.positions, width, self.max_length)
         self.dropout = Drop(self.rate)
+        rotary = Rotary(width // self.heads) if self.positions == "rotary" else None
         inner, memory = self.inner or 4 * width, self.memory_width or width
         self.layers = nn.ModuleList(
             TransformerLayer(width, self.heads, inner, self.rate, self.norm, self.activation, rotary, memory)
-            for rotary in [self._rotary(width)] * self.depth
+            for _ in range(self.depth)
         )
         self.last = nn.LayerNorm(width) if self.norm == "pre" else nn.Identity()
         return width
 
-    def _place(self, width: int) -> nn.Module:
-        if self.positions == "sinusoidal":
-            return Sinusoidal(width)
-        return Learned(width, self.max_length) if self.positions == "learned" else Unplaced()
-
-    def _rotary(self, width: int) -> Rotary | None:
-        return Rotary(width // self.heads) if self.positions == "rotary" else None
-
-    def _layers(self) -> list[TransformerLayer]:
+    def stack(self) -> list[TransformerLayer]:
+        """Its layers, the first to read first."""
         return [layer for layer in self.layers if isinstance(layer, TransformerLayer)]
 
-    def remember(self, rows: Tensor, mask: Tensor) -> Source:
-        pairs = []
-        for layer in self._layers():
-            key, value, _ = layer.remember(rows, mask)  # (B, h, S, d) each
-            pairs.append((key, value * mask[:, None, :, None]))
-        return tuple(pairs), mask, bias(mask, rows.dtype)
+    def remember(self, rows: Tensor, mask: Tensor) -> tuple[Memory, ...]:
+        return tuple(layer.remember(rows, mask) for layer in self.stack())
 
-    def read(self, x: Tensor, memory: Source) -> Tensor:
-        return self._read(x, memory, None)
-
-    def look(self, x: Tensor, memory: Source) -> Tensor:
-        seen: list[Tensor] = []
-        self._read(x, memory, seen)
-        return seen[-1].mean(1)  # (B, T, S) of the last layer, its heads alike
-
-    def _read(self, x: Tensor, memory: Source, seen: list[Tensor] | None) -> Tensor:
+    def read(self, x: Tensor, memory: tuple[Memory, ...]) -> Tensor:
         x = self.dropout(self.place(x))  # (B, T, D)
-        for layer, (key, value) in zip(self._layers(), memory[0], strict=True):
-            x = layer(x, causal=True, memory=(key, value, memory[1]), seen=seen)
+        for layer, of_layer in zip(self.stack(), memory, strict=True):
+            x = layer(x, causal=True, memory=of_layer)  # (B, T, D)
         output: Tensor = self.last(x)
         return output
 
-    def start(self, memory: Source, watch: bool = False) -> State:
-        (key, _), mask = memory[0][0], memory[1]
-        past = Past(self.depth, self.heads, key.shape[3], key, len(mask))
-        return past, ((1.0 - mask.float(),) if watch else ())
+    def start(self, memory: tuple[Memory, ...], track_coverage: bool = False) -> DecoderState:
+        keys, mask = memory[0].keys, memory[0].mask  # (B, h, S, d), (B, S)
+        cache = KeyValueCache(self.depth, self.heads, keys.shape[3], keys, len(mask))
+        return DecoderState(cache, 1.0 - mask.float() if track_coverage else None)
 
-    def step(self, x: Tensor, state: State, memory: Source) -> tuple[Tensor, State]:
-        past, seen = state
-        past = past.step(len(memory[1]), len(x))
-        row = self.dropout(self.place(x, past.length - 1))[:, 0]  # (N, D)
-        weights: list[Tensor] | None = [] if seen else None
-        for index, (layer, (key, value)) in enumerate(zip(self._layers(), memory[0], strict=True)):
-            row = layer.advance(row, past, index, (key, value, memory[2]), weights)
-        if weights is not None:
-            seen = (seen[0] + weights[-1].mean(1).reshape(len(x), -1),)  # (B, K, S) as (N, S)
-        return self.last(row)[:, None], (past, seen)
+    def step(self, x: Tensor, state: DecoderState, memory: tuple[Memory, ...]) -> tuple[Tensor, DecoderState]:
+        cache = state.cache.extend(len(x), x.shape[1], len(memory[0].mask))
+        output, weights = self._step(x, cache, memory)
+        coverage = state.coverage
+        if coverage is not None:
+            coverage = coverage + _over_heads(weights, memory[-1]).view(len(x), x.shape[1], -1).sum(1)  # (N, S)
+        return output, DecoderState(cache, coverage)
 
-    def watched(self, state: State) -> Tensor:
-        return state[1][0]
+    def _step(self, x: Tensor, cache: KeyValueCache, memory: tuple[Memory, ...]) -> tuple[Tensor, Tensor]:
+        """Vectors (N, T, D) of the newest tokens ``x``, and the last layer's weights (B, h, N T / B, S)."""
+        rows = self.dropout(self.place(x, cache.length - x.shape[1])).flatten(0, 1)  # (N T, D)
+        weights: Tensor | None = None
+        for index, (layer, of_layer) in enumerate(zip(self.stack(), memory, strict=True)):
+            rows, weights = layer.step(rows, cache, index, of_layer)
+        assert weights is not None
+        return self.last(rows).view(x.shape), weights
+
+    def coverage(self, state: DecoderState) -> Tensor:
+        assert state.coverage is not None, "start was not asked to track coverage"
+        return state.coverage
+
+    @torch.no_grad()
+    def attention(self, x: Tensor, memory: tuple[Memory, ...]) -> Tensor:
+        cache = self.start(memory).cache.extend(len(x), x.shape[1], len(memory[0].mask))
+        return _over_heads(self._step(x, cache, memory)[1], memory[-1])  # (B, T, S)
+
+
+def _over_heads(weights: Tensor, memory: Memory) -> Tensor:
+    """The mean over the heads of ``weights`` (B, h, T, S), 0 for padding: (B, T, S)."""
+    return (weights * (memory.bias == 0)).mean(1)

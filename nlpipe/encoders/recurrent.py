@@ -19,25 +19,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nlpipe.capabilities import Steps
 from nlpipe.errors import WiringError
 from nlpipe.nn.dropout import Drop
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.padding import close_batch, open_batch, reversal
 from nlpipe.nn.precision import bf16_pays
+from nlpipe.nn.recurrent_layer import LayerState, run_layer, run_layers, states_of
 from nlpipe.options import Dropout, Positive
 from nlpipe.stage import Encoder
 from nlpipe.wire import Sequences
 
-State = tuple[tuple[Tensor, ...], ...]
-"""For each layer its hidden features (N, hidden) and, in an LSTM, its cell (N, hidden)."""
 
-
-class Recurrent(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
+class Recurrent(Neural[Sequences, Sequences], Encoder[Sequences, Sequences], Steps[tuple[LayerState, ...]]):
     """What the recurrent encoders share; the kind of cell is the subclass's."""
 
     cell: ClassVar[type[nn.RNN] | type[nn.LSTM] | type[nn.GRU]]
-    memories: ClassVar[int] = 1
-    """Tensors that a layer hands on from token to token."""
 
     def __init__(
         self,
@@ -57,7 +54,6 @@ class Recurrent(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
 
     @property
     def causal(self) -> bool:
-        """Whether a token's vector depends only on it and those before it."""
         return not self.bidirectional
 
     def allocate(self, width: int) -> int:
@@ -84,35 +80,25 @@ class Recurrent(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
             order = reversal(mask, torch.as_tensor(lengths, device=mask.device))  # (B T,)
             for ahead, back in zip(self.forwards, self.backwards, strict=True):
                 rows = self.dropout(rows)
-                seen = ahead(rows)[0]  # (B, T, hidden)
-                coming = _turn(back(_turn(rows, order))[0], order)  # (B, T, hidden)
+                seen = run_layer(ahead, rows)[0]  # (B, T, hidden)
+                coming = _turn(run_layer(back, _turn(rows, order))[0], order)  # (B, T, hidden)
                 rows = torch.cat([seen, coming], -1)  # (B, T, 2 hidden)
         else:
             for ahead in self.forwards:
-                rows = ahead(self.dropout(rows))[0]  # (B, T, hidden)
+                rows = run_layer(ahead, self.dropout(rows))[0]  # (B, T, hidden)
         return rows
 
-    def start(self, batch: int) -> State:
-        """The state of ``batch`` texts of which nothing has been read.
-
-        Raises:
-            WiringError: it reads in both directions.
-        """
+    def start(self, batch: int) -> tuple[LayerState, ...]:
         if self.bidirectional:
             raise WiringError(
                 f"a bidirectional {type(self).__name__} cannot read word by word; set bidirectional: false"
             )
         weight = next(self.parameters())
-        return tuple(tuple(weight.new_zeros(batch, self.hidden) for _ in range(self.memories)) for _ in self.forwards)
+        count = states_of(self.cell)
+        return tuple(tuple(weight.new_zeros(batch, self.hidden) for _ in range(count)) for _ in self.forwards)
 
-    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Read the next tokens ``x`` (N, T, D), T usually 1: their vectors (N, T, hidden), and the new state."""
-        after = []
-        for cell, before in zip(self.forwards, state, strict=True):
-            given = tuple(tensor[None] for tensor in before)  # (1, N, hidden) each, as torch has it
-            x, kept = cell(self.dropout(x), given if self.memories > 1 else given[0])  # (N, T, hidden)
-            after.append(tuple(tensor[0] for tensor in (kept if self.memories > 1 else (kept,))))
-        return x, tuple(after)
+    def step(self, x: Tensor, state: tuple[LayerState, ...]) -> tuple[Tensor, tuple[LayerState, ...]]:
+        return run_layers(self.forwards, self.dropout, x, state)
 
 
 def _turn(rows: Tensor, order: Tensor) -> Tensor:
@@ -148,7 +134,6 @@ class LSTM(Recurrent):
     """
 
     cell = nn.LSTM
-    memories = 2
 
 
 class GRU(Recurrent):

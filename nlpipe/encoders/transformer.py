@@ -5,23 +5,22 @@ Vaswani et al. 2017, "Attention Is All You Need"; the layer itself is in ``nlpip
 
 from __future__ import annotations
 
-from typing import Literal
-
 from torch import Tensor, nn
 
+from nlpipe.capabilities import Steps
 from nlpipe.errors import WiringError
-from nlpipe.nn.attention import Cache
 from nlpipe.nn.dropout import Drop
+from nlpipe.nn.key_value_cache import KeyValueCache
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.padding import close_batch, full, open_batch
-from nlpipe.nn.positions import Learned, Rotary, Sinusoidal, Unplaced
+from nlpipe.nn.positions import Positions, Rotary, added_positions
 from nlpipe.nn.transformer_layer import Activation, Norm, TransformerLayer
 from nlpipe.options import Dropout, Positive
 from nlpipe.stage import Encoder
 from nlpipe.wire import Sequences
 
 
-class Transformer(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
+class Transformer(Neural[Sequences, Sequences], Encoder[Sequences, Sequences], Steps[KeyValueCache]):
     """Transformer: layers in which every token attends to all others, or to those before it.
 
     Options:
@@ -45,7 +44,7 @@ class Transformer(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
         hidden: Positive | None = None,
         feed_forward: Positive | None = None,
         dropout: Dropout = 0.1,
-        positions: Literal["sinusoidal", "learned", "rotary", "none"] = "sinusoidal",
+        positions: Positions = "sinusoidal",
         norm: Norm = "pre",
         activation: Activation = "gelu",
         causal: bool = False,
@@ -63,10 +62,14 @@ class Transformer(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
         self.positions = positions
         self.norm = norm
         self.activation: Activation = activation
-        self.causal = causal
+        self.sees_past_alone = causal
         self.max_length = max_length
         if width is not None:
             self.build(width)
+
+    @property
+    def causal(self) -> bool:
+        return self.sees_past_alone
 
     def allocate(self, width: int) -> int:
         dim = self.hidden or width
@@ -76,7 +79,7 @@ class Transformer(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
                 f"set hidden to a multiple of {self.heads}"
             )
         self.project = nn.Identity() if dim == width else nn.Linear(width, dim)
-        self.place = self._place(dim)
+        self.place = added_positions(self.positions, dim, self.max_length)
         self.dropout = Drop(self.rate)
         rotary = Rotary(dim // self.heads) if self.positions == "rotary" else None
         inner = self.inner or 4 * dim
@@ -87,11 +90,6 @@ class Transformer(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
         self.last = nn.LayerNorm(dim) if self.norm == "pre" else nn.Identity()
         return dim
 
-    def _place(self, dim: int) -> nn.Module:
-        if self.positions == "sinusoidal":
-            return Sinusoidal(dim)
-        return Learned(dim, self.max_length) if self.positions == "learned" else Unplaced()
-
     def forward(self, source: Sequences) -> Sequences:
         rows, mask = open_batch(source, next(self.parameters()))  # (B, T, D)
         rows = self.dropout(self.place(self.project(rows)))  # (B, T, hidden)
@@ -100,24 +98,18 @@ class Transformer(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
             rows = layer(rows, hide, self.causal)
         return close_batch(self.last(rows), mask, source)
 
-    def start(self, batch: int) -> tuple[Cache, ...]:
-        """The caches of ``batch`` texts of which nothing has been read, one a layer.
-
-        Raises:
-            WiringError: it is not causal.
-        """
+    def start(self, batch: int) -> KeyValueCache:
         if not self.causal:
             raise WiringError("a transformer that sees the words to come cannot read word by word; set causal: true")
-        return tuple(layer.start(batch) for layer in self._layers())
+        return KeyValueCache(self.depth, self.heads, self.out_width // self.heads, next(self.parameters()), batch)
 
-    def _layers(self) -> list[TransformerLayer]:
+    def step(self, x: Tensor, state: KeyValueCache) -> tuple[Tensor, KeyValueCache]:
+        state = state.extend(len(x), x.shape[1])
+        rows = self.dropout(self.place(self.project(x), state.length - x.shape[1])).flatten(0, 1)  # (N T, hidden)
+        for index, layer in enumerate(self.stack()):
+            rows, _ = layer.step(rows, state, index)
+        return self.last(rows).view(*x.shape[:2], -1), state  # (N, T, hidden)
+
+    def stack(self) -> list[TransformerLayer]:
+        """Its layers, the first to read first."""
         return [layer for layer in self.layers if isinstance(layer, TransformerLayer)]
-
-    def step(self, x: Tensor, state: tuple[Cache, ...]) -> tuple[Tensor, tuple[Cache, ...]]:
-        """Read the next tokens ``x`` (N, T, D), T usually 1: their vectors (N, T, hidden), and the new caches."""
-        x = self.dropout(self.place(self.project(x), state[0][0].shape[2]))  # (N, T, hidden)
-        after = []
-        for layer, cache in zip(self._layers(), state, strict=True):
-            x, cache = layer.step(x, cache)
-            after.append(cache)
-        return self.last(x), tuple(after)

@@ -127,7 +127,7 @@ def _side(spec: Any, stage: Encoder | Decoder) -> None:
     )
     if isinstance(last, nn.LayerNorm):
         _norm(spec.layer_norm, last)
-    for into, layer in zip(spec.layer, stage._layers(), strict=True):
+    for into, layer in zip(spec.layer, stage.stack(), strict=True):
         _layer(into, layer)
 
 

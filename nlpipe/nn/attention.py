@@ -1,11 +1,11 @@
-"""Multi-head attention: over the sequence itself, over a memory, or one step at a time with a cache.
+"""Multi-head attention over the sequence itself or over a memory: all tokens at once, or step by step with a cache.
 
     Attention(Q, K, V) = softmax(Q K^T / sqrt(d)) V                            (eq. 1; d features in a head)
     head_i             = Attention(X W_i^Q, Y W_i^K, Y W_i^V)
     MultiHead(X, Y)    = Concat(head_1, ..., head_h) W^O
 
 ``SelfAttention`` has Y = X and one product for all three projections; ``CrossAttention`` has Y = a memory, whose
-keys and values are computed once. Throughout: T queries, S keys, h heads, d = D / h.
+keys and values are computed once. Throughout: B texts, N = B K hypotheses, T queries, S keys, h heads, d = D / h.
 
 Vaswani et al. 2017, "Attention Is All You Need", section 3.2.
 """
@@ -13,24 +13,40 @@ Vaswani et al. 2017, "Attention Is All You Need", section 3.2.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nlpipe.errors import WiringError
+from nlpipe.nn.key_value_cache import KeyValueCache
 from nlpipe.nn.positions import Rotary
 
-Cache = tuple[Tensor, Tensor]
-"""Keys and values of the tokens so far, (N, h, S, d) each: batch first, so that a search can reorder it."""
-
-Memory = tuple[Tensor, Tensor, Tensor]
-"""Keys and values of a memory, (B, h, S, d) each, and its mask (B, S), true where a token is."""
-
-
-SHORT = 512 * 512
+WRITTEN_OUT = 512 * 512
 """Products T S up to which, in bfloat16 on a CPU, the formula written out is faster than torch's fused kernel: measured
 for training two times at T = 512, six at T = 21. In float32, and on GPUs, the fused kernel is the faster one."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a layer attends to: keys and values of B texts, computed once and fixed for all steps.
+
+    Args:
+        keys: (B, h, S, d).
+        values: (B, h, S, d), zero for padding.
+        mask: (B, S), true where a token is.
+        bias: (B, 1, 1, S), the mask as what is added to scores: 0 for a token, the lowest number for padding.
+    """
+
+    keys: Tensor
+    values: Tensor
+    mask: Tensor
+    bias: Tensor
+
+    def take(self, rows: Tensor) -> Memory:
+        """The memory of the texts ``rows`` (M,), in that order."""
+        return Memory(*(part.index_select(0, rows) for part in (self.keys, self.values, self.mask, self.bias)))
 
 
 def attend(
@@ -55,27 +71,33 @@ def attend(
         (B, h, T, d).
     """
     length, keys = query.shape[2], key.shape[2]
-    if query.dtype == torch.bfloat16 and query.device.type == "cpu" and length * keys <= SHORT:
-        weights = weigh(query, key, until_now(length, keys, query.device) if causal else visible)  # (B, h, T, S)
-        return F.dropout(weights, dropout).to(value.dtype) @ value
+    if query.dtype == torch.bfloat16 and query.device.type == "cpu" and length * keys <= WRITTEN_OUT:
+        weights = attention_weights(query, key, causal_mask(length, query.device) if causal else visible)
+        return F.dropout(weights, dropout).to(value.dtype) @ value  # (B, h, T, d)
     if visible is None:
         return F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=causal)
-    blind = ~visible.any(-1, keepdim=True)  # softmax over nothing would be NaN: let it look, and forget what it saw
-    seen = F.scaled_dot_product_attention(query, key, value, attn_mask=visible | blind, dropout_p=dropout)
-    return seen.masked_fill(blind, 0.0)
+    sees_none = ~visible.any(-1, keepdim=True)  # softmax over nothing is NaN: such a query sees all, and is zeroed
+    heads = F.scaled_dot_product_attention(query, key, value, attn_mask=visible | sees_none, dropout_p=dropout)
+    return heads.masked_fill(sees_none, 0.0)  # (B, h, T, d)
 
 
-def weigh(query: Tensor, key: Tensor, visible: Tensor | None) -> Tensor:
-    """softmax(Q K^T / sqrt(d)), written out, to be looked at: (B, h, T, S); rows sum to 1, or to 0 if all is hidden."""
+def attention_weights(query: Tensor, key: Tensor, visible: Tensor | None) -> Tensor:
+    """softmax(Q K^T / sqrt(d)), written out: (B, h, T, S); rows sum to 1, or to 0 where no key is visible."""
     scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])  # (B, h, T, S)
     if visible is None:
         return scores.softmax(-1)
     return scores.masked_fill(~visible, torch.finfo(scores.dtype).min).softmax(-1) * visible
 
 
-def until_now(length: int, keys: int, device: torch.device) -> Tensor:
-    """What the last ``length`` of ``keys`` tokens may see, themselves and all before: boolean (length, keys)."""
-    return torch.ones(length, keys, dtype=torch.bool, device=device).tril(keys - length)
+def causal_mask(length: int, device: torch.device) -> Tensor:
+    """Which of ``length`` tokens each of them sees, itself and those before it: boolean (length, length)."""
+    return torch.ones(length, length, dtype=torch.bool, device=device).tril()
+
+
+def mask_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """``mask`` (B, S) as what is added to scores (B, h, T, S): (B, 1, 1, S), 0 for a token, else the lowest number."""
+    lowest = torch.full((), torch.finfo(dtype).min, dtype=dtype, device=mask.device)
+    return torch.where(mask, torch.zeros((), dtype=dtype, device=mask.device), lowest)[:, None, None]
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
@@ -91,12 +113,14 @@ def join_heads(x: Tensor) -> Tensor:
 def check_heads(dim: int, heads: int) -> None:
     """Raises WiringError where ``heads`` do not divide ``dim``."""
     if dim % heads:
-        said = f"{heads} heads do not divide a width of {dim}"
-        raise WiringError(f"{said}; choose another number of heads, or a width that is a multiple of {heads}")
+        raise WiringError(
+            f"{heads} heads do not divide a width of {dim}; choose another number of heads, or a width that is a "
+            f"multiple of {heads}"
+        )
 
 
 def _linear(inputs: int, outputs: int, parts: int = 1) -> nn.Linear:
-    """``parts`` projections side by side, each Glorot-uniform on its own, without their biases at first."""
+    """``parts`` projections side by side, each Glorot-uniform on its own, with biases of zero."""
     linear = nn.Linear(inputs, parts * outputs)
     for part in linear.weight.chunk(parts):
         nn.init.xavier_uniform_(part)
@@ -105,7 +129,7 @@ def _linear(inputs: int, outputs: int, parts: int = 1) -> nn.Linear:
 
 
 class SelfAttention(nn.Module):
-    """Each token looks at the tokens of its own text.
+    """Each token attends to the tokens of its own text.
 
     Args:
         dim: D, of inputs and outputs.
@@ -126,20 +150,6 @@ class SelfAttention(nn.Module):
         self.query_key_value = _linear(dim, dim, parts=3)
         self.output = _linear(dim, dim)
 
-    def _project(self, x: Tensor, offset: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-        """Q, K, V of ``x`` (B, T, D), whose first token stands at ``offset``: (B, h, T, d) each."""
-        query, key, value = (split_heads(part, self.heads) for part in self.query_key_value(x).chunk(3, -1))
-        if self.rotary is not None:
-            query, key = self.rotary(query, offset), self.rotary(key, offset)
-        return query, key, value
-
-    def _visible(self, x: Tensor, mask: Tensor | None, causal: bool) -> Tensor | None:
-        visible = until_now(x.shape[1], x.shape[1], x.device) if causal else None  # (T, T)
-        if mask is None:
-            return visible
-        keys = mask[:, None, None]  # (B, 1, 1, T)
-        return keys if visible is None else keys & visible  # (B, 1, T, T)
-
     def forward(self, x: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
         """Attend within ``x``.
 
@@ -152,58 +162,47 @@ class SelfAttention(nn.Module):
         Returns:
             (B, T, D); anything, but never NaN, where there is no token.
         """
-        query, key, value = self._project(x)
+        query, key, value = (split_heads(part, self.heads) for part in self.query_key_value(x).chunk(3, -1))
+        if self.rotary is not None:
+            query, key = self.rotary(query), self.rotary(key)  # (B, h, T, d) each
         dropout = self.dropout if self.training else 0.0
-        if causal and mask is None:
-            heads = attend(query, key, value, dropout=dropout, causal=True)  # (B, h, T, d)
+        if mask is None:
+            heads = attend(query, key, value, dropout=dropout, causal=causal)  # (B, h, T, d)
         else:
-            heads = attend(query, key, value, self._visible(x, mask, causal), dropout)  # (B, h, T, d)
+            visible = mask[:, None, None]  # (B, 1, 1, T)
+            if causal:
+                visible = visible & causal_mask(x.shape[1], x.device)  # (B, 1, T, T)
+            heads = attend(query, key, value, visible, dropout)  # (B, h, T, d)
         output: Tensor = self.output(join_heads(heads))  # (B, T, D)
         return output
 
-    def show(self, x: Tensor, mask: Tensor | None = None, causal: bool = False) -> tuple[Tensor, Tensor]:
-        """What ``forward`` gives without dropout, (B, T, D), and the weights it gave, (B, h, T, T), for display."""
-        query, key, value = self._project(x)
-        weights = weigh(query, key, self._visible(x, mask, causal))  # (B, h, T, T)
-        return self.output(join_heads(weights @ value)), weights
-
-    def one(self, x: Tensor, offset: int) -> tuple[Tensor, Tensor]:
-        """Q (N, h, d), and K and V (N, 2, h, d), of one token of each text, ``x`` (N, D), that stands at ``offset``."""
-        parts = self.query_key_value(x).view(len(x), 3, self.heads, -1)  # (N, 3, h, d)
-        if self.rotary is not None:
-            turned = (self.rotary(parts[:, i, :, None], offset)[:, :, 0] for i in range(2))  # (N, h, d) each
-            parts = torch.stack([*turned, parts[:, 2]], 1)  # (N, 3, h, d)
-        return parts[:, 0], parts[:, 1:]
-
-    def start(self, batch: int) -> Cache:
-        """The cache of ``batch`` texts of which nothing has been read."""
-        weight = self.output.weight
-        empty = weight.new_zeros(batch, self.heads, 0, weight.shape[0] // self.heads)  # (N, h, 0, d)
-        return empty, empty
-
-    def step(self, x: Tensor, cache: Cache) -> tuple[Tensor, Cache]:
-        """Read the next tokens, usually one; equal to ``forward`` with ``causal`` over all tokens at once.
-
-        The cache given is left as it is: the same prefix may be continued in several ways.
+    def step(self, rows: Tensor, cache: KeyValueCache, layer: int) -> Tensor:
+        """``forward`` with ``causal``, for the newest T tokens of each of N texts; those before are in the cache.
 
         Args:
-            x: (N, T, D), T new tokens.
-            cache: of the S tokens before them.
+            rows: (N T, D), the tokens of a text side by side.
+            cache: with room for these tokens, as ``extend`` gives it; keys and values are written into it.
+            layer: number of this layer in it.
 
         Returns:
-            (N, T, D), and the cache of S + T tokens.
+            (N T, D).
         """
-        before = cache[0].shape[2]
-        query, key, value = self._project(x, before)
-        if before:
-            key = torch.cat([cache[0], key], 2)  # (N, h, S + T, d)
-            value = torch.cat([cache[1], value], 2)  # (N, h, S + T, d)
-        visible = None if x.shape[1] == 1 else until_now(x.shape[1], key.shape[2], x.device)
-        return self.output(join_heads(attend(query, key, value, visible))), (key, value)
+        parts = self.query_key_value(rows).view(len(rows), 3, self.heads, -1)  # (N T, 3, h, d)
+        if self.rotary is not None:
+            parts = self._turn(parts, self.rotary, cache)
+        output: Tensor = self.output(cache.attend(layer, parts[:, 0], parts[:, 1:]))  # (N T, D)
+        return output
+
+    def _turn(self, parts: Tensor, rotary: Rotary, cache: KeyValueCache) -> Tensor:
+        """``parts`` (N T, 3, h, d) with queries and keys turned by their positions."""
+        by_text = parts.view(-1, cache.tokens, 3, *parts.shape[2:]).permute(2, 0, 3, 1, 4)  # (3, N, h, T, d)
+        turned = rotary(by_text[:2].flatten(0, 1), cache.length - cache.tokens)  # (2 N, h, T, d)
+        joined = torch.cat([turned.view_as(by_text[:2]), by_text[2:]])  # (3, N, h, T, d)
+        return joined.permute(1, 3, 0, 2, 4).flatten(0, 1)  # (N T, 3, h, d)
 
 
 class CrossAttention(nn.Module):
-    """Each token looks at a memory: what an encoder made of the source.
+    """Each token attends to a memory: what an encoder made of the source.
 
     Args:
         dim: D, of inputs and outputs.
@@ -224,58 +223,41 @@ class CrossAttention(nn.Module):
         self.key_value = _linear(dim if memory_dim is None else memory_dim, dim, parts=2)
         self.output = _linear(dim, dim)
 
-    def remember(self, memory: Tensor, mask: Tensor) -> Memory:
-        """Keys and values of ``memory`` (B, S, D of the memory) with its ``mask`` (B, S): once for all steps."""
-        key, value = (split_heads(part, self.heads) for part in self.key_value(memory).chunk(2, -1))  # (B, h, S, d)
-        return key.contiguous(), value.contiguous(), mask
-
-    def _query(self, x: Tensor, memory: Memory) -> Tensor:
-        """Queries (B, h, K T, d): K hypotheses of one text ask its one memory, which is never copied for them."""
-        return split_heads(self.query(x).reshape(memory[0].shape[0], -1, x.shape[-1]), self.heads)
+    def remember(self, rows: Tensor, mask: Tensor) -> Memory:
+        """The memory of ``rows`` (B, S, memory_dim) with their ``mask`` (B, S)."""
+        key, value = (split_heads(part, self.heads) for part in self.key_value(rows).chunk(2, -1))  # (B, h, S, d)
+        values = value.contiguous() * mask[:, None, :, None]  # zero for padding, so that a text without a token gives 0
+        return Memory(key.contiguous(), values, mask, mask_bias(mask, rows.dtype))
 
     def forward(self, x: Tensor, memory: Memory) -> Tensor:
         """Attend to ``memory``.
 
         Args:
-            x: (B, T, D), or (B K, T, D) where K adjacent rows ask one row of the memory.
+            x: (B, T, D), or (B K, T, D) where K adjacent rows share one row of the memory, which is never copied.
             memory: what ``remember`` gave.
 
         Returns:
             The shape of ``x``; for a memory without a token, the output's bias.
         """
-        key, value, mask = memory
         dropout = self.dropout if self.training else 0.0
-        heads = attend(self._query(x, memory), key, value, mask[:, None, None], dropout)  # (B, h, K T, d)
+        query = split_heads(self.query(x).reshape(len(memory.mask), -1, x.shape[-1]), self.heads)  # (B, h, K T, d)
+        heads = attend(query, memory.keys, memory.values, memory.mask[:, None, None], dropout)  # (B, h, K T, d)
         output: Tensor = self.output(join_heads(heads))  # (B, K T, D)
         return output.view_as(x)  # (B K, T, D)
 
-    def show(self, x: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
-        """What ``forward`` gives without dropout, shaped as ``x`` (B, T, D), and the weights, (B, h, T, S)."""
-        key, value, mask = memory
-        weights = weigh(self._query(x, memory), key, mask[:, None, None])  # (B, h, T, S)
-        return self.output(join_heads(weights @ value)).view_as(x), weights
+    def step(self, rows: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """``forward`` without dropout for ``rows`` (B K T, D), by the way that is fastest for few of them.
 
-    def one(self, x: Tensor, memory: Memory, seen: list[Tensor] | None = None) -> Tensor:
-        """``forward`` for one token of each hypothesis, ``x`` (N, D): (N, D).
-
-        Args:
-            memory: keys and values (B, h, S, d), these zero for padding, and in place of the mask its ``bias``.
-            seen: takes the weights (B, h, K, S).
+        Returns:
+            (B K T, D), and the attention weights (B, h, K T, S); they are not 0 where a text has no token at all.
         """
-        key, value, hidden = memory
-        batch, dim = key.shape[0], key.shape[3]
-        asked = self._query(x[:, None], memory).reshape(-1, len(x) // batch, dim)  # (B h, K, d)
-        scores = torch.baddbmm(asked.new_empty(1), asked, key.flatten(0, 1).transpose(1, 2), beta=0, alpha=dim**-0.5)
-        scores.view(batch, self.heads, -1, key.shape[2]).add_(hidden)  # (B, h, K, S)
-        weights = scores.softmax(-1)  # (B h, K, S)
-        if seen is not None:
-            seen.append(weights.view(batch, self.heads, -1, key.shape[2]) * (hidden == 0))
-        heads = (weights @ value.flatten(0, 1)).view(batch, self.heads, -1, dim)  # (B, h, K, d)
-        output: Tensor = self.output(heads.transpose(1, 2).reshape(len(x), -1))  # (N, D)
-        return output
-
-
-def bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
-    """``mask`` (B, S) as what is added to scores (B, h, T, S): 0 for a token, so low that it is unseen for padding."""
-    low = torch.full((), torch.finfo(dtype).min, dtype=dtype, device=mask.device)
-    return torch.where(mask, torch.zeros((), dtype=dtype, device=mask.device), low)[:, None, None]
+        keys, values = memory.keys, memory.values
+        batch, dim = keys.shape[0], keys.shape[3]
+        query = split_heads(self.query(rows).view(batch, -1, rows.shape[-1]), self.heads)  # (B, h, K T, d)
+        query = query.reshape(batch * self.heads, -1, dim)  # (B h, K T, d)
+        scores = torch.baddbmm(query.new_empty(1), query, keys.flatten(0, 1).transpose(1, 2), beta=0, alpha=dim**-0.5)
+        scores.view(batch, self.heads, -1, keys.shape[2]).add_(memory.bias)  # (B, h, K T, S)
+        weights = scores.softmax(-1)  # (B h, K T, S)
+        heads = (weights @ values.flatten(0, 1)).view(batch, self.heads, -1, dim)  # (B, h, K T, d)
+        output: Tensor = self.output(heads.transpose(1, 2).reshape(len(rows), -1))  # (B K T, D)
+        return output, weights.view(batch, self.heads, -1, keys.shape[2])

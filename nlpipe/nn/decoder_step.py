@@ -20,7 +20,7 @@ LEAST = 1e-6
 """Attention that a word without any counts with, so that its logarithm is a number."""
 
 
-class Stepper(nn.Module):
+class DecoderStep(nn.Module):
     """Decoder and output layer as a search steps through them.
 
     Args:
@@ -46,22 +46,22 @@ class Stepper(nn.Module):
         self.project = project
         self.scale = scale
 
-    def faster_in_half(self) -> bool:
-        """Whether ``half_copy`` is the faster one where it is."""
+    def bf16_is_faster(self) -> bool:
+        """Whether ``bf16_copy`` is the faster one where it is."""
         return bf16_pays(self, self.table.device.type)
 
-    def half_copy(self) -> Stepper:
+    def bf16_copy(self) -> DecoderStep:
         """A copy with the scores in bfloat16; a wide decoder, too."""
         output = self.table.detach().to(torch.bfloat16)
         module = self.decoder.module
         assert module is not None
         if max((p.numel() for p in module.parameters()), default=0) < WIDE:
-            return Stepper(self.decoder, self.table.detach(), self.project, self.scale, output)
+            return DecoderStep(self.decoder, self.table.detach(), self.project, self.scale, output)
         decoder = copy.deepcopy(self.decoder)
         assert decoder.module is not None
         project = copy.deepcopy(self.project).to(torch.bfloat16).eval()
         decoder.module.to(torch.bfloat16).eval()
-        return Stepper(decoder, output, project, self.scale)
+        return DecoderStep(decoder, output, project, self.scale)
 
     def step(self, tokens: Tensor, state: Tree, memory: Tree) -> tuple[Tensor, Tree]:
         """One more token (N,) of each hypothesis: log-probabilities (N, V) of the next, float32, and the new state."""
@@ -71,6 +71,6 @@ class Stepper(nn.Module):
         scores = (rows @ self.output.T).float()  # (N, V)
         return scores.log_softmax(-1), state
 
-    def covered(self, state: Tree, memory: Tree) -> Tensor:
+    def coverage(self, state: Tree, memory: Tree) -> Tensor:
         """(N,) coverage of the source, Wu et al. 2016, eq. 14: the sum over its words of log(min(attention, 1))."""
-        return self.decoder.watched(state).clamp(LEAST, 1.0).log().sum(-1)
+        return self.decoder.coverage(state).clamp(LEAST, 1.0).log().sum(-1)

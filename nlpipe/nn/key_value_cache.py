@@ -17,67 +17,92 @@ ROOM = 32
 """Steps that a new store has room for."""
 
 
-class Past:
-    """What every layer of a decoder keeps of the tokens read so far, by N hypotheses: a state for a search.
+class KeyValueCache:
+    """What every layer of a causal transformer keeps of the tokens read so far, by N hypotheses: a state for a search.
+
+    It is read and written without gradients. ``extend`` and ``take`` give new caches and leave this one as it is, so
+    that the same tokens may be continued in several ways.
 
     Args:
         layers: how many keep something.
         heads: h of each.
         dim: d, features of one head.
         like: a tensor with the device and type of what is kept.
-        batch: N, each hypothesis a sentence of its own.
+        batch: N at first, each hypothesis a sentence of its own.
     """
 
     def __init__(self, layers: int, heads: int, dim: int, like: Tensor, batch: int) -> None:
         self.stores = [_Store(like.new_empty(2, batch, heads, ROOM, 1, dim)) for _ in range(layers)]
         self.length = 0
-        """Steps so far, t."""
+        """Tokens so far, t."""
+        self.tokens = 0
+        """Newest tokens, T: those that ``extend`` made room for."""
         self.width = 1
         """Hypotheses that share a store, K."""
         self.bias: Tensor | None = None
-        """(N, t K) 0 where the entry was an ancestor's, else so low that nothing of it is seen; None where K is 1."""
+        """(N, t K) 0 where the entry is an ancestor's, else the lowest number; None where K is 1."""
+        self.newest_bias: Tensor | None = None
+        """What is added to the scores of the newest tokens: (B, 1, K T, t K); None: they see all entries."""
 
     def _copy(self) -> Self:
         other = object.__new__(type(self))
-        other.stores, other.length, other.width, other.bias = self.stores, self.length, self.width, self.bias
+        other.__dict__.update(self.__dict__)
         return other
 
-    def step(self, sentences: int, hypotheses: int) -> Self:
-        """The past with room for one more token of each of N ``hypotheses`` of B ``sentences``; this one stays."""
-        after = self._regrouped(hypotheses // sentences) if hypotheses != sentences * self.width else self._copy()
-        after.stores = [store.with_room(after.length) for store in after.stores]
-        if after.width > 1:
-            own = _each_its_own(after.width, after.stores[0].tensor).repeat(sentences, 1)  # (N, K)
-            after.bias = own if after.bias is None else torch.cat([after.bias, own], 1)  # (N, (t + 1) K)
-        after.length += 1
+    def extend(self, hypotheses: int, tokens: int = 1, sentences: int | None = None) -> Self:
+        """The cache with room for ``tokens`` more of each of N ``hypotheses``.
+
+        Args:
+            hypotheses: N, as many as the cache has.
+            tokens: T.
+            sentences: B, where every N / B adjacent hypotheses are of one sentence and shall share a store; None: the
+                stores stay as they are.
+        """
+        width = self.width if sentences is None else hypotheses // sentences
+        after = self._copy() if width == self.width else self._regrouped(width)
+        after.stores = [store.with_room(after.length, tokens) for store in after.stores]
+        like = after.stores[0].tensor
+        if width > 1:
+            own = _each_its_own(width, like).repeat(hypotheses // width, tokens)  # (N, T K)
+            after.bias = own if after.bias is None else torch.cat([after.bias, own], 1)  # (N, (t + T) K)
+        after.length += tokens
+        after.tokens = tokens
+        after.newest_bias = None
+        if after.bias is not None:
+            after.newest_bias = after.bias.view(-1, 1, width, after.bias.shape[1])  # (B, 1, K, (t + T) K)
+        if tokens > 1:
+            seen = _causal(tokens, after.length, like).repeat_interleave(width, 1)  # (T, (t + T) K)
+            if after.newest_bias is not None:
+                seen = torch.minimum(after.newest_bias[:, :, :, None], seen).flatten(2, 3)  # (B, 1, K T, (t + T) K)
+            after.newest_bias = seen
         return after
 
     def attend(self, layer: int, query: Tensor, key_value: Tensor) -> Tensor:
-        """Keep key and value of the newest token in ``layer`` and attend to all so far, itself among them.
+        """Write keys and values of the newest tokens and attend to all so far, themselves among them.
 
         Args:
-            query: (N, h, d).
-            key_value: (N, 2, h, d).
+            layer: whose they are.
+            query: (N T, h, d), the tokens of a hypothesis side by side.
+            key_value: (N T, 2, h, d).
 
         Returns:
-            (N, h d).
+            (N T, h d).
         """
         heads, dim = query.shape[1:]
-        width, tensor = self.width, self.stores[layer].tensor  # (2, B, h, room, K, d)
+        width, tokens, tensor = self.width, self.tokens, self.stores[layer].tensor  # (2, B, h, room, K, d)
         batch = tensor.shape[1]
-        newest = key_value.view(batch, width, 2, heads, dim).permute(2, 0, 3, 1, 4)  # (2, B, h, K, d)
-        tensor[:, :, :, self.length - 1].copy_(newest)
+        newest = key_value.view(batch, width, tokens, 2, heads, dim).permute(3, 0, 4, 2, 1, 5)  # (2, B, h, T, K, d)
+        tensor[:, :, :, self.length - tokens : self.length].copy_(newest)
         keys, values = tensor[:, :, :, : self.length].flatten(1, 2).flatten(2, 3)  # (B h, t K, d) each
-        asked = query.view(batch, width, heads, dim).transpose(1, 2).reshape(-1, width, dim)  # (B h, K, d)
-        scores = torch.baddbmm(asked.new_empty(1), asked, keys.transpose(1, 2), beta=0, alpha=dim**-0.5)
-        if self.bias is not None:
-            seen = self.bias.view(batch, 1, width, -1)  # (B, 1, K, t K)
-            scores.view(batch, heads, width, -1).add_(seen)
-        found: Tensor = scores.softmax(-1) @ values  # (B h, K, d)
-        return found.view(batch, heads, width, dim).transpose(1, 2).reshape(-1, heads * dim)  # (N, h d)
+        queries = query.view(batch, -1, heads, dim).transpose(1, 2).reshape(batch * heads, -1, dim)  # (B h, K T, d)
+        scores = torch.baddbmm(queries.new_empty(1), queries, keys.transpose(1, 2), beta=0, alpha=dim**-0.5)
+        if self.newest_bias is not None:
+            scores.view(batch, heads, *scores.shape[1:]).add_(self.newest_bias)  # (B, h, K T, t K)
+        joined: Tensor = scores.softmax(-1) @ values  # (B h, K T, d)
+        return joined.view(batch, heads, -1, dim).transpose(1, 2).reshape(-1, heads * dim)  # (N T, h d)
 
     def take(self, rows: Tensor) -> Self:
-        """The hypotheses of these ``rows``: of whole sentences, where it can be, nothing but the bias is moved."""
+        """The hypotheses ``rows`` (M,), in that order; where they keep their sentences, only the bias is moved."""
         after = self._copy()
         grouped = rows.view(-1, self.width) // self.width if len(rows) % self.width == 0 else None  # (B, K)
         if grouped is None or not bool((grouped == grouped[:, :1]).all()):
@@ -104,10 +129,19 @@ class Past:
         return after
 
 
+def _lowest(rows: int, columns: int, like: Tensor) -> Tensor:
+    """The lowest number of the type of ``like``: (rows, columns)."""
+    return torch.full((rows, columns), torch.finfo(like.dtype).min, dtype=like.dtype, device=like.device)
+
+
 def _each_its_own(width: int, like: Tensor) -> Tensor:
     """The bias (K, K) of one step at which every hypothesis is its own ancestor."""
-    low = torch.finfo(like.dtype).min
-    return torch.full((width, width), low, dtype=like.dtype, device=like.device).fill_diagonal_(0.0)
+    return _lowest(width, width, like).fill_diagonal_(0.0)
+
+
+def _causal(tokens: int, length: int, like: Tensor) -> Tensor:
+    """The bias (T, t) by which the last T of t tokens see themselves and all before."""
+    return _lowest(tokens, length, like).triu_(length - tokens + 1)
 
 
 class _Store:
@@ -117,36 +151,40 @@ class _Store:
         self.tensor = tensor
         self.filled = filled
 
-    def with_room(self, length: int) -> _Store:
-        """A store whose steps from ``length`` on may be written: this one, unless another past has written there."""
-        room = self.tensor.shape[3]
-        if self.filled == length < room:
-            self.filled += 1
+    def with_room(self, length: int, tokens: int) -> _Store:
+        """A store whose ``tokens`` steps from ``length`` on may be written.
+
+        This one, where it has the room and no other cache has written there.
+        """
+        room, wanted = self.tensor.shape[3], length + tokens
+        if self.filled == length and wanted <= room:
+            self.filled = wanted
             return self
         shape = list(self.tensor.shape)
-        shape[3] = room if length < room else 2 * room
-        tensor = self.tensor.new_empty(shape)
+        while shape[3] < wanted:
+            shape[3] *= 2
+        tensor = self.tensor.new_empty(shape)  # (2, B, h, room, K, d)
         tensor[:, :, :, :length] = self.tensor[:, :, :, :length]
-        return _Store(tensor, length + 1)
+        return _Store(tensor, wanted)
 
     def take(self, sentences: Tensor) -> _Store:
         """Those of these sentences."""
         return _Store(self.tensor.index_select(1, sentences), self.filled)
 
     def apart(self, length: int, bias: Tensor | None, width: int) -> _Store:
-        """Every hypothesis's own, in a store of its own."""
+        """Every hypothesis's own keys and values, in a store of its own."""
         if width == 1 or bias is None:
             return self
         batch, heads, room, dim = *self.tensor.shape[1:4], self.tensor.shape[5]
         own = bias.view(batch, width, length, width).argmax(-1)  # (B, K, t): the ancestor at each step
         index = own.permute(0, 2, 1)[None, :, None, :, :, None].expand(2, -1, heads, -1, -1, dim)  # (2, B, h, t, K, d)
         tensor = self.tensor.new_empty(2, batch, width, heads, room, dim)
-        found = self.tensor[:, :, :, :length].gather(4, index)  # (2, B, h, t, K, d)
-        tensor[:, :, :, :, :length] = found.permute(0, 1, 4, 2, 3, 5)
+        gathered = self.tensor[:, :, :, :length].gather(4, index)  # (2, B, h, t, K, d)
+        tensor[:, :, :, :, :length] = gathered.permute(0, 1, 4, 2, 3, 5)
         return _Store(tensor.view(2, batch * width, heads, room, 1, dim), length)
 
     def together(self, width: int) -> _Store:
         """Every ``width`` stores as one."""
         both, batch, heads, room, _, dim = self.tensor.shape
         parts = self.tensor.view(both, batch // width, width, heads, room, dim).permute(0, 1, 3, 4, 2, 5)
-        return _Store(parts.contiguous(), self.filled)
+        return _Store(parts.contiguous(), self.filled)  # (2, B, h, room, K, d)

@@ -9,11 +9,14 @@ Sinusoidal: Vaswani et al. 2017, "Attention Is All You Need", section 3.5. Learn
 from __future__ import annotations
 
 import warnings
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from nlpipe.errors import DataError, NlpipeWarning, WiringError
+
+Positions = Literal["sinusoidal", "learned", "rotary", "none"]
 
 
 def angles(length: int, dim: int, device: torch.device | None = None) -> Tensor:
@@ -76,12 +79,19 @@ class Learned(nn.Module):
         return x + self.table[torch.arange(offset, end, device=x.device).clamp(max=most - 1)]
 
 
-class Unplaced(nn.Module):
-    """Adds nothing: for rotary positions, which act inside attention, and for sets."""
+class NoPositions(nn.Module):
+    """Adds nothing: for rotary positions, which act inside attention, and for models that see a set of tokens."""
 
     def forward(self, x: Tensor, offset: int = 0) -> Tensor:
         """``x`` itself."""
         return x
+
+
+def added_positions(kind: Positions, dim: int, max_length: int) -> nn.Module:
+    """The module that adds positions of this ``kind`` to vectors (B, T, dim)."""
+    if kind == "sinusoidal":
+        return Sinusoidal(dim)
+    return Learned(dim, max_length) if kind == "learned" else NoPositions()
 
 
 class Rotary(nn.Module):

@@ -14,9 +14,9 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from nlpipe.nn.attention import Cache, CrossAttention, Memory, SelfAttention
+from nlpipe.nn.attention import CrossAttention, Memory, SelfAttention
 from nlpipe.nn.dropout import Drop
-from nlpipe.nn.key_value_cache import Past
+from nlpipe.nn.key_value_cache import KeyValueCache
 from nlpipe.nn.positions import Rotary
 
 Norm = Literal["pre", "post"]
@@ -99,18 +99,13 @@ class TransformerLayer(nn.Module):
         self.feed_forward = FeedForward(dim, feed_forward, activation, dropout)
         self.around_feed_forward = around(dim, dropout)
 
-    def remember(self, memory: Tensor, mask: Tensor) -> Memory:
-        """What this layer needs of a memory (B, S, D of the memory) with its mask (B, S); fixed for all steps."""
+    def remember(self, rows: Tensor, mask: Tensor) -> Memory:
+        """The memory of ``rows`` (B, S, memory_dim) with their ``mask`` (B, S), for this layer."""
         assert self.cross is not None, "this layer was made without a memory"
-        return self.cross.remember(memory, mask)
+        return self.cross.remember(rows, mask)
 
     def forward(
-        self,
-        x: Tensor,
-        mask: Tensor | None = None,
-        causal: bool = False,
-        memory: Memory | None = None,
-        seen: list[Tensor] | None = None,
+        self, x: Tensor, mask: Tensor | None = None, causal: bool = False, memory: Memory | None = None
     ) -> Tensor:
         """All tokens at once.
 
@@ -119,58 +114,33 @@ class TransformerLayer(nn.Module):
             mask: (B, T), true where a token is; None: everywhere.
             causal: whether a token sees only itself and those before it.
             memory: what ``remember`` gave, for a layer with a memory.
-            seen: takes the weights (B, h, T, S) with which the memory was looked at.
 
         Returns:
             (B, T, D).
         """
-        y = self.attention(self.around_attention.enter(x), mask, causal)
-        return self._finish(self.around_attention.leave(x, y), memory, seen)
-
-    def _finish(self, x: Tensor, memory: Memory | None, seen: list[Tensor] | None) -> Tensor:
-        """The sublayers after self-attention."""
+        x = self.around_attention.leave(x, self.attention(self.around_attention.enter(x), mask, causal))
         if self.cross is not None and self.around_cross is not None and memory is not None:
-            asking = self.around_cross.enter(x)
-            if seen is None:
-                y = self.cross(asking, memory)
-            else:
-                y, weights = self.cross.show(asking, memory)
-                seen.append(weights)
-            x = self.around_cross.leave(x, y)
-        around = self.around_feed_forward
-        return around.leave(x, self.feed_forward(around.enter(x)))
-
-    def start(self, batch: int) -> Cache:
-        """The cache of ``batch`` texts of which nothing has been read."""
-        return self.attention.start(batch)
+            x = self.around_cross.leave(x, self.cross(self.around_cross.enter(x), memory))
+        return self.around_feed_forward.leave(x, self.feed_forward(self.around_feed_forward.enter(x)))
 
     def step(
-        self, x: Tensor, cache: Cache, memory: Memory | None = None, seen: list[Tensor] | None = None
-    ) -> tuple[Tensor, Cache]:
-        """Read the next tokens ``x`` (N, T, D), usually one; ``memory`` may have N / K rows for K adjacent rows each.
-
-        ``seen`` takes the weights (N / K, h, K T, S) with which the memory was looked at.
-
-        Returns:
-            (N, T, D) as the causal ``forward`` over all tokens gives it, and the new cache; the one given stays.
-        """
-        y, cache = self.attention.step(self.around_attention.enter(x), cache)
-        return self._finish(self.around_attention.leave(x, y), memory, seen), cache
-
-    def advance(
-        self, x: Tensor, past: Past, index: int, memory: Memory | None = None, seen: list[Tensor] | None = None
-    ) -> Tensor:
-        """``step`` for one token of each hypothesis, ``x`` (N, D): (N, D); keys and values go into ``past``.
+        self, rows: Tensor, cache: KeyValueCache, index: int, memory: Memory | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """The newest T tokens of each of N texts; step by step it equals ``forward`` with ``causal``.
 
         Args:
-            past: with room for this token, ``Past.step``.
-            index: of this layer in it.
-            memory: as ``recall`` gives it.
-            seen: takes the weights (B, h, K, S) with which the memory was looked at.
+            rows: (N T, D), the tokens of a text side by side.
+            cache: with room for these tokens, as ``extend`` gives it; keys and values are written into it.
+            index: number of this layer in the cache.
+            memory: of B texts, for a layer with a memory; N / B adjacent texts share one row.
+
+        Returns:
+            (N T, D), and the attention weights (B, h, N T / B, S) over the memory, None where there is none.
         """
-        query, key_value = self.attention.one(self.around_attention.enter(x), past.length - 1)
-        y = self.attention.output(past.attend(index, query, key_value))
-        x = self.around_attention.leave(x, y)
+        attended = self.attention.step(self.around_attention.enter(rows), cache, index)
+        rows = self.around_attention.leave(rows, attended)
+        weights = None
         if self.cross is not None and self.around_cross is not None and memory is not None:
-            x = self.around_cross.leave(x, self.cross.one(self.around_cross.enter(x), memory, seen))
-        return self.around_feed_forward.leave(x, self.feed_forward(self.around_feed_forward.enter(x)))
+            attended, weights = self.cross.step(self.around_cross.enter(rows), memory)
+            rows = self.around_cross.leave(rows, attended)
+        return self.around_feed_forward.leave(rows, self.feed_forward(self.around_feed_forward.enter(rows))), weights

@@ -194,7 +194,7 @@ class Fitting:
 
         The split is None where the outputs are over the cache's budget.
         """
-        from nlpipe.pipeline.feature_cache import kept
+        from nlpipe.pipeline.feature_cache import cached_outputs
 
         def compute() -> Iterator[Any]:
             done = 0
@@ -204,7 +204,7 @@ class Fitting:
                     done += len(targets)
                     yield wire
 
-        outputs, seconds = kept(self.body[:end], split.inputs, compute, source_hash())
+        outputs, seconds = cached_outputs(self.body[:end], split.inputs, compute, source_hash())
         return (None, 0.0) if outputs is None else (Split(outputs, split.targets), seconds)
 
     def _train(self, flow: Flow, width: int) -> History:

@@ -74,7 +74,7 @@ def fit(
         resolved = {**spec.resolved(), "seed": seed}
         if train_size is not None:
             resolved["train_size"] = train_size
-        if modules := modules_of(names_of(spec) | all_others()):
+        if modules := modules_of(names_of(spec) | all_others(), spec.imports):
             resolved["import"] = modules
         (partial / "pipeline.yaml").write_text(to_yaml(resolved), encoding="utf-8")
         costs: CostsFile = {

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nlpipe.search.beam import beam_search, length_penalty
-    from nlpipe.search.hypotheses import Found
+    from nlpipe.search.hypotheses import SearchResult
     from nlpipe.search.sampling import greedy, sample
     from nlpipe.search.tree import Step, Tree, take
 
-__all__ = ["Found", "Step", "Tree", "beam_search", "greedy", "length_penalty", "sample", "take"]
+__all__ = ["SearchResult", "Step", "Tree", "beam_search", "greedy", "length_penalty", "sample", "take"]
 
 _PLACES = {
-    "Found": "hypotheses",
+    "SearchResult": "hypotheses",
     "beam_search": "beam",
     "length_penalty": "beam",
     "greedy": "sampling",

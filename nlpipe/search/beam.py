@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nlpipe.search.hypotheses import Found, numbers
+from nlpipe.search.hypotheses import SearchResult, numbers
 from nlpipe.search.rules import NEVER, Lengths, Rules
 from nlpipe.search.tree import Step, Tree, take
 
@@ -61,7 +61,7 @@ def beam_search(
     prefix: Tensor | None = None,
     banned: Sequence[int] = (),
     stopping: Stopping = "exact",
-) -> Found:
+) -> SearchResult:
     """The best hypotheses of B sentences.
 
     Args:
@@ -231,12 +231,12 @@ class _Pool:
             torch.cat([_widen(part.tokens, width) for part in parts]),
         )
 
-    def found(self, n_best: int, end: int) -> Found:
+    def found(self, n_best: int, end: int) -> SearchResult:
         """The best of each sentence."""
         lengths = self.lengths[:, :n_best]  # (B, n)
         behind = torch.arange(self.tokens.shape[-1], device=lengths.device) >= lengths[..., None]  # (B, n, T)
         tokens = self.tokens[:, :n_best].masked_fill(behind, end)
-        return Found(tokens, lengths, self.scores[:, :n_best], self.log_probs[:, :n_best])
+        return SearchResult(tokens, lengths, self.scores[:, :n_best], self.log_probs[:, :n_best])
 
 
 def _widen(tokens: Tensor, width: int) -> Tensor:

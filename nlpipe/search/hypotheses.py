@@ -10,7 +10,7 @@ from nlpipe.errors import ModelError
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """The n best hypotheses of B sentences, best first.
 
     Args:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from nlpipe.search.beam import top
-from nlpipe.search.hypotheses import Found, possible
+from nlpipe.search.hypotheses import SearchResult, possible
 from nlpipe.search.rules import NEVER, Lengths, Rules
 from nlpipe.search.tree import Step, Tree, take
 
@@ -32,7 +32,7 @@ def greedy(
     no_repeat_ngram: int = 0,
     prefix: Tensor | None = None,
     banned: Sequence[int] = (),
-) -> Found:
+) -> SearchResult:
     """The hypothesis that takes the most probable token each time; arguments as those of ``beam_search``.
 
     Raises:
@@ -59,7 +59,7 @@ def sample(
     no_repeat_ngram: int = 0,
     prefix: Tensor | None = None,
     banned: Sequence[int] = (),
-) -> Found:
+) -> SearchResult:
     """A hypothesis drawn token by token; other arguments as those of ``beam_search``.
 
     Args:
@@ -105,7 +105,7 @@ def narrow(scores: Tensor, top_k: int | None, top_p: float) -> Tensor:
 
 def _go(
     step: Step, tokens: Tensor, state: Tree, memory: Tree, rules: Rules, choose: Callable[[Tensor], Tensor]
-) -> Found:
+) -> SearchResult:
     """Go on with what ``choose`` makes of the log-probabilities (B, V), until every sentence has ended."""
     batch, device = len(tokens), tokens.device
     most = int(rules.longest.max()) if batch else 0
@@ -142,4 +142,4 @@ def _go(
                 done = done[kept]
                 rules.take(kept)
     tokens_found = said[:, None, : int(lengths.max()) if batch else 0]
-    return Found(tokens_found, lengths[:, None], total[:, None], total[:, None])
+    return SearchResult(tokens_found, lengths[:, None], total[:, None], total[:, None])

@@ -85,7 +85,7 @@ def read_comparison(
     root = read_source(several[0]) if len(several) == 1 else None
     if root is None or not root.is_comparison:
         root = comparison_of(several)
-    value = add_imports(root.value, imports, root.value.place)
+    value = add_imports(root.value, imports)
     return comparison_from(replace(root, value=value), read_overrides(overrides))
 
 

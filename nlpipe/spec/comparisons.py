@@ -49,7 +49,7 @@ class ComparisonSpec:
     """
 
     title: str
-    path: str
+    path: str = field(compare=False)
     data: Data
     pipelines: tuple[PipelineSpec, ...]
     seeds: tuple[int, ...] = (13,)
@@ -196,7 +196,7 @@ def expand_root(
     Raises:
         SpecError: every fault in it.
     """
-    value = add_imports(apply(root.value, overrides), imports, root.value.place)
+    value = add_imports(apply(root.value, overrides), imports)
     if data is not None and data.content is not None:
         value = value.put("data", data)
         vary = value.entries.get("vary")

@@ -15,26 +15,26 @@ from nlpipe.yaml_values import Place, Value, join
 KEY = "import"
 
 
-def add_imports(root: Value, names: Sequence[str], place: Place) -> Value:
-    """``root`` with ``names``, which were written at ``place``, before the modules that it imports itself."""
+def add_imports(root: Value, names: Sequence[str]) -> Value:
+    """``root`` with ``names``, from the command line or Python, before the modules that it imports itself."""
     if not names:
         return root
     given = root.entries.get(KEY)
-    own = _items(given) if given is not None else ()
-    names = [name for name in dict.fromkeys(names) if name not in [item.content for item in own]]
-    items = (*(Value(name, place) for name in names), *own)
-    return root.put(KEY, Value(items, given.place if given is not None else place), root.keys.get(KEY, place))
+    own = _items(given) if given is not None and given.content is not None else ()
+    added = [name for name in dict.fromkeys(names) if name not in [item.content for item in own]]
+    items = [Value(name, Place(f"import {name}", key=join(KEY, i))) for i, name in enumerate(added)]
+    return root.put(KEY, Value((*items, *own), root.place))
 
 
 def read_imports(root: Value, faults: list[Fault]) -> tuple[str, ...]:
-    """Import the modules that ``root`` names, in order; their names.
+    """Import the modules that ``root`` names, in order; their names, or the absolute paths of their files.
 
     A module that cannot be imported is a fault at the place of its name.
     """
     given = root.entries.get(KEY)
     if given is None or given.content is None:
         return ()
-    items = _items(given)
+    items, names = _items(given), []
     for i, item in enumerate(items):
         key = join(KEY, i) if isinstance(given.content, tuple) else KEY
         if not isinstance(item.content, str):
@@ -42,10 +42,12 @@ def read_imports(root: Value, faults: list[Fault]) -> tuple[str, ...]:
             faults.append(item.place.fault(key, message))
             continue
         try:
-            import_module(item.content, item.place.folder(Path()))
+            folder = item.place.folder(Path())
+            import_module(item.content, folder)
+            names.append(str((folder / item.content).resolve()) if item.content.endswith(".py") else item.content)
         except NlpipeError as error:
             faults.append(item.place.fault(key, str(error)))
-    return tuple(str(item.content) for item in items)
+    return tuple(names)
 
 
 def _items(given: Value) -> tuple[Value, ...]:

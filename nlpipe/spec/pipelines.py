@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -15,7 +13,6 @@ from nlpipe.capabilities import Trained, declares
 from nlpipe.errors import Fault, NlpipeError, SpecError, suggest
 from nlpipe.options import Option, Positive, options_of
 from nlpipe.pipeline.wiring import check_wiring
-from nlpipe.registry import missing_extra
 from nlpipe.spec.imports import KEY as IMPORT
 from nlpipe.spec.imports import read_imports
 from nlpipe.spec.stages import Read, StageSpec, check_plain, read_stage
@@ -194,9 +191,9 @@ def read_data(value: Value) -> tuple[Data, type[Wire], type[Wire]]:
     from nlpipe.datasets.card_finder import find_card
     from nlpipe.tasks import task_named
 
-    found = find_card(value)
-    task = task_named(found.card.task)
-    return found.data, task.source, task.target
+    located = find_card(value)
+    task = task_named(located.card.task)
+    return located.data, task.source, task.target
 
 
 def _read_stages(root: Value, faults: list[Fault]) -> list[Read]:
@@ -225,31 +222,11 @@ def _read_stages(root: Value, faults: list[Fault]) -> list[Read]:
     return reads
 
 
-def load_trainer() -> Callable[..., Any] | None:
-    """The class of the gradient loop; None where this nlpipe has none.
-
-    Raises:
-        MissingExtra: it needs a package that is not installed.
-    """
-    if importlib.util.find_spec("nlpipe.training.trainer") is None:
-        return None
-    try:
-        found: Callable[..., Any] = importlib.import_module("nlpipe.training.trainer").Trainer
-    except ModuleNotFoundError as error:
-        if (error.name or "nlpipe").partition(".")[0] == "nlpipe":
-            raise
-        raise missing_extra("trainer", error) from error
-    return found
-
-
 def trainer_options() -> Mapping[str, Option]:
-    """The options of the trainer that a file may set; none where this nlpipe has no trainer.
+    """The options of the trainer that a file may set."""
+    from nlpipe.training.trainer import Trainer
 
-    Raises:
-        MissingExtra: it needs a package that is not installed.
-    """
-    trainer = load_trainer()
-    return {name: option for name, option in options_of(trainer).items() if option.plain} if trainer else {}
+    return {name: option for name, option in options_of(Trainer).items() if option.plain}
 
 
 def _read_trainer(root: Value, wanted: bool, faults: list[Fault]) -> dict[str, Any]:
@@ -262,16 +239,12 @@ def _read_trainer(root: Value, wanted: bool, faults: list[Fault]) -> dict[str, A
         return {}
     if not given.content and not wanted:
         return {}
-    try:
-        known = trainer_options()
-    except NlpipeError as error:
-        faults.append(given.place.fault("trainer", str(error)))
-        return {}
+    known = trainer_options()
     values = {}
     for key, value in given.entries.items():
         if key not in known:
-            way = suggest(key, known) if known else "; this nlpipe has no trainer"
-            faults.append(given.keys[key].fault(join("trainer", key), f"the trainer has no option '{key}'{way}"))
+            message = f"the trainer has no option '{key}'{suggest(key, known)}"
+            faults.append(given.keys[key].fault(join("trainer", key), message))
             continue
         before = len(faults)
         checked = check_plain(value, known[key], join("trainer", key), faults)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import json
-import re
-from collections.abc import Callable
 from typing import Any
 
 from nlpipe.errors import NlpipeError
-from nlpipe.options import Option, options_of
+from nlpipe.options import Option, option_texts, options_of
 from nlpipe.registry import FOLDERS, slot, slot_of
 from nlpipe.spec.comparisons import BUDGET, OPTIONS
-from nlpipe.spec.pipelines import NAME, SEED, SLOTS, load_trainer, trainer_options
+from nlpipe.spec.pipelines import NAME, SEED, SLOTS, trainer_options
 from nlpipe.spec.stages import nested_shape
 
 Schema = dict[str, Any]
@@ -36,26 +33,6 @@ def json_schema() -> Schema:
         "else": {"$ref": "#/$defs/pipeline"},
         "$defs": definitions,
     }
-
-
-def option_texts(owner: Callable[..., Any]) -> dict[str, str]:
-    """What the section ``Options:`` of a class's docstring says of each option; base classes count too."""
-    found: dict[str, str] = {}
-    for cls in reversed(inspect.getmro(owner)) if inspect.isclass(owner) else [owner]:
-        _, _, section = inspect.cleandoc(cls.__doc__ or "").partition("Options:\n")
-        current = ""
-        for line in section.splitlines():
-            if line and not line.startswith(" "):
-                break  # the next paragraph of the docstring
-            started = re.match(r"(?: {2}| {4})`{0,2}(\w+)`{0,2}: (.*)", line)
-            if started:
-                current = started[1]
-                found[current] = started[2].strip()
-            elif line.strip() and current:
-                found[current] += f" {line.strip()}"
-            elif not line.strip():
-                current = ""
-    return found
 
 
 def _define_slot(kind: str, definitions: Schema) -> None:
@@ -125,12 +102,10 @@ def _inline(schema: Any, definitions: Schema | None = None, depth: int = 0) -> A
 
 
 def _trainer() -> Schema:
-    try:
-        known, trainer = trainer_options(), load_trainer()
-    except NlpipeError:
-        return {"type": ["object", "null"], "description": "the gradient loop; its extra is not installed"}
-    texts = option_texts(trainer) if trainer else {}
-    properties = {name: _option(option, texts.get(name, "")) for name, option in known.items()}
+    from nlpipe.training.trainer import Trainer
+
+    texts = option_texts(Trainer)
+    properties = {name: _option(option, texts.get(name, "")) for name, option in trainer_options().items()}
     description = "Options of the gradient loop."
     return {
         "type": ["object", "null"],

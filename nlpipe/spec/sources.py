@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,20 +32,21 @@ class Root:
     @property
     def is_comparison(self) -> bool:
         """Whether it is a comparison rather than a pipeline."""
-        keys = self.value.entries
-        return "pipelines" in keys or ("compare" in keys and "head" not in keys)
+        return _compares(self.value.entries)
 
 
-def read_source(source: Source, name: str = "pipeline") -> Root:
+def _compares(keys: Container[Any]) -> bool:
+    return "pipelines" in keys or ("compare" in keys and "head" not in keys)
+
+
+def read_source(source: Source) -> Root:
     """The content of ``source``.
-
-    Args:
-        name: what stands for a mapping in faults; also its name.
 
     Raises:
         SpecError: it cannot be read, or is not a mapping.
     """
     if isinstance(source, Mapping):
+        name = "comparison" if _compares(source) else "pipeline"
         value = from_plain(source, Place(name))
         return Root(extended(value, Path(name), ()), name, name)
     path = find_file(source)

@@ -27,6 +27,9 @@ class StageSpec:
     name: str
     options: dict[str, Any]
 
+    def __repr__(self) -> str:
+        return f"StageSpec({self.slot} {self.name!r})"
+
     def make(self) -> Stage[Any, Any]:
         """A fresh instance, its nested stages fresh as well.
 

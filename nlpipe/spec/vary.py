@@ -30,6 +30,10 @@ class Expansion:
     pipelines: tuple[PipelineSpec, ...]
     left_out: tuple[tuple[str, str], ...] = ()
 
+    def __repr__(self) -> str:
+        names = ", ".join(pipeline.name for pipeline in self.pipelines)
+        return f"Expansion({names}; {len(self.left_out)} left out)"
+
 
 @dataclass(frozen=True)
 class _Axis:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
-from nlpipe.errors import NlpipeError
+from nlpipe.errors import NlpipeError, NlpipeWarning
 from nlpipe.registry import missing_extra
 
 if TYPE_CHECKING:
@@ -45,12 +46,24 @@ def choose_device(requested: Device) -> str:
 
 
 def choose_precision(requested: Precision, device: str, objective: nn.Module) -> Literal["fp32", "bf16"]:
-    """``fp32`` or ``bf16``; ``auto`` decides by a rule, not by a measurement, so that a repeated run decides alike."""
-    if requested != "auto":
-        return requested
-    from nlpipe.nn.precision import bf16_pays
+    """``fp32`` or ``bf16``; ``auto`` decides by a rule, not by a measurement, so that a repeated run decides alike.
 
-    return "bf16" if bf16_pays(objective, device) else "fp32"
+    Where ``bf16`` is requested and the device cannot compute a layer of ``objective`` in it, the answer is ``fp32``,
+    with a warning.
+    """
+    from nlpipe.nn.precision import bf16_pays, layers_without_bf16
+
+    if requested == "auto":
+        return "bf16" if bf16_pays(objective, device) else "fp32"
+    if requested == "bf16" and (kinds := layers_without_bf16(objective, device)):
+        warnings.warn(
+            f"trainer.precision: bf16: this processor cannot compute layers of the kind {', '.join(kinds)} in "
+            "bfloat16; training is in fp32",
+            NlpipeWarning,
+            stacklevel=2,
+        )
+        return "fp32"
+    return requested
 
 
 def accelerator(device: str, precision: str) -> Any:

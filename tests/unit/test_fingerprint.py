@@ -100,7 +100,7 @@ def test_features_on_disk_are_named_by_it(monkeypatch: pytest.MonkeyPatch) -> No
     names = []
     for changed in ("one", "two", "one"):
         monkeypatch.setattr(feature_cache, "fingerprint", lambda owner, changed=changed: f"{owner.__name__} {changed}")
-        names.append(feature_cache.name([Max()], Text(["a"]), "source"))
+        names.append(feature_cache.entry_name([Max()], Text(["a"]), "source"))
     assert names[0] == names[2] != names[1]
 
 

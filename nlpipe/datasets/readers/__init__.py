@@ -1,7 +1,7 @@
-"""Readers: files to rows. One file a format (or a close family), one line a name.
+"""Readers: files to rows. One file a format (or a family of formats), one line a name.
 
-A reader is a function ``(origins, layout) -> rows``. The origins of one split are given together, so that a format
-of parallel files can read them side by side; other readers take them one after another.
+A reader is a function ``(origins, layout) -> rows``. It gets all files of a split together, so that a format of
+parallel files can read them side by side; other readers read them one after another.
 
 ``@nlpipe.register.reader("lines", suffixes=[".lines"])`` stands above such a function; ``docs/adding-a-stage.md`` has a
 whole one.
@@ -96,6 +96,6 @@ def formats_of(task: Task) -> tuple[str, ...]:
 
 
 def format_of(path: str) -> str | None:
-    """The format that a file's ending tells, ``.gz`` aside; None where it tells none."""
+    """The format of a file by the suffix of its name, ``.gz`` apart; None if the suffix is not one of a format."""
     name = path.lower().removesuffix(".gz")
     return next((form for suffix, form in FORMATS.suffixes().items() if name.endswith(suffix)), None)

@@ -74,7 +74,7 @@ def test_options_of_the_search_are_changed_on_a_trained_model(translator: Pipeli
         ("beam", "--set beam: expected an option and its value, such as beam=10"),
         ("beam=0", "--set beam=0: beam: "),
         ("baem=2", "did you mean 'beam'"),
-        ("dim=16", "dim: no option of Seq2Seq that can be changed once it is fitted; known: beam, "),
+        ("dim=16", "dim: not an option of Seq2Seq that can be changed after fitting; known: beam, "),
         ("beam=[", "--set beam=[: "),
     ],
 )

@@ -139,7 +139,7 @@ def test_unknown_scheme_and_scheme_of_another_task(tmp_path):
 def test_tokens_may_be_cleaned_by_a_pattern(tmp_path):
     data = load(tmp_path, "口0\tO\n味1\tB-X\n", replace={"/[0-9]$/": ""})
     assert data.train.inputs.words == [["口", "味"]]
-    with pytest.raises(DataError, match="is not a regular expression"):
+    with pytest.raises(DataError, match="expected a regular expression"):
         load(tmp_path, "a\tO\n", replace={"/[/": ""})
 
 

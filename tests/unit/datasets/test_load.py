@@ -43,6 +43,7 @@ def test_inline(folder):
     assert data.labels == ("bad", "good")
     assert data.ledger["test"].counts["in_train"] == 1
     assert data.name == "a"
+    assert repr(data) == "Dataset('a', classification: train 20, dev 1, test 2)"
     assert data.task.name == find_card(INLINE, folder).card.task == "classification"
 
 
@@ -130,12 +131,15 @@ def test_bad_data(folder):
         ({"format": "csw"}, "data: format: there is no format 'csw'; did you mean 'csv'?"),
         ({"columns": {"txt": 0}}, "data: classification has no column 'txt'; did you mean 'text'?"),
         ({"encoding": "utf8x"}, "data: encoding: there is no encoding 'utf8x'; did you mean 'utf-8'?"),
-        ({"ordinal": True}, "data: ordinal: true needs labels: [lowest, ..., highest]"),
+        ({"ordinal": True}, "data: 'ordinal: true' needs 'labels: [lowest, ..., highest]'"),
         ({"labels": [True, False]}, "data: labels[0]: invalid value True: expected text; put it in quotes"),
-        ({"labels": ["x"]}, "data: labels: a set needs at least two labels"),
+        ({"labels": ["x"]}, "data: labels: expected at least two labels"),
         ({"train": "aa.tsv"}, "aa.tsv: there is no such file; did you mean 'a.tsv'?"),
         ({"train": "a.txt", "format": None}, "a.txt: there is no such file; did you mean 'a.tsv'?"),
-        ({"source": {"kind": "file", "train": "x"}}, "data: give train, dev and test inside the source"),
+        (
+            {"source": {"kind": "file", "train": "x"}},
+            "data: 'train', 'dev' and 'test' belong inside 'source'",
+        ),
         ({"splits": {"dev": 1.5}}, "splits.dev"),
         ({"header": "maybe"}, "data: header: invalid value 'maybe': expected a valid boolean"),
     ],
@@ -183,12 +187,13 @@ def test_a_card_by_path_reads_beside_itself(folder):
     (folder / "sub" / "mine.yaml").write_text(
         "name: mine\ntask: classification\ntrain: ../a.tsv\ncolumns: {text: 0, label: 1}\nlicence: ours\n"
     )
-    data = load_dataset("sub/mine.yaml", folder)
-    assert (data.name, data.licence) == ("mine", "ours")
+    assert load_dataset("sub/mine.yaml", folder).name == "mine"
+    assert find_card("sub/mine.yaml", folder).card.licence == "ours"
 
 
 @pytest.mark.parametrize("name", card_names())
 def test_every_card_is_sound(name):
+    assert len(repr(find_card(name).card)) < 80
     card = find_card(name).card
     assert card.name == name
     assert card.title

@@ -106,22 +106,22 @@ def test_a_state_can_be_continued_in_several_ways(kind: type[Any], options: dict
 
 
 @each
-def test_what_it_looks_at_is_what_the_search_is_told(kind: type[Any], options: dict[str, Any]) -> None:
+def test_its_attention_is_what_the_search_is_told(kind: type[Any], options: dict[str, Any]) -> None:
     decoder = made(kind, options)
     memory, x = memory_of(decoder), inputs()
-    looked = decoder.look(x, memory)  # (B, T, S)
-    state = decoder.start(memory, watch=True)
+    attention = decoder.attention(x, memory)  # (B, T, S)
+    state = decoder.start(memory, track_coverage=True)
     for t in range(x.shape[1]):
         y, state = decoder.step(x[:, t : t + 1], state, memory)
         assert_close(y[:, 0], decoder.read(x, memory)[:, t])
     if options.get("attention") == "none":
-        assert looked.shape == (3, 5, 0)
-        assert (decoder.watched(state) == 1).all()
+        assert attention.shape == (3, 5, 0)
+        assert (decoder.coverage(state) == 1).all()
         return
-    assert_close(looked.sum(-1), torch.ones(3, 5))
+    assert_close(attention.sum(-1), torch.ones(3, 5))
     padding = torch.arange(4) >= torch.tensor([4, 2, 3])[:, None]
-    assert (looked.masked_select(padding[:, None].expand_as(looked)) == 0).all()
-    assert_close(decoder.watched(state), looked.sum(1) + padding.float())
+    assert (attention.masked_select(padding[:, None].expand_as(attention)) == 0).all()
+    assert_close(decoder.coverage(state), attention.sum(1) + padding.float())
 
 
 @each

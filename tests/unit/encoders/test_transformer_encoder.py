@@ -25,7 +25,7 @@ def test_encoder_equals_torch_with_positions_added():
         other.linear2.load_state_dict(mine.feed_forward[3].state_dict())
     rows = torch.randn(2, 6, 5)
     expected = theirs(ours.project(rows) + sinusoids(6, 8))
-    assert_close(ours(whole(rows)).rows, expected)
+    assert_close(ours(whole(rows)).form.rows, expected)
 
 
 @pytest.mark.parametrize("positions", ["sinusoidal", "learned", "rotary"])
@@ -33,14 +33,14 @@ def test_positions_tell_the_order(positions):
     torch.manual_seed(0)
     encoder = Transformer(heads=2, positions=positions, width=8).eval()
     rows = torch.randn(1, 5, 8)
-    turned = encoder(whole(rows.flip(1))).rows.flip(1)
-    assert (turned - encoder(whole(rows)).rows).abs().max() > 1e-3
+    turned = encoder(whole(rows.flip(1))).form.rows.flip(1)
+    assert (turned - encoder(whole(rows)).form.rows).abs().max() > 1e-3
 
 
 def test_without_positions_a_text_is_a_set():
     encoder = Transformer(heads=2, positions="none", width=8).eval()
     rows = torch.randn(1, 5, 8)
-    assert_close(encoder(whole(rows.flip(1))).rows.flip(1), encoder(whole(rows)).rows)
+    assert_close(encoder(whole(rows.flip(1))).form.rows.flip(1), encoder(whole(rows)).form.rows)
 
 
 def test_heads_that_do_not_fit():
@@ -52,6 +52,6 @@ def test_heads_that_do_not_fit():
 
 def test_a_text_beyond_the_learned_positions_is_named():
     encoder = Transformer(heads=1, positions="learned", max_length=4, width=2)
-    assert encoder(whole(torch.zeros(1, 4, 2))).rows.shape == (1, 4, 2)
+    assert encoder(whole(torch.zeros(1, 4, 2))).form.rows.shape == (1, 4, 2)
     with pytest.raises(DataError, match="5 tokens"):
         encoder(whole(torch.zeros(1, 5, 2)))

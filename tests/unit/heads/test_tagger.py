@@ -46,7 +46,7 @@ def test_answers_obey_the_scheme_and_argmax_need_not(scheme):
 def test_inside_iobes_there_are_ends_and_single_words():
     head = tagger(scheme="IOBES")
     assert head.classes == ("B-X", "B-Y", "E-X", "E-Y", "I-X", "O", "S-X", "S-Y")
-    assert head.tags == ("O", "B-X", "I-X", "B-Y", "I-Y")
+    assert head.answers == ("O", "B-X", "I-X", "B-Y", "I-Y")
 
 
 def test_the_loss_is_the_sum_of_what_score_gives():
@@ -66,7 +66,7 @@ def test_tags_that_mark_no_entities_are_free():
     head = Tagger()
     head.fit([(source(), Tags([["NOUN"] * n for n in LENGTHS[:-1]] + [["VERB"] * LENGTHS[-1]]))])
     head.build(5)
-    assert head.classes == head.tags == ("NOUN", "VERB")
+    assert head.classes == head.answers == ("NOUN", "VERB")
     assert {tag for tags in head.predict(source()).values.values for tag in tags} <= {"NOUN", "VERB"}
 
 

@@ -6,7 +6,8 @@ from torch import nn
 from torch.testing import assert_close
 
 from nlpipe.errors import WiringError
-from nlpipe.nn.attention import CrossAttention, SelfAttention, attend, until_now, weigh
+from nlpipe.nn.attention import CrossAttention, SelfAttention, attend, attention_weights, causal_mask
+from nlpipe.nn.key_value_cache import KeyValueCache
 from nlpipe.nn.positions import Rotary
 
 
@@ -36,7 +37,7 @@ def test_attend_is_the_formula():
     visible[1, 2] = False  # a query that sees nothing
     expected = naive(query, key, value, visible.tolist())
     assert_close(attend(query, key, value, visible[:, None]), expected)
-    assert_close(weigh(query, key, visible[:, None]) @ value, expected)
+    assert_close(attention_weights(query, key, visible[:, None]) @ value, expected)
     everything = naive(query, key, value, torch.ones(2, 4, 6).tolist())
     assert_close(attend(query, key, value, None), everything)
 
@@ -48,8 +49,9 @@ def test_attend_to_nothing_at_all():
     assert torch.equal(seen, torch.zeros(2, 1, 3, 4))
 
 
-def test_until_now():
-    assert until_now(2, 4, torch.device("cpu")).tolist() == [[True, True, True, False], [True, True, True, True]]
+def test_causal_mask():
+    seen = [[True, False, False], [True, True, False], [True, True, True]]
+    assert causal_mask(3, torch.device("cpu")).tolist() == seen
 
 
 def torch_attention(ours, dim):
@@ -82,18 +84,9 @@ def test_self_attention_equals_torch(causal, padded):
     x = torch.randn(2, 5, 12)
     mask = torch.tensor([[True] * 5, [True] * 3 + [False] * 2]) if padded else None
     hidden = None if mask is None else ~mask
-    expected, weights = theirs(
-        x,
-        x,
-        x,
-        key_padding_mask=hidden,
-        attn_mask=~until_now(5, 5, x.device) if causal else None,
-        average_attn_weights=False,
-    )
+    ahead = ~causal_mask(5, x.device) if causal else None
+    expected, _ = theirs(x, x, x, key_padding_mask=hidden, attn_mask=ahead)
     assert_close(ours(x, mask, causal), expected)
-    shown, our_weights = ours.show(x, mask, causal)
-    assert_close(shown, expected)
-    assert_close(our_weights, weights)
 
 
 def test_cross_attention_equals_torch():
@@ -104,8 +97,8 @@ def test_cross_attention_equals_torch():
     expected, weights = theirs(x, memory, memory, key_padding_mask=~mask, average_attn_weights=False)
     remembered = ours.remember(memory, mask)
     assert_close(ours(x, remembered), expected)
-    shown, our_weights = ours.show(x, remembered)
-    assert_close(shown, expected)
+    rows, our_weights = ours.step(x.flatten(0, 1), remembered)
+    assert_close(rows.view_as(x), expected)
     assert_close(our_weights, weights)
 
 
@@ -123,14 +116,19 @@ def test_a_text_without_tokens_is_never_nan_and_has_gradients():
     attention, cross = SelfAttention(8, 2), CrossAttention(8, 2)
     for causal in (False, True):
         assert attention(x, mask, causal).isfinite().all()
-        assert attention.show(x, mask, causal)[0].isfinite().all()
     y = cross(x, cross.remember(x, mask))
     assert_close(y[1], cross.output.bias.expand(3, 8))
-    assert_close(cross.show(x, cross.remember(x, mask))[0], y)
+    assert_close(cross.step(x.flatten(0, 1), cross.remember(x, mask))[0].view_as(y), y)
     (attention(x, mask).sum() + y.sum()).backward()
     assert x.grad.isfinite().all()
     empty = cross(x, cross.remember(torch.zeros(2, 0, 8), torch.zeros(2, 0, dtype=torch.bool)))
     assert_close(empty, cross.output.bias.expand(2, 3, 8))
+
+
+def step(attention, x, cache):
+    """The next tokens ``x`` (N, T, D) of texts that ``cache`` holds: (N, T, D), and the new cache."""
+    cache = cache.extend(len(x), x.shape[1])
+    return attention.step(x.flatten(0, 1), cache, 0).view_as(x), cache
 
 
 @pytest.mark.parametrize("rotary", [False, True])
@@ -138,22 +136,23 @@ def test_a_text_without_tokens_is_never_nan_and_has_gradients():
 def test_stepping_equals_the_causal_pass(rotary, chunk):
     attention = SelfAttention(12, 3, rotary=Rotary(4) if rotary else None)
     x = torch.randn(2, 7, 12)
-    cache, steps = attention.start(2), []
-    for part in x.split(chunk, 1):
-        y, cache = attention.step(part, cache)
-        steps.append(y)
-    assert_close(torch.cat(steps, 1), attention(x, causal=True))
+    cache, steps = KeyValueCache(1, 3, 4, x, 2), []
+    with torch.no_grad():
+        for part in x.split(chunk, 1):
+            y, cache = step(attention, part, cache)
+            steps.append(y)
+        assert_close(torch.cat(steps, 1), attention(x, causal=True))
 
 
+@torch.no_grad()
 def test_a_cache_can_be_reordered_and_continued_twice():
     attention = SelfAttention(8, 2)
     x, ends = torch.randn(2, 3, 8), torch.randn(2, 2, 1, 8)
-    cache = attention.start(2)
-    _, cache = attention.step(x, cache)
-    turned = tuple(tensor[[1, 0]] for tensor in cache)
+    _, cache = step(attention, x, KeyValueCache(1, 2, 4, x, 2))
+    turned = cache.take(torch.tensor([1, 0]))
     for end in ends:
-        assert_close(attention.step(end, cache)[0], attention(torch.cat([x, end], 1), causal=True)[:, -1:])
-        assert_close(attention.step(end, turned)[0], attention(torch.cat([x[[1, 0]], end], 1), causal=True)[:, -1:])
+        assert_close(step(attention, end, cache)[0], attention(torch.cat([x, end], 1), causal=True)[:, -1:])
+        assert_close(step(attention, end, turned)[0], attention(torch.cat([x[[1, 0]], end], 1), causal=True)[:, -1:])
 
 
 def test_rotary_tells_order_where_nothing_else_does():

@@ -3,6 +3,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
+from nlpipe.nn.key_value_cache import KeyValueCache
 from nlpipe.nn.positions import Rotary
 from nlpipe.nn.transformer_layer import TransformerLayer
 
@@ -83,14 +84,19 @@ def test_layer_with_a_memory_equals_torch(norm):
 
 @pytest.mark.parametrize("norm", ["pre", "post"])
 @pytest.mark.parametrize("rotary", [False, True])
-def test_stepping_equals_the_causal_pass(norm, rotary):
+@pytest.mark.parametrize("chunk", [1, 2])
+def test_stepping_equals_the_causal_pass(norm, rotary, chunk):
     layer = TransformerLayer(8, 2, 16, norm=norm, rotary=Rotary(4) if rotary else None, memory_dim=6).eval()
     x = torch.randn(4, 5, 8)  # 2 hypotheses of each of 2 texts
     memory = layer.remember(torch.randn(2, 3, 6), torch.tensor([[True, True, True], [True, False, False]]))
-    cache, steps = layer.start(4), []
-    for token in x.split(1, 1):
-        y, cache = layer.step(token, cache, memory)
-        steps.append(y)
+    cache, steps = KeyValueCache(1, 2, 4, x, 4), []
+    for part in x.split(chunk, 1):
+        cache = cache.extend(4, part.shape[1])
+        rows, weights = layer.step(part.flatten(0, 1), cache, 0, memory)
+        steps.append(rows.view_as(part))
+        assert weights.shape == (2, 2, 2 * part.shape[1], 3)
+        assert_close(weights.sum(-1), torch.ones(2, 2, 2 * part.shape[1]))
+        assert (weights[1, :, :, 1:] == 0).all()
     assert_close(torch.cat(steps, 1), layer(x, causal=True, memory=memory))
 
 

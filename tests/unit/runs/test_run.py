@@ -141,9 +141,7 @@ def test_files_that_options_name_lie_beside_the_pipeline_file_and_are_found_agai
     folder = nlpipe.run(tmp_path / "tag.yaml", out=tmp_path / "runs").folder
     assert nlpipe.run(folder / "pipeline.yaml", out=tmp_path / "again").folder.name.endswith(folder.name[-12:])
     (tmp_path / "tag.yaml").write_text(TAGGING % "places.txt")
-    with pytest.raises(
-        SpecError, match=r"no file 'places\.txt' in .*; it is in the working directory, but paths start"
-    ):
+    with pytest.raises(SpecError, match=r"no file 'places\.txt' in .*; it is in the working directory"):
         nlpipe.run(tmp_path / "tag.yaml", out=tmp_path / "runs")
     (tmp_path / "tag.yaml").write_text(TAGGING % "gone.txt")
     with pytest.raises(DataError, match=r"gone\.txt cannot be read: No such file or directory; its path starts from"):

@@ -212,7 +212,7 @@ def test_a_module_that_cannot_be_imported_is_told(folder: Path, module: str | No
         (folder / "my_stages.py").write_text(module)
     done = python("-m", "nlpipe", "run", "p.yaml", "--import", "my_stages", cwd=folder, check=False)
     assert done.returncode == 2 and "Traceback" not in done.stderr
-    assert "error: cannot import 'my_stages': " in done.stderr and message in done.stderr
+    assert "error: --import my_stages: cannot import 'my_stages': " in done.stderr and message in done.stderr
     (folder / "p.yaml").write_text("import: [my_stages]\n" + PIPELINE)
     done = python("-m", "nlpipe", "check", "p.yaml", cwd=folder, check=False)
     assert done.returncode == 2 and "p.yaml:1:10: import[0]: cannot import 'my_stages': " in done.stderr

@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 import time
-import types
 from pathlib import Path
 
 import pytest
@@ -38,10 +36,6 @@ seed: 7
 def _stages(monkeypatch, tmp_path):
     spec_stages.install(monkeypatch)
     monkeypatch.chdir(tmp_path)
-    find = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *a: None if name == "nlpipe.training.trainer" else find(name)
-    )
 
 
 def write(text: str | bytes, name: str = "p.yaml") -> Path:
@@ -97,6 +91,8 @@ def test_absent_keys_have_their_defaults():
     spec = read_pipeline(write("representation: bow\nencoder: null\nhead: logistic_regression"))
     assert [stage.name for stage in spec.stages] == ["regex", "bow", "logistic_regression"]
     assert (spec.data, spec.seed, spec.trainer) == (None, 13, {})
+    assert repr(spec) == "PipelineSpec('p': regex → bow → logistic_regression)"
+    assert repr(spec.stages[1]) == "StageSpec(representation 'bow')"
     assert spec.stages[1].options["ngrams"] == (1, 1)
 
 
@@ -157,7 +153,7 @@ BOW = "representation: bow\nhead: logistic_regression\n"
         (BOW + "seed: -1\n", "3:7: seed: invalid value -1: expected an integer from 0 to 4294967295"),
         (BOW + "seed: true\n", "3:7: seed: invalid value True: expected an integer from 0 to 4294967295"),
         (BOW + "name: a/b\n", "3:7: name: invalid value 'a/b': expected letters, digits and - _ . + =, fit for a directory's name"),
-        (BOW + "trainer: {lr: 1}\n", "3:11: trainer.lr: the trainer has no option 'lr'; this nlpipe has no trainer"),
+        (BOW + "trainer: {lrr: 1}\n", "3:11: trainer.lrr: the trainer has no option 'lrr'; did you mean 'lr'?"),
         (BOW + "extend: q.yaml\n", "3:9: extend: there is no file 'q.yaml' in '.'; did you mean 'p.yaml'?"),
         (BOW + "tokenizer: spacy\n", "3:12: tokenizer: tokenizer 'spacy' needs the package 'tests_missing_package', which is not installed; pip install tests_missing_package"),
         ("representation: bow\n", "1:1: head: a pipeline needs a head, such as 'head: logistic_regression'"),
@@ -237,10 +233,7 @@ def test_trainer_options_come_from_the_trainer(monkeypatch):
 
         def __init__(self, epochs: Positive = 10, lr: PositiveFloat = 1e-3) -> None: ...
 
-    module = types.ModuleType("nlpipe.training.trainer")
-    module.Trainer = Trainer
-    monkeypatch.setitem(sys.modules, "nlpipe.training.trainer", module)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr("nlpipe.training.trainer.Trainer", Trainer)
     neural = "representation: embedding\nencoder: mean\nhead: classifier\n"
     assert read_pipeline(write(neural)).trainer == {"epochs": 10, "lr": 1e-3}
     assert read_pipeline(write(neural + "trainer: {lr: 1e-2}")).trainer == {"epochs": 10, "lr": 1e-2}

@@ -21,7 +21,6 @@ BOW = "data: d\nrepresentation: bow\nhead: {name: logistic_regression, C: 0.5}\n
 def _stages(monkeypatch, tmp_path):
     spec_stages.install(monkeypatch)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("nlpipe.spec.pipelines.load_trainer", lambda: None)
 
 
 def write(text: str, name: str = "p.yaml") -> str:
@@ -229,6 +228,9 @@ def test_a_comparison_has_its_own_data_and_takes_files_beside_it():
     assert spec.budget == Budget(20, 5) and spec.tolerance == 0.02 and len(spec.left_out) == 2
     assert [p.name for p in spec.pipelines] == ["a", "b-bow-none", "b-tfidf-none", "b-static-none", "b-static-mean"]
     assert {p.data for p in spec.pipelines} == {"other"}
+    assert repr(spec) == (
+        "ComparisonSpec('Two of them': a, b-bow-none, b-tfidf-none, b-static-none, b-static-mean; seeds [3])"
+    )
     assert {p.stages[-1].options["C"] for p in spec.pipelines} == {2}
     assert is_comparison("c/compare.yaml") and not is_comparison("c/a.yaml")
 
