@@ -21,7 +21,7 @@ MODULE = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 
 
 def add_imports(root: Value, names: Sequence[str]) -> Value:
-    """``root`` with ``names``, from the command line or Python, before the modules that it imports itself."""
+    """``root`` with ``names``, given on the command line or in Python, before the modules of its own ``import:``."""
     if not names:
         return root
     given = root.entries.get(KEY)
@@ -32,9 +32,9 @@ def add_imports(root: Value, names: Sequence[str]) -> Value:
 
 
 def read_imports(root: Value, faults: list[Fault]) -> tuple[str, ...]:
-    """Import the modules that ``root`` names, in order; their names.
+    """Import the modules that ``root`` names, in order, and return their names.
 
-    A module that cannot be imported is a fault at the place of its name.
+    If a module cannot be imported, a fault at the place of its name is added to ``faults``.
     """
     given = root.entries.get(KEY)
     if given is None or given.content is None:
@@ -54,16 +54,16 @@ def read_imports(root: Value, faults: list[Fault]) -> tuple[str, ...]:
 
 
 def import_module(name: str, folder: Path) -> None:
-    """Import a module that is installed, or lies in the working directory or in ``folder``.
+    """Import a module that is installed, in the working directory, or in ``folder``.
 
-    Both folders are put at the end of ``sys.path``, where processes that are started later find them.
+    Both folders are appended to ``sys.path``, so that worker processes find the module too.
 
     Raises:
-        NlpipeError: it cannot be imported, or another module of that name has been.
+        NlpipeError: it cannot be imported, or another module of that name has been imported.
     """
-    for each in (Path.cwd(), folder.resolve()):
-        if str(each) not in sys.path:
-            sys.path.append(str(each))
+    for path in (str(Path.cwd()), str(folder.resolve())):
+        if path not in sys.path:
+            sys.path.append(path)
     importlib.invalidate_caches()
     try:
         module = importlib.import_module(name)
@@ -73,18 +73,18 @@ def import_module(name: str, folder: Path) -> None:
         raise NlpipeError(f"cannot import '{name}': {_reason(error, name)}") from error
     file = getattr(module, "__file__", None)
     beside = folder.joinpath(*name.split(".")).resolve()
-    expected = next((path for path in (beside / "__init__.py", beside.with_suffix(".py")) if path.is_file()), None)
+    expected = next((file for file in (beside / "__init__.py", beside.with_suffix(".py")) if file.is_file()), None)
     if file is not None and expected is not None and Path(file).resolve() != expected:
         raise NlpipeError(f"'{name}' is imported already, from {file}; give {expected} another name")
 
 
 def _items(given: Value) -> tuple[Value, ...]:
-    """A list's items; one name may be written without brackets."""
+    """The items of a list; a single name may be written without brackets."""
     return given.content if isinstance(given.content, tuple) else (given,)
 
 
 def _reason(error: BaseException, name: str) -> str:
-    """The error in a line, with the place in the module's own file where it was raised."""
+    """The error in one line, with the file and line of the module where it was raised."""
     reason = f"{type(error).__name__}: {error}".removesuffix(": ")
     if isinstance(error, ModuleNotFoundError) and error.name in (name, name.partition(".")[0]):
         return f"no module '{error.name}' is installed, in the working directory or beside the file that names it"
