@@ -257,34 +257,39 @@ class Representation(Stage[In, Out]):
 class Encoder(Stage[In, Out]):
     """Numbers to numbers: an LSTM over ``Sequences``, a pooling from ``Sequences`` to ``Vectors``."""
 
+    @property
+    def causal(self) -> bool:
+        """Whether each token's vector depends on that token and those before it alone; so it is for no pooling."""
+        return False
+
 
 class Decoder(Stage[In, Out]):
-    """What a sequence-to-sequence head steps through: a causal stage with attention over a memory.
+    """A causal stage with attention over a memory, for sequence-to-sequence heads.
 
-    It has two ways to read, which give the same: ``read`` all tokens at once, to train, and ``step`` by step, to
-    search. B sentences have N hypotheses: N / B adjacent ones share a row of the memory.
+    Its two ways to read give the same vectors: ``read`` takes all tokens at once, for training, and ``step`` one token
+    after another, for a search. B sentences have N hypotheses; N / B adjacent ones share a row of the memory.
     """
 
     memory_width: int = 0
-    """Features of the memory; the head sets it before ``build``, 0: as many as those of the inputs."""
+    """Features of the memory; the head sets it before ``build``. 0: as many as the inputs have."""
 
     @property
     def attends(self) -> bool:
-        """Whether it attends to the memory; else it knows of it what its first state holds."""
+        """Whether it attends to the memory at each step; else its first state alone is made from the memory."""
         return True
 
     @property
-    def longest(self) -> int | None:
-        """Tokens that it has positions for, the first included; None: any number."""
+    def max_positions(self) -> int | None:
+        """Most tokens of a text, the first token included; None: any number."""
         return None
 
     @abstractmethod
     def remember(self, rows: Tensor, mask: Tensor) -> Tree:
-        """What it needs of a memory (B, S, features) with its mask (B, S): B rows, fixed for all steps."""
+        """The memory of ``rows`` (B, S, memory_width) with their ``mask`` (B, S): B rows, fixed for all steps."""
 
     @abstractmethod
     def read(self, x: Tensor, memory: Tree) -> Tensor:
-        """All tokens ``x`` (B, T, D) at once, each seeing itself and those before it: (B, T, features)."""
+        """Read all tokens ``x`` (B, T, D) at once, each seeing itself and those before it: (B, T, features)."""
 
     @abstractmethod
     def start(self, memory: Tree, track_coverage: bool = False) -> Tree:

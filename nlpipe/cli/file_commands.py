@@ -13,9 +13,11 @@ from nlpipe.errors import NlpipeError
 
 def check(
     arguments: Annotated[list[str], typer.Argument(metavar="FILE... [KEY=VALUE]...", help="Pipelines or comparisons.")],
+    plan: Annotated[bool, typer.Option("--plan", help="Also print how each pipeline would be fitted.")] = False,
     imports: Imports = None,
 ) -> None:
     """Check files without reading any data: keys, values, stages, wiring; every fault with its place."""
+    from nlpipe.api import build
     from nlpipe.errors import Fault, SpecError
     from nlpipe.spec import is_comparison, read_comparison, read_pipelines
 
@@ -33,6 +35,8 @@ def check(
             continue
         for spec in checked.pipelines:
             typer.echo(f"{file}: {spec.name}: {' → '.join(stage.name for stage in spec.stages)}")
+            for line in build(spec).plan().lines() if plan else []:
+                typer.echo(f"  {line}")
         for name, reason in checked.left_out:
             typer.echo(f"{file}: {name} is left out: {reason}")
     if faults:

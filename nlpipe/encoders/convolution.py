@@ -6,8 +6,6 @@ here it is the stage ``max``, so that a tagger can use the same filters.
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -31,8 +29,6 @@ class Convolution(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
         dropout: share of the inputs dropped in training.
         width: D of the inputs, to use it alone in Python; in a pipeline it is known.
     """
-
-    causal: ClassVar[bool] = False
 
     def __init__(
         self,

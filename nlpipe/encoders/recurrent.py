@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nlpipe.capabilities import Steps
 from nlpipe.errors import WiringError
 from nlpipe.nn.dropout import Drop
 from nlpipe.nn.neural import Neural
@@ -30,7 +31,7 @@ from nlpipe.stage import Encoder
 from nlpipe.wire import Sequences
 
 
-class Recurrent(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
+class Recurrent(Neural[Sequences, Sequences], Encoder[Sequences, Sequences], Steps[tuple[LayerState, ...]]):
     """What the recurrent encoders share; the kind of cell is the subclass's."""
 
     cell: ClassVar[type[nn.RNN] | type[nn.LSTM] | type[nn.GRU]]
@@ -53,7 +54,6 @@ class Recurrent(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
 
     @property
     def causal(self) -> bool:
-        """Whether a token's vector depends only on it and those before it."""
         return not self.bidirectional
 
     def allocate(self, width: int) -> int:
@@ -89,11 +89,6 @@ class Recurrent(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
         return rows
 
     def start(self, batch: int) -> tuple[LayerState, ...]:
-        """The state of ``batch`` texts of which nothing has been read.
-
-        Raises:
-            WiringError: it reads in both directions.
-        """
         if self.bidirectional:
             raise WiringError(
                 f"a bidirectional {type(self).__name__} cannot read word by word; set bidirectional: false"
@@ -103,7 +98,6 @@ class Recurrent(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
         return tuple(tuple(weight.new_zeros(batch, self.hidden) for _ in range(count)) for _ in self.forwards)
 
     def step(self, x: Tensor, state: tuple[LayerState, ...]) -> tuple[Tensor, tuple[LayerState, ...]]:
-        """Read the next tokens ``x`` (N, T, D), T usually 1: their vectors (N, T, hidden), and the new state."""
         return run_layers(self.forwards, self.dropout, x, state)
 
 

@@ -287,7 +287,8 @@ class Seq2Seq(
     def _limits(self, source: Sequences) -> dict[str, Any]:
         """The arguments that greedy search and beam search have in common."""
         lengths = source.lengths
-        limit = self.max_length if self.decoder.longest is None else min(self.max_length, self.decoder.longest - 1)
+        positions = self.decoder.max_positions
+        limit = self.max_length if positions is None else min(self.max_length, positions - 1)
         longest = np.minimum((self.max_ratio * lengths).astype(np.int64) + SPARE, limit)
         longest = np.where(lengths > 0, longest, 0)  # the answer to an empty text is empty
         shortest = np.minimum((self.min_ratio * lengths).astype(np.int64), longest)
@@ -314,9 +315,10 @@ class Seq2Seq(
     def _text(self, ids: Sequence[int]) -> str:
         return self.tokenizer.join(self.vocabulary.words(ids))
 
-    def _predictions(self, found: SearchResult) -> Predictions[Text]:
-        texts = [self._text(hypotheses[0]) for hypotheses in found.lists()]
-        return Predictions(Text(texts), found.log_probs[:, 0].cpu().double().numpy())
+    def _predictions(self, result: SearchResult) -> Predictions[Text]:
+        """The best hypothesis of each text."""
+        texts = [self._text(hypotheses[0]) for hypotheses in result.lists()]
+        return Predictions(Text(texts), result.log_probs[:, 0].cpu().double().numpy())
 
     @torch.no_grad()
     def predict(self, source: Sequences) -> Predictions[Text]:
@@ -341,11 +343,14 @@ class Seq2Seq(
                 f"n_best: invalid value {n}: expected an integer from 1 to the beam, {self.beam}; raise the option "
                 "beam to get more"
             )
-        found = self._search(source, n)
-        log_probs, scores = found.log_probs.tolist(), found.scores.tolist()
+        result = self._search(source, n)
+        log_probs, scores = result.log_probs.tolist(), result.scores.tolist()
         return [
-            [Translation(self._text(ids), *numbers) for ids, *numbers in zip(rows, logged, ranked, strict=False)]
-            for rows, logged, ranked in zip(found.lists(), log_probs, scores, strict=True)
+            [
+                Translation(self._text(ids), log_prob, score)
+                for ids, log_prob, score in zip(hypotheses, text_log_probs, text_scores, strict=False)
+            ]
+            for hypotheses, text_log_probs, text_scores in zip(result.lists(), log_probs, scores, strict=True)
         ]
 
     @torch.no_grad()

@@ -7,6 +7,7 @@ LSTM-CNNs-CRF". Bidirectional LSTM: Lample et al. 2016, "Neural Architectures fo
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -15,10 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nlpipe.nn.dropout import Drop
-from nlpipe.nn.neural import Neural
+from nlpipe.nn.learned_table import LearnedTable
 from nlpipe.nn.padding import reversal
 from nlpipe.options import Dropout, Positive
-from nlpipe.stage import Data, Representation, State
+from nlpipe.stage import Data, Representation
 from nlpipe.vocabulary import PAD_ID, Vocabulary
 from nlpipe.wire import Sequences, Tokens
 
@@ -28,7 +29,7 @@ CACHE_SIZE = 200_000
 """Maximum number of words whose vectors are cached in prediction, since texts repeat their words."""
 
 
-class Characters(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
+class Characters(LearnedTable[Tokens, Sequences], Representation[Tokens, Sequences]):
     """Word vectors that a convolution or an LSTM computes from the characters; it is trained with the pipeline.
 
     In a ``join`` with ``static``, it distinguishes names and unknown words. Each distinct word of a batch is computed
@@ -77,10 +78,8 @@ class Characters(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
         self.vocabulary = Vocabulary.from_counts(counts, self.min_count, specials=EDGES)
 
     def allocate(self, width: int) -> int:
-        self.table = nn.Embedding(len(self.vocabulary), self.dim, padding_idx=PAD_ID)
-        nn.init.uniform_(self.table.weight, -((3 / self.dim) ** 0.5), (3 / self.dim) ** 0.5)
-        with torch.no_grad():
-            self.table.weight[PAD_ID].zero_()
+        bound = (3 / self.dim) ** 0.5
+        self.make_table(self.dim, partial(nn.init.uniform_, a=-bound, b=bound))
         if self.kind == "convolution":
             self.slide = nn.Conv1d(self.dim, self.filters, self.span)
         else:
@@ -148,11 +147,3 @@ class Characters(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
             "tokens": len(words), "out_of_vocabulary": unknown,
             "long_words": sum(len(word) > self.longest for word in words),
         }  # fmt: skip
-
-    def state(self) -> State:
-        state = super().state()
-        return State(state.arrays, {**state.data, "vocabulary": self.vocabulary.state()})
-
-    def load_state(self, state: State, version: int) -> None:
-        self.vocabulary = Vocabulary.from_state(state.data["vocabulary"])
-        super().load_state(state, version)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from nlpipe.capabilities import SharesTable
-from nlpipe.nn.neural import Neural
+from nlpipe.nn.learned_table import LearnedTable
 from nlpipe.options import Dropout, Positive
-from nlpipe.stage import Data, Representation, State
+from nlpipe.stage import Data, Representation
 from nlpipe.vocabulary import PAD_ID, UNKNOWN_ID, Vocabulary, encode
 from nlpipe.wire import Sequences, Tokens
 
 
-class Embedding(Neural[Tokens, Sequences], Representation[Tokens, Sequences], SharesTable):
+class Embedding(LearnedTable[Tokens, Sequences], Representation[Tokens, Sequences], SharesTable):
     """Word vectors that are trained with the pipeline.
 
     A head may share ``vocabulary``, ``table`` (its weight is (V, D)) and ``scale``.
@@ -48,17 +49,13 @@ class Embedding(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Sh
         self.scale = dim**0.5 if scaled else 1.0
         self.dropout = nn.Dropout(dropout)
         self.vocabulary = Vocabulary.from_counts({})
-        self.table: nn.Embedding
 
     def fit(self, data: Data[Tokens]) -> None:
         counts = Counter(word for tokens, _ in data for words in tokens.words for word in words)
         self.vocabulary = Vocabulary.from_counts(counts, self.min_count, self.max_words, self.specials)
 
     def allocate(self, width: int) -> int:
-        self.table = nn.Embedding(len(self.vocabulary), self.dim, padding_idx=PAD_ID)
-        nn.init.normal_(self.table.weight, std=self.dim**-0.5)
-        with torch.no_grad():
-            self.table.weight[PAD_ID].zero_()
+        self.make_table(self.dim, partial(nn.init.normal_, std=self.dim**-0.5))
         return self.dim
 
     def prepare(self, source: Tokens) -> Tokens:
@@ -83,13 +80,4 @@ class Embedding(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Sh
         return Sequences(rows, lengths, source, mask)
 
     def ledger(self, source: Tokens) -> dict[str, float]:
-        encoded = encode(source, self.vocabulary, self.vocabulary.ids)
-        return {"tokens": int(encoded.lengths.sum()), "out_of_vocabulary": encoded.unknown, "truncated_tokens": 0}
-
-    def state(self) -> State:
-        state = super().state()
-        return State(state.arrays, {**state.data, "vocabulary": self.vocabulary.state()})
-
-    def load_state(self, state: State, version: int) -> None:
-        self.vocabulary = Vocabulary.from_state(state.data["vocabulary"])
-        super().load_state(state, version)
+        return encode(source, self.vocabulary, self.vocabulary.ids).ledger()

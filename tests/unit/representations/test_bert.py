@@ -437,7 +437,7 @@ def test_weights_of_another_shape(tiny: str, tmp_path: Path, key: str, value: in
         built(str(model))
 
 
-def test_a_bare_name_of_a_directory_is_asked_for_as_a_path(
+def test_the_name_of_a_directory_must_be_written_as_a_path(
     tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken(tiny, tmp_path)
@@ -449,7 +449,7 @@ def test_a_bare_name_of_a_directory_is_asked_for_as_a_path(
 
 def test_more_layers_to_train_than_there_are(tiny: str) -> None:
     for trainable in (False, True):
-        with pytest.raises(ModelError, match="train_layers: 4 will not do"):
+        with pytest.raises(ModelError, match="train_layers: invalid value 4: expected at most 3, the layers of "):
             built(tiny, trainable=trainable, train_layers=4)
 
 
@@ -470,7 +470,7 @@ def test_no_tokenizer(tiny: str, tmp_path: Path) -> None:
         built(str(model))
 
 
-def test_code_of_its_own_is_never_run(tiny: str, tmp_path: Path) -> None:
+def test_code_in_a_model_directory_is_never_run(tiny: str, tmp_path: Path) -> None:
     model = broken(tiny, tmp_path)
     config = json.loads((model / "config.json").read_text())
     config |= {"model_type": "harm", "auto_map": {"AutoConfig": "harm.Harm", "AutoModel": "harm.Harm"}}
@@ -482,16 +482,16 @@ def test_code_of_its_own_is_never_run(tiny: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
-        ({"window": 2}, "3 to 40"),
-        ({"window": 41}, "3 to 40"),
-        ({"layers": [4]}, "layers 0"),
-        ({"train_layers": 4}, "3"),
+        ({"window": 2}, "window: invalid value 2: expected a number of pieces from 3 to 40"),
+        ({"window": 41}, "window: invalid value 41: expected a number of pieces from 3 to 40"),
+        ({"layers": [4]}, r"layers: invalid value \[4\]: expected numbers from -4 to 3"),
+        ({"train_layers": 4}, "train_layers: invalid value 4: expected at most 3"),
     ],
 )
-def test_options_the_model_cannot_meet(tiny: str, options: dict[str, Any], said: str) -> None:
-    with pytest.raises(ModelError, match=said):
+def test_options_that_do_not_fit_the_model(tiny: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
         built(tiny, trainable=True, **options)
 
 
