@@ -172,8 +172,8 @@ CASES = {
         "compare",
         {"a/x.yaml": DATA % "d.tsv" + STAGES, "b/y.yaml": DATA % "d.tsv" + STAGES, "a/d.tsv": ROWS, "b/d.tsv": ROWS},
         ["../a/x.yaml", "../b/y.yaml"],
-        error="comparison: data: 'x' and 'y' have different data (ROOT/a/d.tsv, ROOT/b/d.tsv); say here which data all "
-        "pipelines are compared on",
+        error="comparison: data: 'x' and 'y' have different data (ROOT/a/d.tsv, ROOT/b/d.tsv); name the data of the "
+        "comparison, 'data: CARD' in its file or data=CARD on the command line",
     ),
     "data on the command line for pipelines with others": Case(
         "compare",
