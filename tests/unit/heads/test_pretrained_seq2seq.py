@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 import nlpipe
 from nlpipe.errors import ModelError, NlpipeWarning
@@ -19,39 +18,15 @@ from nlpipe.heads import PretrainedSeq2Seq
 from nlpipe.pipeline import Pipeline
 from nlpipe.spec import read_pipeline
 from nlpipe.wire import Text
+from tests.tiny_models import write_translator
 
 WORDS = ["a", "b", "c", "d", "e", "ein", "zwei", "drei", "vier"]
 TEXTS = ["a b c", "", "d", "e d c b a a a", " ", "unknown words b", "c b"]
 
 
-def write(folder, kind):
-    vocabulary = {word: i for i, word in enumerate(["<pad>", "</s>", "<unk>", "<s>", *WORDS])}
-    backend = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    backend.pre_tokenizer = pre_tokenizers.Whitespace()
-    backend.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
-    tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=backend, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", model_max_length=12
-    )
-    common = {"vocab_size": len(vocabulary), "pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0}
-    torch.manual_seed(3)
-    if kind == "bart":
-        config = transformers.BartConfig(
-            d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2, decoder_attention_heads=2,
-            encoder_ffn_dim=16, decoder_ffn_dim=16, max_position_embeddings=32, bos_token_id=3,
-            forced_eos_token_id=None, init_std=1.0, **common,
-        )  # fmt: skip
-        model = transformers.BartForConditionalGeneration(config)
-    else:
-        config = transformers.T5Config(d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2, **common)
-        model = transformers.T5ForConditionalGeneration(config)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return str(folder)
-
-
 @pytest.fixture(scope="module", params=["bart", "t5"])
 def model(request, tmp_path_factory):
-    return write(tmp_path_factory.mktemp(request.param), request.param)
+    return write_translator(request.param, tmp_path_factory.mktemp(request.param), WORDS)
 
 
 def pipeline(model, **options):
