@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlpipe.errors import NlpipeError
+from nlpipe.errors import NlpipeError, NlpipeWarning
 from nlpipe.pipeline import Pipeline
 from nlpipe.spec import PipelineSpec, Source, read_comparison, read_pipeline
 
@@ -82,6 +83,8 @@ def compare(
 ) -> Comparison:
     """Run the comparison of a file, or of several pipelines; see ``nlpipe.compare.comparison.compare``.
 
+    Combinations of a ``vary:`` that cannot work are left out with a warning.
+
     Args:
         files: a comparison file, or pipelines, each a file or the mapping that a file would hold.
         overrides: changes, such as ``"seeds=[1, 2]"`` or ``"data=imdb"``.
@@ -96,7 +99,10 @@ def compare(
     from nlpipe.user_code import stop_if_registering
 
     stop_if_registering()
-    return run_comparison(read_comparison(files, overrides, imports), Path(out), jobs)
+    spec = read_comparison(files, overrides, imports)
+    for name, reason in spec.left_out:
+        warnings.warn(f"{name} is left out: {reason}", NlpipeWarning, stacklevel=2)
+    return run_comparison(spec, Path(out), jobs)
 
 
 def data_of(spec: PipelineSpec) -> str | dict[str, Any]:

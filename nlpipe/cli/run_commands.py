@@ -83,7 +83,7 @@ def compare(
     jobs: Annotated[int, typer.Option("--jobs", help="Runs at a time; they share the processor.", min=1)] = 1,
     imports: Imports = None,
 ) -> None:
-    """Run several pipelines on the same data with the same seeds, and set their scores and costs side by side."""
+    """Run several pipelines on the same data with the same seeds, and show their scores and costs side by side."""
     from rich.console import Console
 
     from nlpipe.compare.comparison import compare as run_comparison
@@ -92,8 +92,8 @@ def compare(
     console = Console(stderr=True)
     files, overrides = split(arguments)
     spec = read_comparison(files, overrides, import_modules(imports))
-    for name, why in spec.left_out:
-        console.print(f"left out: {name}: {why}", highlight=False, markup=False)
+    for name, reason in spec.left_out:
+        console.print(f"{name} is left out: {reason}", highlight=False, markup=False, soft_wrap=True)
     total = len(spec.pipelines) * len(spec.seeds) * len(spec.train_sizes)
     with console.status(f"0 of {total}: starting") as status:
         counted = 0
@@ -132,7 +132,9 @@ def _show_next(output: Any, comparison: Comparison) -> None:
     command = sys.argv[0] if Path(sys.argv[0]).name == "nlpipe" else "nlpipe"
     output.print(f"table: {comparison.folder / 'table.md'}", highlight=False, markup=False, soft_wrap=True)
     if comparison.best is not None:
-        best = comparison.best.results[0]  # of the first seed: choosing among seeds by the test score would flatter
+        best = comparison.best.results[
+            0
+        ]  # of the first seed: the best one on the test split would be optimistic
         text = "a text to try it on"
         output.print(f"best:  {comparison.best.name}, saved in {best.folder}; try it:", highlight=False, soft_wrap=True)
         output.print(f'  {command} predict {best.folder} "{text}"', highlight=False, markup=False, soft_wrap=True)

@@ -16,7 +16,7 @@ KEY = "import"
 
 
 def add_imports(root: Value, names: Sequence[str]) -> Value:
-    """``root`` with ``names``, from the command line or Python, before the modules that it imports itself."""
+    """``root`` with ``names``, given on the command line or in Python, before the modules of its own ``import:``."""
     if not names:
         return root
     given = root.entries.get(KEY)
@@ -27,9 +27,9 @@ def add_imports(root: Value, names: Sequence[str]) -> Value:
 
 
 def read_imports(root: Value, faults: list[Fault]) -> tuple[str, ...]:
-    """Import the modules that ``root`` names, in order; their names, or the absolute paths of their files.
+    """Import the modules that ``root`` names, in order; return their names, or the absolute paths of their files.
 
-    A module that cannot be imported is a fault at the place of its name.
+    If a module cannot be imported, a fault at the place of its name is added to ``faults``.
     """
     given = root.entries.get(KEY)
     if given is None or given.content is None:
@@ -51,5 +51,5 @@ def read_imports(root: Value, faults: list[Fault]) -> tuple[str, ...]:
 
 
 def _items(given: Value) -> tuple[Value, ...]:
-    """A list's items; one name may be written without brackets."""
+    """The items of a list; a single name may be written without brackets."""
     return given.content if isinstance(given.content, tuple) else (given,)

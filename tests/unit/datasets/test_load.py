@@ -161,10 +161,10 @@ def test_all_faults_at_once_with_their_lines(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("task: classification\ntrain: a\ntrain: b\n", ":3:1: train: the key 'train' stands twice (first in line 2)"),
+        ("task: classification\ntrain: a\ntrain: b\n", ":3:1: train: the key 'train' is given twice (first in line 2)"),
         ("task: [\n", ":2:1: not readable as YAML: "),
-        ("- a\n", ":1:1: the file should be a mapping of keys to values, not a list"),
-        ("", ":1:1: the file is empty; expected keys and their values"),
+        ("- a\n", ":1:1: expected a mapping of keys to values, not a list"),
+        ("", ":1:1: the file is empty; expected a mapping of keys to values"),
         ("train: a.csv\n", ":1:1: task: is missing"),
     ],
 )

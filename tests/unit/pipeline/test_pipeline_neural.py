@@ -31,8 +31,8 @@ from nlpipe.runs import measure as measure_step
 from nlpipe.runs.costs import peak_memory
 from nlpipe.tokenizers import Regex
 from nlpipe.wire import Tokens
+from tests.tiny_models import write_encoder as make
 from tests.unit.pipeline.neural_children import COSTS, RUN
-from tests.unit.representations.test_bert import make
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
