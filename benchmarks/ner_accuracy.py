@@ -42,7 +42,7 @@ def measure() -> dict[str, Any]:
         file = ROOT / "pipelines" / "ner" / f"{name}.yaml"
         result = nlpipe.run(file, [f"data={json.dumps(tagged(data))}", f"name={data}-{name}"], out=ROOT / "runs")
         low, high = interval(result)
-        scores = result.metrics["scores"]
+        scores = result.scores
         values = (scores[key] for key in ("f1_spans", "recall_seen", "recall_unseen"))
         cells = [data, name, f"{result.score:.3f}", f"{low:.3f} – {high:.3f}", *(f"{value:.3f}" for value in values)]
         cells += [f"{missed_wholly(result):.2f}", f"{result.costs['fit_seconds']:.0f}"]

@@ -27,7 +27,7 @@ def measure() -> dict[str, Any]:
             file = ROOT / "pipelines" / "translation" / f"{name}.yaml"
             result = nlpipe.run(file, [f"data={json.dumps(multi30k())}"], out=Path(out))
             low, high = interval(bleu(), *result.predictions())["bleu"]
-            scores, costs = result.metrics["scores"], result.costs
+            scores, costs = result.scores, result.costs
             dev = result.metrics["dev"]["bleu"]
         row = [name, f"{dev:.2f}", f"{scores['bleu']:.2f}", f"{low:.2f} – {high:.2f}"]
         row += [f"{scores['bleu_lowercase']:.2f}", f"{scores['chrf']:.2f}"]

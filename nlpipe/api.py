@@ -66,7 +66,9 @@ def run(
     """
     from nlpipe.datasets.load import load_dataset
     from nlpipe.runs.run import run as run_spec
+    from nlpipe.user_code import stop_if_registering
 
+    stop_if_registering()
     spec = read_pipeline(file, overrides, imports)
     dataset = load_dataset(data_of(spec))
     return run_spec(spec, dataset, Path(out), seed, again=again, report=report)
@@ -94,7 +96,9 @@ def compare(
         NlpipeError: a file or the data has faults. A run that fails is a row of the result.
     """
     from nlpipe.compare.comparison import compare as run_comparison
+    from nlpipe.user_code import stop_if_registering
 
+    stop_if_registering()
     spec = read_comparison(files, overrides, imports)
     for name, reason in spec.left_out:
         warnings.warn(f"{name} is left out: {reason}", NlpipeWarning, stacklevel=2)

@@ -30,7 +30,7 @@ def import_modules(names: Sequence[str] | None) -> list[str]:
     Raises:
         NlpipeError: one cannot be imported.
     """
-    from nlpipe.spec.imports import import_module
+    from nlpipe.user_code import import_module
 
     for name in names or ():
         try:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nlpipe.cli.arguments import Imports, Out, import_modules, split
-from nlpipe.errors import NlpipeError
 
 if TYPE_CHECKING:
     from nlpipe.compare.results import Comparison
     from nlpipe.runs.result import Result
+
+FAILED_ROW = 1
+"""Exit status of a comparison in which a run failed."""
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A pipeline file (YAML).")]
 Overrides = Annotated[
@@ -52,17 +54,21 @@ def _show_result(console: Any, result: Result) -> None:
 
     from nlpipe.compare.results import SECONDARY
 
-    scores, costs, primary = result.metrics["scores"], result.costs, result.metrics["primary"]
+    scores, costs, primary = result.scores, result.costs, result.metrics["primary"]
     table = Table(show_header=False, box=None, padding=(0, 2))
-    splits = f"on {result.metrics['split']}; {result.metrics['dev'][primary]:.4f} on dev"
+    splits = f"on {result.metrics['split']}"
+    if "dev" in result.metrics:
+        splits += f"; {result.metrics['dev'][primary]:.4f} on dev"
     table.add_row(primary, f"{scores[primary]:.4f}", splits, style="bold")
-    for name in SECONDARY:
+    for name in (*SECONDARY, *result.metrics.get("registered", {})):
         if name in scores and name != primary:
             table.add_row(name, f"{scores[name]:.4f}", "")
     table.add_row("fit", f"{costs['fit_seconds']:.1f} s", "learning, without reading the data")
-    table.add_row("latency", f"{costs['latency_p50_seconds'] * 1000:.1f} ms", "one text, median, in a fresh process")
-    table.add_row("speed", f"{costs['texts_per_second']:,.0f}/s", f"in batches, {costs['threads']} threads")
-    table.add_row("memory", f"{costs['peak_memory_bytes'] / 1e6:,.0f} MB", "peak of that process")
+    if "latency_p50_seconds" in costs:
+        milliseconds = costs["latency_p50_seconds"] * 1000
+        table.add_row("latency", f"{milliseconds:.1f} ms", "one text, median, in a fresh process")
+        table.add_row("speed", f"{costs['texts_per_second']:,.0f}/s", f"in batches, {costs['threads']} threads")
+        table.add_row("memory", f"{costs['peak_memory_bytes'] / 1e6:,.0f} MB", "peak of that process")
     table.add_row("model", f"{costs['model_bytes'] / 1e6:,.1f} MB", "on disk")
     console.print(table)
     for warning in result.ledger.get("warnings", []):
@@ -117,7 +123,9 @@ def compare(
         output.print(f"failed: {line}", highlight=False, markup=False, soft_wrap=True)
     _show_next(output, comparison)
     if comparison.best is None:
-        raise NlpipeError("every run failed; the reasons are above")
+        console.print("error: every run failed; the reasons are above", highlight=False, markup=False, soft_wrap=True)
+    if comparison.failures:
+        raise typer.Exit(FAILED_ROW)
 
 
 def _show_next(output: Any, comparison: Comparison) -> None:

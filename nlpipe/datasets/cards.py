@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from nlpipe.datasets.readers import FORMATS, format_of
+from nlpipe.datasets.readers import FORMATS, format_of, formats_of
 from nlpipe.errors import DataError, suggest
 from nlpipe.tag_schemes import ALIASES, SCHEMES
 from nlpipe.tasks import TASKS, task_named
@@ -238,8 +238,8 @@ class Card(_Part):
                 raise ValueError(f"{self.task} has no column '{role}'{suggest(role, roles)}")
         if self.scheme is not None and self.task != "tagging":
             raise ValueError(f"{self.task} has no scheme; only tagging has")
-        if self.format is not None and self.format not in task_named(self.task).formats:
-            formats = " | ".join(task_named(self.task).formats)
+        if self.format is not None and self.format not in formats_of(task_named(self.task)):
+            formats = " | ".join(formats_of(task_named(self.task)))
             raise ValueError(f"invalid format '{self.format}' for {self.task}: expected {formats}")
         if self.filter is not None and "target" not in roles:
             raise ValueError(f"'filter' is for pairs of texts, and {self.task} has no target text")
@@ -273,7 +273,7 @@ class Card(_Part):
         if isinstance(source, HubSource):
             return None
         name = self.format or format_of(source.train[0])
-        return name if name in task.formats else task.usual_format
+        return name if name in formats_of(task) else task.usual_format
 
     def settings(self) -> dict[str, str]:
         """The options of the task that the card gives."""
@@ -289,6 +289,6 @@ class Card(_Part):
         assert not isinstance(source, HubSource)
         name = self._format()
         if name is None:
-            formats = " | ".join(task_named(self.task).formats)
+            formats = " | ".join(formats_of(task_named(self.task)))
             raise DataError(f"{source.train[0]}: unknown format; write format: {formats}")
         return name

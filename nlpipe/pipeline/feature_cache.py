@@ -21,6 +21,7 @@ import numpy as np
 
 from nlpipe.errors import NlpipeError
 from nlpipe.files import PARTIAL, read_json, whole_folder, write_json
+from nlpipe.fingerprint import fingerprint
 from nlpipe.registry import to_plain
 from nlpipe.stage import Stage
 from nlpipe.training.processes import main_first
@@ -102,6 +103,7 @@ def entry_name(stages: Sequence[Stage[Any, Any]], inputs: Wire, source: str) -> 
     for stage in stages:
         total.update(json.dumps(to_plain(stage), sort_keys=True, default=str).encode())
         for nested in stage.with_nested():
+            total.update(fingerprint(type(nested)).encode())
             state = nested.state()
             total.update(json.dumps(state.data, sort_keys=True, default=str).encode())
             for key in sorted(state.arrays):

@@ -252,6 +252,7 @@ class Fitting:
             evaluate if held is not None else None,
             seed=self.seed,
             checkpoint=self.checkpoint,
+            higher_is_better=metric.higher_is_better[primary],
             progress=self.progress,
             report=self.report,
         )

@@ -11,7 +11,7 @@ from annotated_types import Ge, Le
 
 from nlpipe.capabilities import Trained, declares
 from nlpipe.errors import Fault, NlpipeError, SpecError, suggest
-from nlpipe.options import Option, options_of
+from nlpipe.options import Option, Positive, options_of
 from nlpipe.pipeline.wiring import check_wiring
 from nlpipe.spec.imports import KEY as IMPORT
 from nlpipe.spec.imports import read_imports
@@ -26,10 +26,11 @@ Data = str | dict[str, Any] | None
 """A card's name, its absolute path, or a mapping with absolute paths; None if no data is named."""
 
 SLOTS = ("tokenizer", "representation", "encoder", "head")
-KEYS = ("name", "description", "extend", IMPORT, "data", *SLOTS, "trainer", "seed", "vary")
+KEYS = ("name", "description", "extend", IMPORT, "data", *SLOTS, "trainer", "seed", "train_size", "vary")
 """The keys of a pipeline file."""
 
 SEED = Option("seed", Seed, 13)
+TRAIN_SIZE = Option("train_size", Positive, None)
 DESCRIPTION = Option("description", str, "")
 NAME = r"\w[\w.+=-]{0,99}"
 
@@ -45,6 +46,7 @@ class PipelineSpec:
         stages: tokenizer, representation, encoders and head, in the order of the data flow.
         trainer: every option of the trainer if the head learns by gradients; otherwise the given ones.
         imports: modules of the user's own that are imported before its stages are looked up.
+        train_size: examples to train on, chosen by the seed; None for the whole training split.
     """
 
     name: str
@@ -55,6 +57,7 @@ class PipelineSpec:
     seed: int = 13
     description: str = ""
     imports: tuple[str, ...] = ()
+    train_size: int | None = None
 
     def __repr__(self) -> str:
         return f"PipelineSpec({self.name!r}: {' → '.join(stage.name for stage in self.stages)})"
@@ -76,7 +79,10 @@ class PipelineSpec:
                 content[kind] = stages[0]
         if self.trainer:
             content["trainer"] = _as_lists(self.trainer)
-        return {**content, "seed": self.seed}
+        content["seed"] = self.seed
+        if self.train_size is not None:
+            content["train_size"] = self.train_size
+        return content
 
 
 def _as_lists(value: Any) -> Any:
@@ -118,6 +124,7 @@ def build(root: Value, path: str, name: str) -> Built:
     head = readings[-1].stage if readings else None
     trainer = _read_trainer(root, head is not None and declares(type(head), Trained), faults)
     seed = read_plain(root, SEED, faults)
+    train_size = read_plain(root, TRAIN_SIZE, faults)
     placed = [(reading.slot, reading.name, reading.stage) for reading in readings]
     wiring = [
         readings[fault.index].place.fault(readings[fault.index].key, fault.message)
@@ -126,7 +133,7 @@ def build(root: Value, path: str, name: str) -> Built:
     if faults or wiring:
         return Built(None, tuple(faults), tuple(wiring))
     stages = tuple(reading.spec for reading in readings if reading.spec is not None)
-    return Built(PipelineSpec(name, path, data, stages, trainer, seed, description, imports))
+    return Built(PipelineSpec(name, path, data, stages, trainer, seed, description, imports, train_size))
 
 
 def read_plain(root: Value, option: Option, faults: list[Fault], key: str = "") -> Any:

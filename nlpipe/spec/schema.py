@@ -9,7 +9,6 @@ from nlpipe.errors import NlpipeError
 from nlpipe.options import Option, option_texts, options_of
 from nlpipe.registry import FOLDERS, slot, slot_of
 from nlpipe.spec.comparisons import BUDGET, OPTIONS
-from nlpipe.spec.imports import MODULE
 from nlpipe.spec.pipelines import NAME, SEED, SLOTS, trainer_options
 from nlpipe.spec.stages import nested_shape
 
@@ -147,7 +146,7 @@ _EXTEND = {
     "type": ["string", "null"],
     "description": "A file whose values are used where this file has none; its path starts from this file's folder.",
 }
-_MODULE = {"type": "string", "pattern": f"^{MODULE}$"}
+_MODULE = {"type": "string"}
 _IMPORT = {
     "anyOf": [_MODULE, {"type": "array", "items": _MODULE}, {"type": "null"}],
     "description": "Python modules that register stages of your own; importing them runs their code.",
@@ -155,7 +154,7 @@ _IMPORT = {
 
 
 def _pipeline() -> Schema:
-    path = r"^(data|tokenizer|representation|encoder|head|trainer|seed)([.\[].*)?$"
+    path = r"^(data|tokenizer|representation|encoder|head|trainer|seed|train_size)([.\[].*)?$"
     vary = {
         "type": ["object", "null"],
         "patternProperties": {path: {"type": "array", "minItems": 1}},
@@ -178,6 +177,8 @@ def _pipeline() -> Schema:
         properties[kind] = {"anyOf": [*one, *nullable], "description": _TEXTS[kind]}
     properties["trainer"] = {"$ref": "#/$defs/trainer"}
     properties["seed"] = {**SEED.schema(), "description": "The seed of all random numbers."}
+    sizes = {"type": ["integer", "null"], "minimum": 1, "description": "Examples to train on; all by default."}
+    properties["train_size"] = sizes
     properties["vary"] = vary
     # a file that extends another may give a part of a stage: options without a name
     nameless = {"type": "object", "not": {"required": ["name"]}}

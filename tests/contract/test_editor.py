@@ -63,7 +63,8 @@ def test_every_lazy_name_has_its_type(tmp_path: Path) -> None:
     for name, (folder, _) in FOLDERS.items():
         for owner, module in classes(name).items():
             expected[f"nlpipe.{folder}.{owner}"] = f"{module}.{owner}"
-    program = ["import nlpipe", *(f"reveal_type({expression})" for expression in expected)]
+    others = [f"nlpipe.{name}" for name in nlpipe.__all__ if name not in PUBLIC]
+    program = ["import nlpipe", *(f"reveal_type({expression})" for expression in (*expected, *others))]
     file = tmp_path / "editor.py"
     file.write_text("\n".join(program) + "\n", encoding="utf-8")
     done = subprocess.run(
@@ -74,6 +75,8 @@ def test_every_lazy_name_has_its_type(tmp_path: Path) -> None:
     revealed = dict(re.findall(r'editor\.py:(\d+): note: Revealed type is "(.*)"', done.stdout))
     for line, (expression, result) in enumerate(expected.items(), 2):
         assert revealed[str(line)].endswith(f"-> {result}"), f"{expression}: {revealed[str(line)]}"
+    assert len(revealed) == len(expected) + len(others)
+    assert "Any" not in revealed.values()
 
 
 def test_the_package_completes() -> None:

@@ -190,7 +190,7 @@ def test_compare_sets_pipelines_side_by_side_and_keeps_a_failure_as_a_row(tmp_pa
         "compare: Two\ndata: sample_reviews\npipelines: [a.yaml, b.yaml]\nseeds: [1, 2]\n"
     )
     done = nlpipe("compare", tmp_path / "both.yaml", "--out", tmp_path / "runs", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr.decode()
+    assert done.returncode == 1, done.stderr.decode()
     said = done.stdout.decode()
     assert "failed: b, seed 1: no features" in said
     (compared,) = (tmp_path / "runs").glob("comparison-two-*")
@@ -312,9 +312,13 @@ def test_options_that_take_one_of_a_few_words_suggest(run: Path) -> None:
 def test_no_file_and_a_seed_out_of_range_are_told(folder: Path) -> None:
     assert "name a comparison, or pipelines" in complaint("compare", "seeds=[1]")
     assert "name a pipeline or a comparison" in complaint("check", "seed=1")
-    assert "it should be from 0 to" in complaint("run", folder / "small.yaml", "--seed", "99999999999")
+    assert "expected a number from 0 to" in complaint("run", folder / "small.yaml", "--seed", "99999999999")
 
 
 def test_a_training_size_beyond_the_data_is_told(folder: Path) -> None:
-    said = nlpipe("compare", folder / "small.yaml", "train_sizes=[10, 5000]", "--out", folder / "sizes").stdout.decode()
-    assert "train size 5,000: sample_reviews has" in said
+    done = nlpipe("compare", folder / "small.yaml", "train_sizes=[10, 5000]", "--out", folder / "sizes")
+    assert "train size 5,000: sample_reviews has" in done.stdout.decode() and done.returncode == 1
+    done = nlpipe("compare", folder / "small.yaml", "train_sizes=[5000]", "--out", folder / "sizes")
+    assert "error: every run failed" in done.stderr.decode() and done.returncode == 1
+    done = nlpipe("compare", folder / "small.yaml", "train_sizes=[10]", "--out", folder / "sizes")
+    assert done.returncode == 0, done.stderr.decode()

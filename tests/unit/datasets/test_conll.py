@@ -169,8 +169,8 @@ def test_spans_that_are_lost_are_counted(tmp_path):
 @pytest.mark.parametrize(
     ("entity", "message"),
     [
-        ([0, 99, "X"], "0 to 99 is no stretch of a text of 4 characters"),
-        ([3, 3, "X"], "3 to 3 is no stretch"),
+        ([0, 99, "X"], "0 to 99 is not inside a text of 4 characters"),
+        ([3, 3, "X"], "3 to 3 is not inside a text"),
         ([0, 2], "is not an entity; write {start, end, label}"),
         ({"start": 0, "end": 2}, "is not an entity"),
         ("Anna", "is not an entity"),

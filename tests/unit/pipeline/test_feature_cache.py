@@ -21,7 +21,7 @@ from nlpipe.pipeline import Pipeline, feature_cache
 from nlpipe.representations import Bert, Join, Word2Vec
 from nlpipe.tokenizers import Regex
 from nlpipe.wire import Sequences, Text, Tokens, Vectors
-from tests.unit.representations.test_bert import make
+from tests.tiny_models import write_encoder as make
 
 TEXTS = ["good film", "bad film", "a good day", "a bad day here", "so good", "so very bad"] * 2
 LABELS = ["pos", "neg"] * 6

