@@ -132,9 +132,7 @@ def _show_next(output: Any, comparison: Comparison) -> None:
     command = sys.argv[0] if Path(sys.argv[0]).name == "nlpipe" else "nlpipe"
     output.print(f"table: {comparison.folder / 'table.md'}", highlight=False, markup=False, soft_wrap=True)
     if comparison.best is not None:
-        best = comparison.best.results[
-            0
-        ]  # of the first seed: the best one on the test split would be optimistic
+        best = comparison.best.results[0]  # of the first seed: the best one on the test split would be optimistic
         text = "a text to try it on"
         output.print(f"best:  {comparison.best.name}, saved in {best.folder}; try it:", highlight=False, soft_wrap=True)
         output.print(f'  {command} predict {best.folder} "{text}"', highlight=False, markup=False, soft_wrap=True)
