@@ -91,7 +91,6 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         self.model: Any = None
         self.mixture: nn.Parameter | None = None
         self._splitter: pretrained.Splitter | None = None
-        self._half_copy: list[nn.Module] = []  # in a list, so that it is no part of this module
         self._directory: Path | None = None
         self._saved: dict[str, Any] = {}
         self._capacity = 0
@@ -152,7 +151,6 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
 
     def train(self, mode: bool = True) -> Bert:
         super().train(mode)
-        self._half_copy.clear()  # weights change in training, and once more after it, when the best are put back
         if self.model is not None and not self.fine_tuned:
             self.model.eval()
         return self
@@ -220,9 +218,7 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         """
         if not self.fine_tuned or self.training or torch.is_grad_enabled() or not self._half():
             return self.model
-        if not self._half_copy:
-            self._half_copy.append(copy.deepcopy(self.model).to(torch.bfloat16).eval())
-        return self._half_copy[0]
+        return self.from_weights("bf16", lambda: copy.deepcopy(self.model).to(torch.bfloat16).eval())
 
     def _half(self) -> bool:
         if self.precision != "auto":
@@ -299,7 +295,6 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         return State(arrays, {**state.data, **known})
 
     def load_state(self, state: State, version: int) -> None:
-        self._half_copy.clear()
         if self.fine_tuned:
             self._saved = state.data
             super().load_state(state, version)

@@ -7,6 +7,7 @@ LSTM-CNNs-CRF"; LSTM in both directions: Lample et al. 2016, "Neural Architectur
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch.nn import functional as F
 from nlpipe.nn.dropout import Drop
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.padding import reversal
+from nlpipe.nn.recurrent_layer import run_layer
 from nlpipe.options import Dropout, Positive
 from nlpipe.stage import Data, Representation, State
 from nlpipe.vocabulary import Vocabulary
@@ -27,6 +29,14 @@ EDGES = ("<w>", "</w>")
 """Stand before and behind every word, so that filters see where it begins and ends."""
 KEPT = 200_000
 """Words whose vectors are kept while nothing is trained; texts repeat their words."""
+
+
+@dataclass
+class WordMemory:
+    """Vectors of words that were met: the row of each word, and the rows, (U, D) in all."""
+
+    places: dict[str, int] = field(default_factory=dict)
+    rows: list[Tensor] = field(default_factory=list)
 
 
 class Characters(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
@@ -68,8 +78,6 @@ class Characters(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
         self.longest = longest
         self.dropout = Drop(dropout)
         self.vocabulary = Vocabulary.from_counts(Counter(), 1, None, EDGES)
-        self._kept: dict[str, int] = {}
-        self._rows: list[Tensor] = []
 
     def fit(self, data: Data[Tokens]) -> None:
         counts = Counter(letter for tokens, _ in data for words in tokens.words for word in words for letter in word)
@@ -87,11 +95,6 @@ class Characters(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
             self.back = nn.LSTM(self.dim, self.filters // 2, batch_first=True)
         return self.filters
 
-    def train(self, mode: bool = True) -> Characters:
-        super().train(mode)
-        self._kept, self._rows = {}, []  # the weights may change, or have
-        return self
-
     def forward(self, source: Tokens) -> Sequences:
         lengths = np.array([len(words) for words in source.words], dtype=np.int64)
         flat = [word for words in source.words for word in words]
@@ -106,16 +109,17 @@ class Characters(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
 
     def _recall(self, words: list[str]) -> tuple[list[int], Tensor]:
         """Rows of ``words`` in a table that grows by the words it has not met."""
-        if len(self._kept) > KEPT:
-            self._kept, self._rows = {}, []
-        first = len(self._kept)
-        which = [self._kept.setdefault(word, len(self._kept)) for word in words]
-        fresh = list(self._kept)[first:] if len(self._kept) > first else []
+        memory = self.from_weights("words", WordMemory)
+        if len(memory.places) > KEPT:
+            memory.places, memory.rows = {}, []
+        first = len(memory.places)
+        which = [memory.places.setdefault(word, len(memory.places)) for word in words]
+        fresh = list(memory.places)[first:] if len(memory.places) > first else []
         for start in range(0, len(fresh), 4096):
-            self._rows.append(self._spell(fresh[start : start + 4096]))
-        if len(self._rows) > 1:
-            self._rows = [torch.cat(self._rows)]
-        return which, self._rows[0] if self._rows else torch.zeros(0, self.filters, device=self.device)
+            memory.rows.append(self._spell(fresh[start : start + 4096]))
+        if len(memory.rows) > 1:
+            memory.rows = [torch.cat(memory.rows)]
+        return which, memory.rows[0] if memory.rows else torch.zeros(0, self.filters, device=self.device)
 
     def _spell(self, words: list[str]) -> Tensor:
         """(U, D), one vector for each of U words."""
@@ -139,7 +143,7 @@ class Characters(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
         order = reversal(mask, last)
         turned = letters.flatten(0, 1)[order].view_as(letters)
         ends = (torch.arange(len(cut), device=self.device), last - 1)
-        return torch.cat([self.ahead(letters)[0][ends], self.back(turned)[0][ends]], -1)  # (U, D)
+        return torch.cat([run_layer(self.ahead, letters)[0][ends], run_layer(self.back, turned)[0][ends]], -1)  # (U, D)
 
     def ledger(self, source: Tokens) -> dict[str, float]:
         """Besides the usual counts, words of which the middle is not read."""
