@@ -1,150 +1,116 @@
-"""What ``import nlpipe`` offers to Python: load, run and compare, over the same files as the command."""
+"""What ``import nlpipe`` offers to Python: load, run and compare. The command line goes through the same functions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlpipe.errors import NlpipeError
+from nlpipe.errors import NlpipeError, NlpipeWarning
 from nlpipe.pipeline import Pipeline
-from nlpipe.spec import ComparisonSpec, PipelineSpec, compare_files, is_comparison, pipeline_from, read_pipeline
-from nlpipe.spec import read_comparison as read_comparison_file
-from nlpipe.wire import Wire
+from nlpipe.spec import PipelineSpec, Source, read_comparison, read_pipeline
 
 if TYPE_CHECKING:
     from nlpipe.compare.results import Comparison
     from nlpipe.runs.result import Result
 
 
-def load(file: str | Path, overrides: Sequence[str] = ()) -> Pipeline:
+def load(file: Source, overrides: Sequence[str] = (), imports: Sequence[str] = ()) -> Pipeline:
     """The pipeline of a file, ready to be fitted; or one that was saved, if ``file`` is its folder.
 
     Args:
+        file: a pipeline file, the mapping that a file would hold, or the folder of a saved pipeline.
         overrides: changes to the file, such as ``"head.C=2"``.
+        imports: modules to import, besides those of the file.
 
     Raises:
-        SpecError: the file has faults; all of them are told.
+        SpecError: every fault of the file.
         ModelError: the folder holds no pipeline that can be loaded.
     """
-    if Path(file).is_dir():
+    if isinstance(file, str | Path) and Path(file).is_dir():
         return Pipeline.load(file)
-    path = find_file(file)
-    return build(read_pipeline(path, list(overrides), wires_of(path.parent)))
+    return build(read_pipeline(file, overrides, imports))
 
 
 def build(spec: PipelineSpec) -> Pipeline:
     """The pipeline that ``spec`` describes, with fresh stages."""
-    from nlpipe.datasets.card_finder import task_of
+    from nlpipe.datasets.card_finder import find_card
 
-    task = "classification" if spec.data is None else task_of(spec.data, base_of(spec))
+    task = "classification" if spec.data is None else find_card(spec.data).card.task
     return Pipeline([stage.make() for stage in spec.stages], task, spec.trainer, spec.seed, spec.name)
 
 
 def run(
-    file: str | Path,
+    file: Source,
     overrides: Sequence[str] = (),
     out: str | Path = "runs",
     seed: int | None = None,
     again: bool = False,
     report: Callable[[str], None] = lambda message: None,
+    imports: Sequence[str] = (),
 ) -> Result:
-    """Fit and score the pipeline of ``file``; see ``nlpipe.runs.run.run``.
+    """Fit and score the pipeline of a file; see ``nlpipe.runs.run.run``.
+
+    Args:
+        file: a pipeline file, or the mapping that a file would hold.
+        overrides: changes to the file, such as ``"head.C=2"``.
+        out: the folder that the run's folder is written into.
+        seed: replaces the one of the file.
+        again: run it even if it has been run before.
+        report: called with what is being done, in a few words.
+        imports: modules to import, besides those of the file.
 
     Raises:
         NlpipeError: the file, the data or the disk does not allow it.
     """
     from nlpipe.datasets.load import load_dataset
     from nlpipe.runs.run import run as run_spec
+    from nlpipe.user_code import stop_if_registering
 
-    path = find_file(file)
-    spec = read_pipeline(path, list(overrides), wires_of(path.parent))
-    return run_spec(spec, load_dataset(data_of(spec), base_of(spec)), Path(out), seed, again=again, report=report)
+    stop_if_registering()
+    spec = read_pipeline(file, overrides, imports)
+    dataset = load_dataset(data_of(spec))
+    return run_spec(spec, dataset, Path(out), seed, again=again, report=report)
 
 
 def compare(
-    files: str | Path | Sequence[str | Path],
+    files: Source | Sequence[Source],
     overrides: Sequence[str] = (),
     out: str | Path = "runs",
-    workers: int = 1,
+    jobs: int = 1,
+    imports: Sequence[str] = (),
 ) -> Comparison:
-    """Run the comparison of a file, or of several pipeline files; see ``nlpipe.compare.comparison.compare``.
+    """Run the comparison of a file, or of several pipelines; see ``nlpipe.compare.comparison.compare``.
+
+    Combinations of a ``vary:`` that cannot work are left out with a warning.
+
+    Args:
+        files: a comparison file, or pipelines, each a file or the mapping that a file would hold.
+        overrides: changes, such as ``"seeds=[1, 2]"`` or ``"data=imdb"``.
+        out: the folder that run folders and the comparison's own folder are written into.
+        jobs: runs at a time, each in a process of its own.
+        imports: modules to import, besides those of the files.
 
     Raises:
         NlpipeError: a file or the data has faults. A run that fails is a row of the result.
     """
     from nlpipe.compare.comparison import compare as run_comparison
+    from nlpipe.user_code import stop_if_registering
 
-    paths = [files] if isinstance(files, str | Path) else list(files)
-    return run_comparison(read_comparison([Path(path) for path in paths], overrides), Path(out), workers)
-
-
-def spec_from(mapping: Mapping[str, Any]) -> PipelineSpec:
-    """A pipeline written as a mapping, checked like a file.
-
-    Raises:
-        SpecError: it has faults.
-    """
-    return pipeline_from(mapping, wires=wires_of(Path()))
+    stop_if_registering()
+    spec = read_comparison(files, overrides, imports)
+    for name, reason in spec.left_out:
+        warnings.warn(f"{name} is left out: {reason}", NlpipeWarning, stacklevel=2)
+    return run_comparison(spec, Path(out), jobs)
 
 
-def read_comparison(paths: Sequence[Path], overrides: Sequence[str]) -> ComparisonSpec:
-    """One comparison file, or pipeline files named one by one.
-
-    Raises:
-        SpecError: every fault of all of them.
-    """
-    if not paths:
-        raise NlpipeError("no file: name a comparison, or pipelines to compare")
-    paths = [find_file(path) for path in paths]
-    base = paths[0].parent
-    if len(paths) == 1 and is_comparison(paths[0]):
-        return read_comparison_file(paths[0], overrides, wires_of(base))
-    return compare_files(paths, overrides, wires_of(base))
-
-
-def find_file(path: str | Path) -> Path:
-    """``path``, or the example of that name that came with nlpipe (``pipelines/sentiment/nbsvm.yaml``)."""
-    found = Path(path)
-    if found.exists() or found.is_absolute():
-        return found
-    from nlpipe.datasets.card_finder import data_folder
-
-    shipped = (
-        data_folder().parent / "pipelines" / found.relative_to("pipelines" if found.parts[:1] == ("pipelines",) else "")
-    )
-    return shipped if shipped.exists() else found
-
-
-def wires_of(base: Path) -> Callable[[Any], tuple[type[Wire], type[Wire]] | None]:
-    """What tells the wiring check the wires of a data set: (of inputs, of targets).
-
-    Raises:
-        DataError: by the function, where the data set has no card or its description is wrong.
-    """
-    from nlpipe.datasets.card_finder import task_of
-    from nlpipe.tasks import task_named
-
-    def wires(data: Any) -> tuple[type[Wire], type[Wire]] | None:
-        if data is None:
-            return None
-        task = task_named(task_of(data, base))
-        return task.source, task.target
-
-    return wires
-
-
-def base_of(spec: PipelineSpec | ComparisonSpec) -> Path:
-    """The folder that relative paths in ``spec`` start from."""
-    return Path(spec.path).parent
-
-
-def data_of(spec: PipelineSpec | ComparisonSpec) -> Any:
+def data_of(spec: PipelineSpec) -> str | dict[str, Any]:
     """The data of ``spec``.
 
     Raises:
-        NlpipeError: it says none.
+        NlpipeError: it has none.
     """
     if spec.data is None:
-        raise NlpipeError(f"{spec.path}: no data: say 'data: CARD' in the file, or data=CARD on the command line")
+        raise NlpipeError(f"{spec.path}: no data: write 'data: CARD' in the file, or data=CARD on the command line")
     return spec.data

@@ -60,6 +60,10 @@ class SpecError(NlpipeError):
         return type(self), (self.faults,)  # so that worker processes can send it to their parent
 
 
+class CardError(SpecError, DataError):
+    """A data set's card with faults, in a file of its own or inline: all of them, each with its place."""
+
+
 def suggest(typed: str, names: Iterable[str]) -> str:
     """The end of a message about an unknown name: ``; did you mean 'hidden'?``, or else a list of all ``names``."""
     ordered = sorted(names)

@@ -137,10 +137,10 @@ class EncodedTokens(Tokens):
         self.ids = list(ids)
         self.vocabulary = vocabulary
 
-    @property
-    def unknown(self) -> int:
-        """How many words of the batch are not in the vocabulary."""
-        return int((self.flat() == UNKNOWN_ID).sum())
+    def ledger(self) -> dict[str, float]:
+        """Return the counts of these tokens for the ledger of a stage that looks up their ids."""
+        ids = self.flat()
+        return {"tokens": len(ids), "out_of_vocabulary": int((ids == UNKNOWN_ID).sum()), "truncated_tokens": 0}
 
     def flat(self) -> np.ndarray:
         """Return the ids of all examples in one array, (sum of T_b,)."""

@@ -145,8 +145,7 @@ class WordVectors(Representation[Tokens, Sequences]):
         return Sequences(self._table(encoded.flat()), encoded.lengths, source)
 
     def ledger(self, source: Tokens) -> dict[str, float]:
-        encoded = encode(source, self.vocabulary, self.look_up)
-        return {"tokens": int(encoded.lengths.sum()), "out_of_vocabulary": encoded.unknown, "truncated_tokens": 0}
+        return encode(source, self.vocabulary, self.look_up).ledger()
 
     def state(self) -> State:
         vectors = self.vectors if self._table is None else self._table.rows()

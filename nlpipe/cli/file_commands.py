@@ -3,46 +3,42 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from nlpipe.cli.arguments import Imports, import_modules, split
 from nlpipe.errors import NlpipeError
-
-if TYPE_CHECKING:
-    pass
 
 
 def check(
-    files: Annotated[list[str], typer.Argument(metavar="FILE... [KEY=VALUE]...", help="Pipelines or comparisons.")],
+    arguments: Annotated[list[str], typer.Argument(metavar="FILE... [KEY=VALUE]...", help="Pipelines or comparisons.")],
+    plan: Annotated[bool, typer.Option("--plan", help="Also print how each pipeline would be fitted.")] = False,
+    imports: Imports = None,
 ) -> None:
     """Check files without reading any data: keys, values, stages, wiring; every fault with its place."""
-    from nlpipe.api import find_file, wires_of
+    from nlpipe.api import build
     from nlpipe.errors import Fault, SpecError
     from nlpipe.spec import is_comparison, read_comparison, read_pipelines
 
-    overrides = [item for item in files if "=" in item]
-    if len(overrides) == len(files):
+    files, overrides = split(arguments)
+    modules = import_modules(imports)
+    if not files:
         raise NlpipeError("no file: name a pipeline or a comparison to check")
     faults: list[Fault] = []
-    for item in files:
-        if "=" in item:
-            continue
+    for file in files:
         try:
-            item = str(find_file(item))
-            wires = wires_of(Path(item).parent)
-            if is_comparison(item):
-                comparison = read_comparison(item, overrides, wires)
-                found, left_out = comparison.pipelines, comparison.left_out
-            else:
-                expansion = read_pipelines(item, overrides, wires)
-                found, left_out = expansion.pipelines, expansion.left_out
-            for spec in found:
-                typer.echo(f"{item}: {spec.name}: {' → '.join(stage.name for stage in spec.stages)}")
-            for name, why in left_out:
-                typer.echo(f"{item}: {name} is left out: {why}")
+            read = read_comparison if is_comparison(file) else read_pipelines
+            checked = read(file, overrides, modules)
         except SpecError as error:
             faults.extend(error.faults)
+            continue
+        for spec in checked.pipelines:
+            typer.echo(f"{file}: {spec.name}: {' → '.join(stage.name for stage in spec.stages)}")
+            for line in build(spec).plan().lines() if plan else []:
+                typer.echo(f"  {line}")
+        for name, reason in checked.left_out:
+            typer.echo(f"{file}: {name} is left out: {reason}")
     if faults:
         raise SpecError(faults)
 
@@ -59,18 +55,20 @@ def schema() -> None:
 def init(
     data: Annotated[
         list[Path],
-        typer.Argument(metavar="DATA...", help="Your examples: csv, tsv, jsonl, conll, po, or two parallel."),
+        typer.Argument(metavar="DATA...", help="Your examples: csv, tsv, jsonl, conll, po, or two parallel files."),
     ],
-    output: Annotated[Path | None, typer.Option("--output", help="Where to write it; printed by default.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write; printed by default.")
+    ] = None,
 ) -> None:
     """Make a pipeline file to start from out of your own data."""
     from nlpipe.datasets.starter import init_spec
 
-    text = init_spec(*data)
+    text = init_spec(*data, folder=None if output is None else output.parent)
     if output is None:
         typer.echo(text, nl=False)
         return
     if output.exists():
-        raise NlpipeError(f"{output} is there already; remove it or choose another name with --output")
+        raise NlpipeError(f"{output} exists already; remove it or choose another name with --output")
     output.write_text(text, encoding="utf-8")
     typer.echo(output)

@@ -1,4 +1,4 @@
-"""Heads: numbers to labels, tags or text. One file a stage (or a close family), one line a name."""
+"""Heads: they map vectors, sequences or tokens to labels, tags or text. One file per stage, one line per name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The classifier: vectors to labels by a linear layer, or one hidden layer, trained by gradients."""
+"""The neural classifier: vectors to labels by a linear layer, optionally after a hidden layer, trained by gradients."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from nlpipe.wire import Labels, Vectors
 
 
 class Classifier(Softmax[Vectors, Labels], LabelHead, Trained[Vectors, Labels], Scores[Vectors, Labels]):
-    """Neural classifier: softmax over a linear layer, with a hidden layer before it as an option.
+    """Neural classifier: a softmax over a linear layer, optionally after a hidden layer.
 
     Options:
-        dropout: share of the inputs, and of the hidden layer's outputs, dropped in training.
-        hidden: features of a hidden layer with ReLU; null: none.
-        class_weight: auto (every label the same weight in all), a mapping of labels to weights (else 1), or null.
+        dropout: dropout rate of the inputs and of the hidden layer's outputs in training.
+        hidden: number of features of a hidden layer with ReLU; null for no hidden layer.
+        class_weight: auto weighs each label by the inverse of its share; a mapping from label to weight (1 for labels
+            not named); null for equal weights.
         label_smoothing: share of each label's probability that training spreads over all labels.
     """
 
@@ -45,19 +46,19 @@ class Classifier(Softmax[Vectors, Labels], LabelHead, Trained[Vectors, Labels], 
         return self.logits_of(source.tensor(self.device))
 
     def loss(self, source: Vectors, target: Labels) -> tuple[Tensor, Tensor]:
-        """Summed negative log-likelihood in nats, weighted and smoothed as options say, and B; shapes () and ().
+        """Summed negative log-likelihood in nats, with class weights and label smoothing, and B; shapes () and ().
 
         Raises:
-            DataError: a label that the training split does not have.
+            DataError: the training split does not have one of the labels.
         """
         return self.loss_of(self.logits(source), target.values)
 
     @torch.no_grad()
     def score(self, source: Vectors, target: Labels) -> np.ndarray:
-        """Log-probability, in nats, of each gold label: (B,); unsmoothed, -inf for a label never seen in training."""
-        logged = (self.logits(source) / self.temperature).log_softmax(-1).cpu().double().numpy()  # (B, C)
+        """Log-probability in nats of each gold label: (B,); unsmoothed; -inf for labels not seen in training."""
+        log_probs = (self.logits(source) / self.temperature).log_softmax(-1).cpu().double().numpy()  # (B, C)
         columns = np.array([self.columns.get(label, -1) for label in target.values], dtype=np.int64)
-        scores = logged[np.arange(len(columns)), columns]
+        scores = log_probs[np.arange(len(columns)), columns]
         return np.where(columns < 0, -np.inf, scores)
 
     @torch.no_grad()
@@ -68,18 +69,18 @@ class Classifier(Softmax[Vectors, Labels], LabelHead, Trained[Vectors, Labels], 
         return Predictions(values, probabilities[np.arange(len(best)), best], probabilities, self.classes)
 
     def forward(self, source: Vectors) -> Labels:
-        """The most probable label of each; to train, use ``loss``."""
+        """The most probable label of each example; use ``loss`` to train."""
         return self.predict(source).values
 
     @torch.no_grad()
     def calibrate(self, dev: Data[Vectors]) -> None:
-        """Divide the logits by the temperature from 0.05 to 20 that makes the dev labels most probable.
+        """Set the temperature, from 0.05 to 20, under which the dev labels are most probable (Guo et al. 2017).
 
-        Labels that training did not have say nothing about it and are left out; without any other it stays 1.
+        Labels that were not seen in training are left out. If no label is left, the temperature is 1.
         """
-        rows, gold = [], []
+        logits, gold = [], []
         for source, target in dev:
-            places, columns = self.known(target.values)
-            rows.append(self.logits(source).cpu().double().numpy()[places])  # (B, C)
+            rows, columns = self.known(target.values)
+            logits.append(self.logits(source).cpu().double().numpy()[rows])  # (B, C)
             gold += columns
-        self.temperature = fit_temperature(np.concatenate(rows), np.array(gold)) if gold else 1.0
+        self.temperature = fit_temperature(np.concatenate(logits), np.array(gold)) if gold else 1.0

@@ -1,7 +1,7 @@
-"""The averaged perceptron: a linear classifier that learns from its mistakes.
+"""The averaged perceptron: a linear classifier whose weights change whenever it predicts a wrong label.
 
-Freund and Schapire 1999, "Large Margin Classification Using the Perceptron Algorithm"; for tagging Collins 2002,
-"Discriminative Training Methods for Hidden Markov Models" (without the Markov model: each word alone).
+Freund and Schapire 1999, "Large Margin Classification Using the Perceptron Algorithm". For tagging: Collins 2002,
+"Discriminative Training Methods for Hidden Markov Models", here without transitions between tags.
 """
 
 from __future__ import annotations
@@ -18,54 +18,56 @@ from nlpipe.wire import Labels, Vectors
 
 
 class Perceptron(Linear, Margins):
-    """The averaged perceptron: fast to learn from many sparse features, without probabilities.
+    """The averaged perceptron: trains fast on many sparse features and gives no probabilities.
 
-    The weights that it answers with are the mean of those after every example. The order of the examples is shuffled
-    anew in each epoch, by the seed.
+    Its final weights are the mean of the weights after each training example. The examples are shuffled in each epoch,
+    determined by the seed. Training stops early after an epoch without a wrong prediction.
 
     Options:
-        epochs: times through the training split.
+        epochs: maximum number of passes over the training split.
     """
 
     def __init__(self, epochs: Positive = 10) -> None:
         self.epochs = epochs
 
     def fit(self, data: Data[Vectors]) -> None:
-        """Learn weights.
+        """Learn the weights.
 
         Raises:
-            DataError: fewer than two labels, or no features.
+            DataError: fewer than two labels, no features, or too many weights for the memory of this machine.
         """
         examples = gather(data)
         self.classes = examples.classes
         rows = sp.csr_matrix(examples.matrix)
         need_memory(rows.shape[1] + 1, len(self.classes), tables=2)
-        columns, values, ends = rows.indices, rows.data.astype(np.float64), rows.indptr
+        columns, values, boundaries = rows.indices, rows.data.astype(np.float64), rows.indptr
         weights = np.zeros((rows.shape[1] + 1, len(self.classes)))  # (D + 1, C), the last row for the offsets
-        late = np.zeros_like(weights)  # each change times the examples seen before it
+        # The mean over time is the final weights minus each update times the share of examples seen before it
+        weighted_updates = np.zeros_like(weights)
         seen = 0
         random = np.random.default_rng(self.seed)
         for _ in range(self.epochs):
             mistakes = 0
             for i in random.permutation(len(examples.codes)):
-                start, end = ends[i], ends[i + 1]
-                used, by = columns[start:end], values[start:end]
-                margins = by @ weights[used] + weights[-1]  # (C,)
-                said, true = int(margins.argmax()), int(examples.codes[i])
-                if said != true:
+                start, end = boundaries[i], boundaries[i + 1]
+                indices, features = columns[start:end], values[start:end]
+                margins = features @ weights[indices] + weights[-1]  # (C,)
+                predicted, gold = int(margins.argmax()), int(examples.codes[i])
+                if predicted != gold:
                     mistakes += 1
-                    for code, sign in ((true, 1.0), (said, -1.0)):
-                        weights[used, code] += sign * by
-                        late[used, code] += sign * seen * by
+                    for code, sign in ((gold, 1.0), (predicted, -1.0)):
+                        weights[indices, code] += sign * features
+                        weighted_updates[indices, code] += sign * seen * features
                         weights[-1, code] += sign
-                        late[-1, code] += sign * seen
+                        weighted_updates[-1, code] += sign * seen
                 seen += 1
             if not mistakes:
                 break
-        late /= seen
-        weights -= late  # in place: with thousands of labels a table is gigabytes
+        weighted_updates /= seen
+        weights -= weighted_updates  # in place, because with thousands of labels a table takes gigabytes
         self.weights, self.offsets = weights[:-1], weights[-1].copy()
 
     def predict(self, source: Vectors) -> Predictions[Labels]:
+        """The label with the largest margin; a perceptron has no probabilities."""
         best = self.margins(source).argmax(1)  # (B,)
         return Predictions(Labels([self.classes[code] for code in best.tolist()]), classes=self.classes)

@@ -1,4 +1,4 @@
-"""Pretrained encoder-decoders of ``transformers`` (Marian, T5, BART …), as they are, by ``generate``."""
+"""Pretrained encoder-decoder models of ``transformers`` (Marian, T5, BART …), used without training."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from nlpipe.registry import missing_extra
 from nlpipe.stage import Data, Head, Predictions, State
 from nlpipe.wire import Text
 
-BOUNDLESS = 10**9
-"""What tokenizers give where they know of no longest text is above this."""
+UNLIMITED = 10**9
+"""Tokenizers without a maximum length report a ``model_max_length`` above this."""
 
 
 class PretrainedSeq2Seq(Head[Text, Text]):
-    """A pretrained translator, summariser or other model from text to text; nothing is trained.
+    """A pretrained translator, summariser or other model from text to text; it is not trained further.
 
-    An empty text has an empty answer. Texts longer than the model's positions are cut, with a warning that counts
-    them. The score is the log-probability of the answer's pieces, in nats.
+    The answer to an empty text is empty. Texts longer than the model's maximum length are truncated, with a warning
+    that counts them. The score is the log-probability of the answer's word pieces, in nats.
 
     Options:
         model: a directory that ``transformers`` wrote, or a name on the hub; weights must be safetensors
         revision: branch, tag or commit on the hub
-        prefix: put before every text, as T5 wants it, 'translate English to German: '
-        source_language: how the model's tokenizer calls the language of the texts, where it knows several
-        target_language: how it calls the language of the answers
-        beam: hypotheses kept for each text; 1 is greedy
-        length_penalty: exponent of the length that scores are divided by; null leaves it to the model
-        max_length: most pieces of an answer; never more than the decoder has positions for
-        batch: texts that are answered together
+        prefix: text put before every input, for T5 for example 'translate English to German: '
+        source_language: language code of the inputs, as the model's tokenizer names it, if it has several
+        target_language: language code of the answers, as the model's tokenizer names it
+        beam: number of hypotheses kept in beam search; 1 is greedy search
+        length_penalty: exponent of the length by which scores are divided; null for the model's own setting
+        max_length: maximum number of word pieces of an answer; the decoder's maximum, if that is smaller
+        batch: number of texts that are answered together
     """
 
     answering: ClassVar[tuple[str, ...]] = ("prefix", "beam", "length_penalty", "max_length", "batch")
@@ -74,10 +74,12 @@ class PretrainedSeq2Seq(Head[Text, Text]):
         return self.network
 
     def fit(self, data: Data[Text]) -> None:
-        """Load the model; the data are not looked at.
+        """Load the model; ``data`` is not used.
 
         Raises:
-            ModelError: there is none, or it cannot be read, or is no encoder with a decoder.
+            ModelError: the model does not exist, cannot be read, or is not an encoder-decoder model; or its tokenizer
+                does not know a language.
+            MissingExtra: its tokenizer needs the package SentencePiece, which is not installed.
         """
         directory = find_model(self.model, self.revision)
         need_safetensors(directory)
@@ -86,29 +88,37 @@ class PretrainedSeq2Seq(Head[Text, Text]):
             with quiet():
                 config = transformers.AutoConfig.from_pretrained(str(directory), **options)
                 if not config.is_encoder_decoder:
-                    raise ModelError(f"{directory}: {config.model_type} has no encoder and decoder; see 'bert' for it")
+                    raise ModelError(
+                        f"{directory}: {config.model_type} is not an encoder-decoder model; for encoders use the "
+                        "representation 'bert'"
+                    )
                 self.network, report = transformers.AutoModelForSeq2SeqLM.from_pretrained(
                     str(directory), config=config, dtype=torch.float32, use_safetensors=True,
                     ignore_mismatched_sizes=True, output_loading_info=True, **options,
                 )  # fmt: skip
         except ModelError:
             raise
-        except Exception as error:  # whatever a broken file makes the library raise
+        except Exception as error:  # a damaged file can make the library raise anything
             reason = str(error).partition("\n")[0]
-            raise ModelError(f"{directory}: the model cannot be read: {reason}") from None
+            raise ModelError(f"{directory}: cannot read the model: {reason}") from None
         wrong = [*sorted(report["missing_keys"]), *sorted(name for name, *_ in report["mismatched_keys"])]
         if wrong:
-            few = ", ".join(wrong[:3])
-            raise ModelError(f"{directory}: its weights do not fit its config.json ({len(wrong)} differ: {few} …)")
+            listed = ", ".join(wrong[:3])
+            raise ModelError(
+                f"{directory}: the weights do not match config.json: {len(wrong)} are missing or of another shape "
+                f"({listed}{' …' if len(wrong) > 3 else ''})"
+            )
         self.network.eval()
         self.tokenizer = _tokenizer(directory)
         rows, pieces = self.network.get_input_embeddings().weight.shape[0], len(self.tokenizer)
         if pieces > rows:
-            raise ModelError(f"{directory}: the tokenizer has {pieces} pieces, the model {rows} vectors for them")
+            raise ModelError(
+                f"{directory}: the tokenizer has {pieces} word pieces, but the model has only {rows} vectors"
+            )
         if self.source_language is not None:
             _language(self.tokenizer, "source_language", self.source_language)
             if not hasattr(self.tokenizer, "src_lang"):
-                raise ModelError(f"{directory}: its tokenizer takes no source_language; leave it out")
+                raise ModelError(f"{directory}: the tokenizer has no source_language; leave the option out")
         if self.target_language is not None:
             _language(self.tokenizer, "target_language", self.target_language)
 
@@ -119,60 +129,66 @@ class PretrainedSeq2Seq(Head[Text, Text]):
     def predict(self, source: Text) -> Predictions[Text]:
         texts, scores = [""] * len(source), np.zeros(len(source))
         filled = [i for i, text in enumerate(source.strings) if text.strip()]
-        cut = 0
+        truncated = 0
         for start in range(0, len(filled), self.batch):
-            chosen = filled[start : start + self.batch]
-            pieces, long = self._pieces([self.prefix + source.strings[i] for i in chosen])
-            cut += long
-            answers, found = self._answer(pieces)
-            for i, answer, score in zip(chosen, answers, found, strict=True):
-                texts[i], scores[i] = answer, score
-        if cut:
-            message = f"{cut} of {len(source)} texts are longer than the {self._longest()} pieces that the model reads"
-            warnings.warn(f"{message}; they were cut", NlpipeWarning, stacklevel=2)
+            indices = filled[start : start + self.batch]
+            pieces, too_long = self._tokenize([self.prefix + source.strings[i] for i in indices])
+            truncated += too_long
+            answers, log_probabilities = self._answer(pieces)
+            for i, answer, log_probability in zip(indices, answers, log_probabilities, strict=True):
+                texts[i], scores[i] = answer, log_probability
+        if truncated:
+            warnings.warn(
+                f"{truncated} of {len(source)} texts are longer than the {self._max_pieces()} word pieces that the "
+                "model can read; they were truncated",
+                NlpipeWarning,
+                stacklevel=2,
+            )
         return Predictions(Text(texts), scores)
 
-    def _longest(self) -> int | None:
-        """Pieces that the model reads at most; None where nothing bounds them."""
+    def _max_pieces(self) -> int | None:
+        """Maximum number of word pieces that the model can read; None if there is no limit."""
         config = self.network.config
-        known = [getattr(config, name, None) for name in ("max_position_embeddings", "n_positions")]
-        bound = int(min([self.tokenizer.model_max_length, *(n for n in known if n)]))
-        return bound if bound < BOUNDLESS else None
+        limits = [getattr(config, name, None) for name in ("max_position_embeddings", "n_positions")]
+        limit = int(min([self.tokenizer.model_max_length, *(n for n in limits if n)]))
+        return limit if limit < UNLIMITED else None
 
-    def _pieces(self, texts: list[str]) -> tuple[dict[str, Tensor], int]:
-        """Ids and mask, (B, S), and how many of the texts had to be cut."""
+    def _tokenize(self, texts: list[str]) -> tuple[dict[str, Tensor], int]:
+        """Ids and attention mask of the word pieces, each (B, S), and the number of texts that were truncated."""
         if self.source_language is not None:
             self.tokenizer.src_lang = self.source_language
-        longest = self._longest()
+        limit = self._max_pieces()
         lengths = [len(ids) for ids in self.tokenizer(texts, verbose=False)["input_ids"]]
-        cut = {} if longest is None else {"truncation": True, "max_length": longest}
-        found = self.tokenizer(texts, **cut, padding=True, return_tensors="pt")
-        kept = {name: found[name].to(self.network.device) for name in ("input_ids", "attention_mask")}
-        return kept, sum(longest is not None and length > longest for length in lengths)
+        truncation = {} if limit is None else {"truncation": True, "max_length": limit}
+        encoded = self.tokenizer(texts, **truncation, padding=True, return_tensors="pt")
+        pieces = {name: encoded[name].to(self.network.device) for name in ("input_ids", "attention_mask")}
+        return pieces, sum(limit is not None and length > limit for length in lengths)
 
     def _answer(self, pieces: dict[str, Tensor]) -> tuple[list[str], list[float]]:
+        """The answers to B texts and their log-probabilities in nats."""
         positions = getattr(self.network.config, "max_position_embeddings", None) or self.max_length
-        longest = min(self.max_length, positions)
-        options: dict[str, Any] = {"num_beams": self.beam, "do_sample": False, "max_new_tokens": longest}
+        max_length = min(self.max_length, positions)
+        options: dict[str, Any] = {"num_beams": self.beam, "do_sample": False, "max_new_tokens": max_length}
         if self.length_penalty is not None:
             options["length_penalty"] = self.length_penalty
         if self.target_language is not None:
             options["forced_bos_token_id"] = _language(self.tokenizer, "target_language", self.target_language)
         with quiet():
-            given = self.network.generate(**pieces, **options)  # (B, T + 1), beginning with the decoder's start
-        before, after = given[:, :-1], given[:, 1:]
-        logits = self.network(**pieces, decoder_input_ids=before).logits.float()  # (B, T, V)
-        logs = logits.log_softmax(-1).gather(-1, after.unsqueeze(-1)).squeeze(-1)  # (B, T)
-        ends = (after == self.tokenizer.eos_token_id).cumsum(1)
-        part = (ends == 0) | ((ends == 1) & (after == self.tokenizer.eos_token_id))  # up to the first end, included
-        return self.tokenizer.batch_decode(given, skip_special_tokens=True), (logs * part).sum(1).tolist()
+            generated = self.network.generate(**pieces, **options)  # (B, T + 1), with the start token
+        inputs, outputs = generated[:, :-1], generated[:, 1:]  # (B, T)
+        logits = self.network(**pieces, decoder_input_ids=inputs).logits.float()  # (B, T, V)
+        log_probs = logits.log_softmax(-1).gather(-1, outputs.unsqueeze(-1)).squeeze(-1)  # (B, T)
+        is_end = outputs == self.tokenizer.eos_token_id
+        ends = is_end.cumsum(1)
+        counts = (ends == 0) | ((ends == 1) & is_end)  # up to the first end token, included
+        return self.tokenizer.batch_decode(generated, skip_special_tokens=True), (log_probs * counts).sum(1).tolist()
 
-    # -- on disk: weights, configuration and the tokenizer's files, so that the saved model needs nothing else -------
+    # -- saving and loading: weights, configuration and the tokenizer's files, so that nothing else is needed
 
     def state(self) -> State:
         tensors: dict[str, Tensor] = self.network.state_dict()
-        first: dict[int, str] = {}
-        tied = {name: kept for name, t in tensors.items() if (kept := first.setdefault(t.data_ptr(), name)) != name}
+        owners: dict[int, str] = {}  # name of the first tensor at each address
+        tied = {name: owner for name, t in tensors.items() if (owner := owners.setdefault(t.data_ptr(), name)) != name}
         arrays = {name: t.cpu().numpy() for name, t in tensors.items() if name not in tied}
         with tempfile.TemporaryDirectory() as folder, quiet():
             self.tokenizer.save_pretrained(folder)
@@ -194,7 +210,8 @@ class PretrainedSeq2Seq(Head[Text, Text]):
                 files[file] = array.tobytes()
             else:
                 tensors[name] = torch.from_numpy(np.array(array))
-        self.network.load_state_dict({**tensors, **{name: tensors[kept] for name, kept in state.data["tied"].items()}})
+        tied = {name: tensors[owner] for name, owner in state.data["tied"].items()}
+        self.network.load_state_dict({**tensors, **tied})
         with tempfile.TemporaryDirectory() as folder:
             for file, content in files.items():
                 (Path(folder) / Path(file).name).write_bytes(content)
@@ -202,31 +219,31 @@ class PretrainedSeq2Seq(Head[Text, Text]):
 
 
 def _language(tokenizer: Any, option: str, name: str) -> int:
-    """The piece that stands for a language in a tokenizer that knows several.
+    """The id of the word piece that stands for the language ``name`` in a multilingual tokenizer.
 
     Raises:
-        ModelError: it does not know this one.
+        ModelError: the tokenizer does not know the language.
     """
     pieces = getattr(tokenizer, "lang_code_to_token", {})  # M2M100: "de" is "__de__"
     added = tokenizer.get_added_vocab()
-    found = added.get(pieces.get(name, name), getattr(tokenizer, "lang_code_to_id", {}).get(name))
-    if found is not None:
-        return int(found)
-    plain = {str(piece) for piece in tokenizer.special_tokens_map.values() if isinstance(piece, str)}
-    known = sorted(pieces) or sorted(set(added) - plain)
-    way = suggest(name, known)
-    if not way.startswith("; did"):
-        more = " …" if len(known) > 8 else ""
-        way = f"; it knows {', '.join(known[:8])}{more}" if known else "; it knows none, leave the option out"
-    raise ModelError(f"pretrained_seq2seq: {option}: the model's tokenizer knows no language '{name}'{way}")
+    piece_id = added.get(pieces.get(name, name), getattr(tokenizer, "lang_code_to_id", {}).get(name))
+    if piece_id is not None:
+        return int(piece_id)
+    special = {str(piece) for piece in tokenizer.special_tokens_map.values() if isinstance(piece, str)}
+    languages = sorted(pieces) or sorted(set(added) - special)
+    hint = suggest(name, languages)
+    if not hint.startswith("; did"):
+        more = " …" if len(languages) > 8 else ""
+        hint = f"; it knows {', '.join(languages[:8])}{more}" if languages else "; it knows none, leave the option out"
+    raise ModelError(f"pretrained_seq2seq: {option}: the model's tokenizer knows no language '{name}'{hint}")
 
 
 def _tokenizer(directory: Path) -> Any:
-    """The tokenizer of a model's directory.
+    """The tokenizer in a model's directory.
 
     Raises:
         ModelError: there is none, or it cannot be read.
-        MissingExtra: it is one of SentencePiece, which is not installed.
+        MissingExtra: it needs the package SentencePiece, which is not installed.
     """
     try:
         with quiet(), warnings.catch_warnings():
@@ -234,10 +251,10 @@ def _tokenizer(directory: Path) -> Any:
             return transformers.AutoTokenizer.from_pretrained(
                 str(directory), local_files_only=True, trust_remote_code=False
             )
-    except Exception as error:  # whatever a broken file makes the library raise
+    except Exception as error:  # a damaged file can make the library raise anything
         pieces = [*directory.glob("*.spm"), *directory.glob("*.model")]
         if pieces and importlib.util.find_spec("sentencepiece") is None:
-            lost = ModuleNotFoundError(name="sentencepiece")
-            raise missing_extra(f"the tokenizer of '{directory}'", lost) from error
+            missing = ModuleNotFoundError(name="sentencepiece")
+            raise missing_extra(f"the tokenizer of '{directory}'", missing) from error
         reason = str(error).strip().partition("\n")[0]
-        raise ModelError(f"{directory}: its tokenizer cannot be read: {reason}") from None
+        raise ModelError(f"{directory}: cannot read the tokenizer: {reason}") from None

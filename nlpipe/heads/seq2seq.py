@@ -1,8 +1,9 @@
-"""The sequence-to-sequence head: from the vectors of one text to another text, token by token.
+"""The sequence-to-sequence head: it generates a text token by token from the encoded vectors of another text.
 
 Sutskever, Vinyals and Le 2014, "Sequence to Sequence Learning with Neural Networks"; Bahdanau, Cho and Bengio 2015
-(attention); Vaswani et al. 2017, section 3.4 (one table for source, target and output); Press and Wolf 2017, "Using the
-Output Embedding to Improve Language Models". Training reads the whole target at once (teacher forcing).
+(attention); Vaswani et al. 2017, section 3.4 (one embedding table for source, target and output); Press and Wolf 2017,
+"Using the Output Embedding to Improve Language Models". In training, the decoder reads the whole target at once
+(teacher forcing).
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from nlpipe.vocabulary import END, PAD, START, UNKNOWN, EncodedText, Vocabulary
 from nlpipe.wire import Sequences, Text
 
 SPARE = 10
-"""Tokens that a translation may be longer than ``max_ratio`` allows: short texts vary more."""
+"""Number of tokens by which an answer may exceed ``max_ratio``, because the lengths of short texts vary more."""
 
 
 class Seq2Seq(
@@ -49,25 +50,26 @@ class Seq2Seq(
     Searches[Sequences],
     Attends[Sequences],
 ):
-    """Sequence to sequence: a decoder that attends to the source and gives one token after the other.
+    """Sequence to sequence: a decoder that attends to the source and generates the target token by token.
 
     Options:
-        decoder: what reads the target: rnn, lstm, gru or transformer.
-        tokenizer: of the target; joint: the pipeline's own, learnt from sources and targets together, with one
-            vocabulary and one table for source, target and output.
-        dim: features of a target token; null: those of the source's (joint), or of the encoder's vectors.
-        min_count: times a token must stand in the training targets to be known; joint has the representation's.
-        dropout: share of the target tokens' vectors dropped in training.
-        label_smoothing: share of each token's probability that training spreads over all tokens.
-        beam: hypotheses that are followed at a time; 1 is greedy search.
-        length_penalty: alpha of Wu et al. 2016: 0 ranks by log-probability, which favours short texts; 1 nearly by
-            the mean of the tokens.
-        coverage_penalty: beta of Wu et al. 2016: ranks down what leaves words of the source without attention.
-        stopping: early: when as many hypotheses as the beam is wide have ended; exact: when none can come first.
-        min_ratio: fewest target tokens to each source token.
-        max_ratio: most target tokens to each source token, and ten more.
-        max_length: most target tokens.
-        no_repeat_ngram: n, where no n tokens in a row may come twice in a text; 0: they may.
+        decoder: reads the target and attends to the source: rnn, lstm, gru or transformer.
+        tokenizer: splits targets into tokens; joint takes the pipeline's tokenizer, fitted to sources and targets
+            together, with one vocabulary and one embedding table for source, target and output.
+        dim: features of a target token's vector; null takes those of the source tokens (joint) or of the encoder.
+        min_count: minimum number of occurrences of a token in the training targets to enter the vocabulary; joint
+            uses the option of the representation instead.
+        dropout: dropout rate of the target tokens' vectors in training.
+        label_smoothing: share of each target token's probability that training spreads over all tokens.
+        beam: number of hypotheses kept in beam search; 1 is greedy search.
+        length_penalty: alpha of Wu et al. 2016: 0 ranks by log-probability, which favours short texts; 1 ranks nearly
+            by the mean log-probability per token.
+        coverage_penalty: beta of Wu et al. 2016: ranks down hypotheses that pay little attention to some source tokens.
+        stopping: early stops when as many hypotheses as the beam have ended; exact when no other can rank first.
+        min_ratio: minimum number of target tokens per source token.
+        max_ratio: maximum number of target tokens per source token; ten more are always allowed.
+        max_length: maximum number of target tokens.
+        no_repeat_ngram: no sequence of this many tokens may occur twice in an answer; 0 for no such rule.
     """
 
     specials: ClassVar[tuple[str, ...]] = (START, END)
@@ -109,20 +111,20 @@ class Seq2Seq(
         self.max_length = max_length
         self.no_repeat_ngram = no_repeat_ngram
         self.counted = Vocabulary.from_counts(Counter(), 1, None, self.specials)
-        # a tuple, so that torch does not take them for parts of it
+        # in a tuple, so that torch does not register the shared stages as submodules
         self._body: tuple[Tokenizer, SharesTable] | None = None
 
     @property
     def joint(self) -> bool:
         return self.own is None
 
-    # -- what it shares, or has of its own -----------------------------------------------------------------------
+    # -- vocabulary and table, shared or its own
 
     def bind(self, body: Sequence[Stage[Any, Any]]) -> None:
-        """Find the tokenizer, and the representation whose vocabulary and table are the target's too.
+        """If ``joint``, find the tokenizer and the representation whose vocabulary and table the target shares.
 
         Raises:
-            WiringError: ``joint``, and there are none.
+            WiringError: there are none, or the vocabulary lacks the special tokens.
         """
         if not self.joint:
             return
@@ -131,28 +133,29 @@ class Seq2Seq(
         if tokenizer is None or shared is None:
             raise WiringError(
                 "seq2seq: tokenizer: joint shares the tokenizer and the table of the stages before it, which have "
-                "none to share; take the representation 'embedding', or give the head a tokenizer of its own"
+                "none to share; use the representation 'embedding', or give the head a tokenizer of its own"
             )
         missing = [word for word in self.specials if word not in shared.vocabulary]
         if missing:
             raise WiringError(
-                f"seq2seq: the vocabulary it shares has no {missing[0]}; the representation was fitted alone"
+                f"seq2seq: the shared vocabulary has no {missing[0]}, because the representation was fitted without "
+                "this head; fit the whole pipeline"
             )
         self._body = (tokenizer, shared)
 
     def _shared(self) -> tuple[Tokenizer, SharesTable]:
         if self._body is None:
-            raise WiringError("seq2seq: tokenizer: joint works within a pipeline; alone, give it a tokenizer")
+            raise WiringError("seq2seq: tokenizer: joint works only in a pipeline; otherwise give a tokenizer")
         return self._body
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """The target's."""
+        """The tokenizer of the target."""
         return self.own if self.own is not None else self._shared()[0]
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The target's, V words."""
+        """The vocabulary of the target, V tokens."""
         return self.counted if self.own is not None else self._shared()[1].vocabulary
 
     @property
@@ -167,13 +170,13 @@ class Seq2Seq(
     def _scale(self) -> float:
         return self._table.embedding_dim**0.5 if self.own is not None else self._shared()[1].scale
 
-    # -- learning ------------------------------------------------------------------------------------------------
+    # -- training
 
     def fit(self, data: Data[Sequences]) -> None:
-        """Learn the target's pieces and words, where they are its own.
+        """Fit the target's tokenizer and vocabulary, unless they are shared.
 
         Raises:
-            DataError: there is no target with a word.
+            DataError: all target texts are empty.
         """
         texts = [(target, target) for _, target in data]
         if not any(text.strip() for target, _ in texts for text in target.strings):
@@ -187,13 +190,13 @@ class Seq2Seq(
         if self.own is None:
             dim = self._table.embedding_dim
             if self.dim not in (None, dim):
-                raise WiringError(f"seq2seq: dim: {self.dim}, but the table it shares has rows of {dim}; leave dim out")
+                raise WiringError(f"seq2seq: dim: {self.dim}, but the shared table has vectors of {dim}; leave dim out")
         else:
             dim = self.dim or width
             self.table = nn.Embedding(len(self.vocabulary), dim, padding_idx=self.vocabulary.id(PAD))
             nn.init.normal_(self.table.weight, std=dim**-0.5)
         if self.coverage_penalty and not self.decoder.attends:
-            raise WiringError("seq2seq: coverage_penalty is of attention, and the decoder has none (attention: none)")
+            raise WiringError("seq2seq: coverage_penalty needs attention, and the decoder has none (attention: none)")
         self.decoder.memory_width = width
         out = self.decoder.build(dim)
         self.project = nn.Identity() if out == dim else nn.Linear(out, dim)
@@ -204,49 +207,59 @@ class Seq2Seq(
             return target
         words = self.tokenizer.forward(Text(target.strings)).words
         flat = self.vocabulary.ids([word for sentence in words for word in sentence])
-        flat[flat < self.vocabulary.specials] = self.vocabulary.id(UNKNOWN)  # "</s>" in a text does not end it
+        flat[flat < self.vocabulary.specials] = self.vocabulary.id(
+            UNKNOWN
+        )  # "</s>" written in a text is not the end token
         ends = np.cumsum([len(sentence) for sentence in words], dtype=np.int64)
         return EncodedText(target.strings, np.split(flat, ends[:-1]) if len(words) else [], self.vocabulary)
 
     def _read(self, source: Sequences, target: Text) -> tuple[Tensor, Tensor, np.ndarray]:
-        """Teacher forcing: outputs (N, D) of real tokens and ends alone, their ids (N,), lengths (B,) with the end."""
+        """Run the decoder over the whole target (teacher forcing).
+
+        Returns:
+            Outputs (N, D) for the N tokens and end tokens of all targets, without padding; their ids (N,); and the
+            lengths (B,) of the targets, each with its end token.
+        """
         ids = self.prepare_target(target).ids
         lengths = np.array([len(row) + 1 for row in ids], dtype=np.int64)  # (B,)
         start, end = self.vocabulary.id(START), self.vocabulary.id(END)
         filled = np.arange(lengths.max(initial=0)) < lengths[:, None]  # (B, T)
-        read, wanted = np.zeros(filled.shape, dtype=np.int64), np.zeros(filled.shape, dtype=np.int64)  # (B, T)
+        inputs, gold = np.zeros(filled.shape, dtype=np.int64), np.zeros(filled.shape, dtype=np.int64)  # (B, T)
         flat = np.concatenate([*ids, np.zeros(0, dtype=np.int64)])
-        inner = np.arange(filled.shape[1]) < lengths[:, None] - 1  # (B, T), all but the end
-        read[:, 1:][inner[:, :-1]] = flat
-        read[:, :1] = start
-        wanted[inner] = flat
-        wanted[np.arange(len(ids)), lengths - 1] = end
+        inner = np.arange(filled.shape[1]) < lengths[:, None] - 1  # (B, T), without the end
+        inputs[:, 1:][inner[:, :-1]] = flat
+        inputs[:, :1] = start
+        gold[inner] = flat
+        gold[np.arange(len(ids)), lengths - 1] = end
         rows, mask = open_batch(source, self._table.weight.device, self._table.weight.dtype)  # (B, S, D)
         memory = self.decoder.remember(rows, mask)
-        x = self._embed(torch.as_tensor(read, device=rows.device))  # (B, T, D)
+        x = self._embed(torch.as_tensor(inputs, device=rows.device))  # (B, T, D)
         y = self.decoder.read(x, memory).flatten(0, 1)  # (B T, D)
-        real = torch.as_tensor(np.flatnonzero(filled), device=y.device)
-        kept: Tensor = self.project(y.index_select(0, real))  # (N, D)
-        return kept, torch.as_tensor(wanted[filled], device=y.device), lengths
+        unpadded = torch.as_tensor(np.flatnonzero(filled), device=y.device)  # (N,)
+        outputs: Tensor = self.project(y.index_select(0, unpadded))  # (N, D)
+        return outputs, torch.as_tensor(gold[filled], device=y.device), lengths
 
     def _embed(self, ids: Tensor) -> Tensor:
         x: Tensor = self.dropout(self._table(ids) * self._scale)
         return x
 
     def loss(self, source: Sequences, target: Text) -> tuple[Tensor, Tensor]:
-        """Summed negative log-likelihood in nats, smoothed as options say, and target tokens with ends; () and ()."""
-        rows, gold, _ = self._read(source, target)
-        total = cross_entropy(rows, self._table.weight, gold, self.label_smoothing)
-        return total, torch.tensor(float(len(gold)), device=rows.device)
+        """Summed negative log-likelihood in nats, with label smoothing, and the number of tokens; shapes () and ().
+
+        The end token of each target counts as a token.
+        """
+        outputs, gold, _ = self._read(source, target)
+        total = cross_entropy(outputs, self._table.weight, gold, self.label_smoothing)
+        return total, torch.tensor(float(len(gold)), device=outputs.device)
 
     @torch.no_grad()
     def score(self, source: Sequences, target: Text) -> list[np.ndarray]:
-        """Log-probability, in nats, of each token of each target and of its end: B arrays (T_b + 1,); unsmoothed."""
-        rows, gold, lengths = self._read(source, target)
-        scores = (rows @ self._table.weight.T).float().log_softmax(-1).gather(1, gold[:, None])[:, 0]  # (N,)
+        """Log-probability in nats of each target token, with the end token: B arrays (T_b + 1,); unsmoothed."""
+        outputs, gold, lengths = self._read(source, target)
+        scores = (outputs @ self._table.weight.T).float().log_softmax(-1).gather(1, gold[:, None])[:, 0]  # (N,)
         return np.split(scores.cpu().double().numpy(), np.cumsum(lengths)[:-1])
 
-    # -- use -----------------------------------------------------------------------------------------------------
+    # -- prediction
 
     def _model(self) -> DecoderStep:
         """The decoder as a search steps through it: in bf16 where that is faster."""
@@ -270,12 +283,12 @@ class Seq2Seq(
         return model, first, model.decoder.start(memory, track_coverage), memory
 
     def _limits(self, source: Sequences) -> dict[str, Any]:
-        """Arguments of a search that all searches take."""
+        """The arguments that greedy search and beam search have in common."""
         lengths = source.lengths
         positions = self.decoder.max_positions
-        most = self.max_length if positions is None else min(self.max_length, positions - 1)
-        longest = np.minimum((self.max_ratio * lengths).astype(np.int64) + SPARE, most)
-        longest = np.where(lengths > 0, longest, 0)  # nothing said is nothing translated
+        limit = self.max_length if positions is None else min(self.max_length, positions - 1)
+        longest = np.minimum((self.max_ratio * lengths).astype(np.int64) + SPARE, limit)
+        longest = np.where(lengths > 0, longest, 0)  # the answer to an empty text is empty
         shortest = np.minimum((self.min_ratio * lengths).astype(np.int64), longest)
         return {
             "end": self.vocabulary.id(END),
@@ -300,46 +313,51 @@ class Seq2Seq(
     def _text(self, ids: Sequence[int]) -> str:
         return self.tokenizer.join(self.vocabulary.words(ids))
 
-    def _predictions(self, found: SearchResult) -> Predictions[Text]:
-        texts = [self._text(hypotheses[0]) for hypotheses in found.lists()]
-        return Predictions(Text(texts), found.log_probs[:, 0].cpu().double().numpy())
+    def _predictions(self, result: SearchResult) -> Predictions[Text]:
+        """The best hypothesis of each text."""
+        texts = [self._text(hypotheses[0]) for hypotheses in result.lists()]
+        return Predictions(Text(texts), result.log_probs[:, 0].cpu().double().numpy())
 
     @torch.no_grad()
     def predict(self, source: Sequences) -> Predictions[Text]:
-        """The best texts by beam search, with their log-probabilities in nats."""
+        """The best answer to each text by beam search, with its log-probability in nats."""
         return self._predictions(self._search(source))
 
     @torch.no_grad()
     def predict_quickly(self, source: Sequences) -> Predictions[Text]:
-        """Greedy search, a few times as fast as ``predict``."""
+        """Answers by greedy search, which is several times as fast as ``predict``."""
         model, first, state, memory = self.start(source)
         return self._predictions(greedy(model.step, first, state, memory, **self._limits(source)))
 
     @torch.no_grad()
     def n_best(self, source: Sequences, n: int) -> list[list[Translation]]:
-        """The ``n`` best of each example, best first; fewer where there are no more.
+        """The ``n`` best answers to each text, best first; fewer if the search finds fewer.
 
         Raises:
-            ValueError: ``n`` is above ``beam``.
+            ValueError: ``n`` is not from 1 to ``beam``.
         """
         if not 1 <= n <= self.beam:
             raise ValueError(
-                f"n_best: {n} will not do: from 1 to the beam, which is {self.beam}; the option beam makes it wider"
+                f"n_best: invalid value {n}: expected an integer from 1 to the beam, {self.beam}; raise the option "
+                "beam to get more"
             )
-        found = self._search(source, n)
-        log_probs, scores = found.log_probs.tolist(), found.scores.tolist()
+        result = self._search(source, n)
+        log_probs, scores = result.log_probs.tolist(), result.scores.tolist()
         return [
-            [Translation(self._text(ids), *numbers) for ids, *numbers in zip(rows, logged, ranked, strict=False)]
-            for rows, logged, ranked in zip(found.lists(), log_probs, scores, strict=True)
+            [
+                Translation(self._text(ids), log_prob, score)
+                for ids, log_prob, score in zip(hypotheses, text_log_probs, text_scores, strict=False)
+            ]
+            for hypotheses, text_log_probs, text_scores in zip(result.lists(), log_probs, scores, strict=True)
         ]
 
     @torch.no_grad()
     def attend(self, source: Sequences, target: Text | None = None) -> list[Attention]:
-        """Where each target (None: what is predicted) looked in its source."""
+        """The attention with which each target is read; ``target`` None takes the answers that ``predict`` gives."""
         encoded = self.prepare_target(self.predict(source).values if target is None else target)
         rows, mask = open_batch(source, self._table.weight.device, self._table.weight.dtype)  # (B, S, D)
         found = []
-        for b, ids in enumerate(encoded.ids):  # alone: T differs, and it is for display
+        for b, ids in enumerate(encoded.ids):  # one by one, because lengths differ and speed does not matter
             memory = self.decoder.remember(rows[b : b + 1], mask[b : b + 1])
             read = torch.as_tensor([[self.vocabulary.id(START), *ids.tolist()]], device=rows.device)  # (1, T)
             weights = self.decoder.attention(self._embed(read), memory)[0, :, : source.lengths[b]]  # (T, S)
@@ -349,10 +367,10 @@ class Seq2Seq(
         return found
 
     def forward(self, source: Sequences) -> Text:
-        """The best text of each; to train, use ``loss``."""
+        """The best answer to each text; use ``loss`` to train."""
         return self.predict(source).values
 
-    # -- on disk -------------------------------------------------------------------------------------------------
+    # -- saving and loading
 
     def state(self) -> State:
         state = super().state()

@@ -1,8 +1,8 @@
-"""The tagger: a softmax for every word, and the most probable tags that the scheme allows; no CRF.
+"""The neural tagger: a softmax for every word, decoded to the most probable tags that the scheme allows.
 
-What a conditional random field adds is learned transitions. Where tags mark entities, most of what those learn is
-what the scheme forbids anyway (no ``I-PER`` after ``O``); a Viterbi search over these hard constraints alone gives
-that for nothing, and needs no training. ``constrained: false`` takes each word's best tag, to see what it buys.
+It has no conditional random field. If tags mark entities, a CRF mostly learns the transitions that the scheme forbids
+(no ``I-PER`` after ``O``). A Viterbi search with these constraints has the same effect without training.
+``constrained: false`` takes the most probable tag of each word instead, to measure the effect.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ from nlpipe.wire import Sequences, Tags
 
 
 class Tagger(Softmax[Sequences, Tags], Head[Sequences, Tags], Trained[Sequences, Tags], Scores[Sequences, Tags]):
-    """Neural tagger: a softmax for every word, decoded to the best tags that the scheme allows.
+    """Neural tagger: a softmax for every word, decoded to the best sequence of tags that the scheme allows.
 
     Options:
-        dropout: share of the inputs, and of the hidden layer's outputs, dropped in training.
-        hidden: features of a hidden layer with ReLU; null: none.
-        class_weight: auto (every tag the same weight in all), a mapping of tags to weights (else 1), or null.
+        dropout: dropout rate of the inputs and of the hidden layer's outputs in training.
+        hidden: number of features of a hidden layer with ReLU; null for no hidden layer.
+        class_weight: auto weighs each tag by the inverse of its share; a mapping from tag to weight (1 for tags not
+            named); null for equal weights.
         label_smoothing: share of each tag's probability that training spreads over all tags.
-        scheme: how entities are marked inside, IOB2 or IOBES (tells ends and single words too); answers are IOB2.
-        constrained: whether tags that the scheme forbids in this order are ruled out (Viterbi), or each word's best.
+        scheme: tag scheme in which entities are learned, IOB2 or IOBES; answers are always in IOB2.
+        constrained: whether to search the best sequence that the scheme allows (Viterbi), not each word's best tag.
     """
 
     fitted: ClassVar[tuple[str, ...]] = (*Softmax.fitted, "marks_entities")
@@ -54,20 +55,25 @@ class Tagger(Softmax[Sequences, Tags], Head[Sequences, Tags], Trained[Sequences,
         self.marks_entities = True
 
     def fit(self, data: Data[Sequences]) -> None:
-        """Learn the tags; where they do not mark entities, there is no scheme and nothing to rule out."""
-        found = [tags for _, target in data for tags in target.values]
-        self.marks_entities = tag_schemes.marks_entities({tag for tags in found for tag in tags})
-        self.learn_classes(Counter(tag for tags in found for tag in self._inside(tags)))
+        """Learn the set of tags, and whether they mark entities; if not, there is no scheme.
+
+        Raises:
+            DataError: there are no tags, or ``class_weight`` names a tag that does not occur.
+        """
+        sentences = [tags for _, target in data for tags in target.values]
+        self.marks_entities = tag_schemes.marks_entities({tag for tags in sentences for tag in tags})
+        self.learn_classes(Counter(tag for tags in sentences for tag in self._to_scheme(tags)))
 
     @property
     def answers(self) -> tuple[str, ...]:
-        """The tags it chooses from, in IOB2 where they mark entities."""
+        """The tags that it can predict, in IOB2 if they mark entities."""
         if not self.marks_entities:
             return self.classes
         kinds = sorted({name[2:] for name in self.classes if name != "O"})
         return ("O", *(f"{mark}-{kind}" for kind in kinds for mark in "BI"))
 
-    def _inside(self, tags: list[str]) -> list[str]:
+    def _to_scheme(self, tags: list[str]) -> list[str]:
+        """The tags of one text in the scheme that is learned."""
         return tag_schemes.convert(tags, "IOB2", self.scheme) if self.marks_entities else tags
 
     def logits(self, source: Sequences) -> Tensor:
@@ -75,38 +81,38 @@ class Tagger(Softmax[Sequences, Tags], Head[Sequences, Tags], Trained[Sequences,
         return self.logits_of(source.flat().tensor(self.device))
 
     def loss(self, source: Sequences, target: Tags) -> tuple[Tensor, Tensor]:
-        """Summed negative log-likelihood in nats, weighted and smoothed as options say, and the number of words.
+        """Summed negative log-likelihood in nats, with class weights and label smoothing, and the number of words.
 
         Raises:
-            DataError: a tag that the training split does not have.
+            DataError: the training split does not have one of the tags.
         """
-        return self.loss_of(self.logits(source), [tag for tags in target.values for tag in self._inside(tags)])
+        return self.loss_of(self.logits(source), [tag for tags in target.values for tag in self._to_scheme(tags)])
 
     @torch.no_grad()
     def score(self, source: Sequences, target: Tags) -> np.ndarray:
-        """Log-probability, in nats, of each word's gold tag: (sum of T_b,); -inf for a tag never seen in training."""
-        logged = (self.logits(source) / self.temperature).log_softmax(-1).cpu().double().numpy()  # (N, C)
-        tags = [tag for tags in target.values for tag in self._inside(tags)]
+        """Log-probability in nats of each word's gold tag: (sum of T_b,); -inf for tags not seen in training."""
+        log_probs = (self.logits(source) / self.temperature).log_softmax(-1).cpu().double().numpy()  # (N, C)
+        tags = [tag for tags in target.values for tag in self._to_scheme(tags)]
         columns = np.array([self.columns.get(tag, -1) for tag in tags], dtype=np.int64)
-        scores = logged[np.arange(len(columns)), columns]
+        scores = log_probs[np.arange(len(columns)), columns]
         return np.where(columns < 0, -np.inf, scores)
 
     @torch.no_grad()
     def predict(self, source: Sequences) -> Predictions[Tags]:
-        logged = (self.logits(source) / self.temperature).log_softmax(-1).cpu().numpy()  # (sum of T_b, C)
+        log_probs = (self.logits(source) / self.temperature).log_softmax(-1).cpu().numpy()  # (sum of T_b, C)
         scheme = self.scheme if self.marks_entities else "none"
-        return decode(logged, source, self.classes, scheme, self.constrained)
+        return decode(log_probs, source, self.classes, scheme, self.constrained)
 
     def forward(self, source: Sequences) -> Tags:
-        """The best tags of each text; to train, use ``loss``."""
+        """The best tags of each text; use ``loss`` to train."""
         return self.predict(source).values
 
     @torch.no_grad()
     def calibrate(self, dev: Data[Sequences]) -> None:
-        """Divide the logits by the temperature from 0.05 to 20 that makes the dev tags most probable."""
-        rows, gold = [], []
+        """Set the temperature, from 0.05 to 20, under which the dev tags are most probable (Guo et al. 2017)."""
+        logits, gold = [], []
         for source, target in dev:
-            places, columns = self.known(tag for tags in target.values for tag in self._inside(tags))
-            rows.append(self.logits(source).cpu().double().numpy()[places])  # (N, C)
+            rows, columns = self.known(tag for tags in target.values for tag in self._to_scheme(tags))
+            logits.append(self.logits(source).cpu().double().numpy()[rows])  # (N, C)
             gold += columns
-        self.temperature = fit_temperature(np.concatenate(rows), np.array(gold)) if gold else 1.0
+        self.temperature = fit_temperature(np.concatenate(logits), np.array(gold)) if gold else 1.0

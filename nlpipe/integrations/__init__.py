@@ -1,1 +1,1 @@
-"""Other libraries' ways in and out: scikit-learn, spaCy, transformers, CTranslate2."""
+"""Adapters to other libraries: scikit-learn, spaCy, CTranslate2."""

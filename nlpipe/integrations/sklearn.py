@@ -1,4 +1,4 @@
-"""A YAML pipeline as a scikit-learn classifier, for ``cross_val_score``, ``GridSearchCV`` and their kin."""
+"""A pipeline file as a scikit-learn classifier, for ``cross_val_score``, ``GridSearchCV`` and similar functions."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
-from nlpipe.api import load, wires_of
+from nlpipe.api import load
 from nlpipe.errors import SpecError
 from nlpipe.spec import read_pipeline
 
 
 class PipelineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Fits the pipeline of ``file`` on lists of texts and labels.
+    """A classifier that fits the pipeline of ``file`` to lists of texts and labels.
 
     Args:
         file: a pipeline file.
-        options: key path to value, over what the file says: ``{"head.C": 2}``. A grid search may also name an option
-            by its path with double underscores in place of dots, ``{"head__C": [0.1, 1, 10]}``.
+        options: values that override the file, by key path: ``{"head.C": 2}``. In ``set_params`` and grid searches, an
+            option is named by its path with double underscores instead of dots: ``{"head__C": [0.1, 1, 10]}``.
     """
 
     def __init__(self, file: str | Path, options: Mapping[str, Any] | None = None) -> None:
@@ -31,30 +31,31 @@ class PipelineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.options = options
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """``file`` and ``options``; with ``deep`` each option by itself too, as ``set_params`` takes it."""
-        found: dict[str, Any] = super().get_params(deep=False)
-        single = {key.replace(".", "__"): value for key, value in (self.options or {}).items()}
-        return {**single, **found} if deep else found
+        """``file`` and ``options``; with ``deep`` also each option under the name that ``set_params`` takes."""
+        parameters: dict[str, Any] = super().get_params(deep=False)
+        options = {key.replace(".", "__"): value for key, value in (self.options or {}).items()}
+        return {**options, **parameters} if deep else parameters
 
     def set_params(self, **params: Any) -> PipelineClassifier:
         """Set ``file`` or ``options``, or single options by path (``head__C=2``).
 
         Raises:
-            ValueError: the pipeline has no such option, or it does not take this value; says which is near.
+            ValueError: the pipeline has no such option, or the option does not accept the value; the message names
+                similar options.
         """
-        own = {name: params.pop(name) for name in list(params) if name in ("file", "options")}
-        super().set_params(**own)
+        own_parameters = {name: params.pop(name) for name in list(params) if name in ("file", "options")}
+        super().set_params(**own_parameters)
         if params:
-            given = {name.replace("__", "."): value for name, value in params.items()}
-            self.options = {**(self.options or {}), **given}
+            options = {name.replace("__", "."): value for name, value in params.items()}
+            self.options = {**(self.options or {}), **options}
             try:
-                read_pipeline(Path(self.file), self._overrides(), wires_of(Path(self.file).parent))
+                read_pipeline(self.file, self._overrides())
             except SpecError as error:
                 raise ValueError(str(error)) from None
         return self
 
     def fit(self, texts: Sequence[str], labels: Sequence[Any]) -> PipelineClassifier:
-        """Learn from ``texts`` and their labels, which may be strings or numbers."""
+        """Fit the pipeline to ``texts`` and their labels, which may be strings or numbers."""
         check_consistent_length(texts, labels)
         flat = column_or_1d(labels, warn=True)
         check_classification_targets(flat)
@@ -65,24 +66,24 @@ class PipelineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
-        """(B,) labels, of the type that ``fit`` was given."""
+        """(B,) predicted labels, of the type that was passed to ``fit``."""
         check_is_fitted(self, "pipeline_")
-        back = {name: i for i, name in enumerate(self._names)}
-        found = self.pipeline_.predict(list(texts)).values.values
-        return np.asarray(self.classes_[np.array([back[label] for label in found], dtype=np.int64)])
+        codes = {name: code for code, name in enumerate(self._names)}
+        labels = self.pipeline_.predict(list(texts)).values.values
+        return np.asarray(self.classes_[np.array([codes[label] for label in labels], dtype=np.int64)])
 
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
-        """(B, C) probabilities, columns as in ``classes_``.
+        """(B, C) probabilities, with columns in the order of ``classes_``.
 
         Raises:
-            AttributeError: the pipeline's head gives none.
+            AttributeError: the pipeline's head has no probabilities.
         """
         check_is_fitted(self, "pipeline_")
         if not len(texts):
             return np.zeros((0, len(self.classes_)))
         predictions = self.pipeline_.predict(list(texts))
         if predictions.probabilities is None:
-            raise AttributeError(f"the head of {self.file} gives no probabilities")
+            raise AttributeError(f"the head of {self.file} has no probabilities")
         columns = [predictions.classes.index(name) for name in self._names]
         return np.asarray(predictions.probabilities[:, columns])
 
@@ -96,9 +97,9 @@ class PipelineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _plain(value: Any) -> Any:
-    """Numbers and arrays of numpy, and paths, as JSON has them."""
+    """A numpy number, a numpy array or a path as a value that JSON can hold."""
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, Path):
         return str(value)
-    raise TypeError(f"{value!r} is no value that a pipeline file can hold")
+    raise TypeError(f"a pipeline file cannot hold the value {value!r}")

@@ -32,11 +32,11 @@ def interval(
 ) -> dict[str, tuple[float, float]]:
     """The middle ``level`` of each score over resamples of the examples; empty where the metric does not apply."""
     ends = [(1 - level) / 2, (1 + level) / 2]
-    found = {}
+    intervals = {}
     for name, values in resampled_scores(metric, gold, predictions, resamples, seed).items():
         low, high = np.quantile(values, ends)
-        found[name] = (float(low), float(high))
-    return found
+        intervals[name] = (float(low), float(high))
+    return intervals
 
 
 def resampled_scores(

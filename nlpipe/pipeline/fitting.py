@@ -25,7 +25,7 @@ from nlpipe.capabilities import Trained, able
 from nlpipe.errors import DataError, NlpipeWarning
 from nlpipe.fingerprint import source_hash
 from nlpipe.pipeline.batches import Batches, Step, apply, inference, predict_all
-from nlpipe.pipeline.plan import FittingPlan, StagePlan, plan_fitting
+from nlpipe.pipeline.fitting_plan import FittingPlan, StagePlan, plan_fitting
 from nlpipe.pipeline.tag_words import for_target
 from nlpipe.registry import written_name
 from nlpipe.stage import Head, Representation, Stage
@@ -194,7 +194,7 @@ class Fitting:
 
         The split is None where the outputs are over the cache's budget.
         """
-        from nlpipe.pipeline.feature_cache import kept
+        from nlpipe.pipeline.feature_cache import cached_outputs
 
         def compute() -> Iterator[Any]:
             done = 0
@@ -204,7 +204,7 @@ class Fitting:
                     done += len(targets)
                     yield wire
 
-        outputs, seconds = kept(self.body[:end], split.inputs, compute, source_hash())
+        outputs, seconds = cached_outputs(self.body[:end], split.inputs, compute, source_hash())
         return (None, 0.0) if outputs is None else (Split(outputs, split.targets), seconds)
 
     def _train(self, flow: Flow, width: int) -> History:
@@ -252,6 +252,7 @@ class Fitting:
             evaluate if held is not None else None,
             seed=self.seed,
             checkpoint=self.checkpoint,
+            higher_is_better=metric.higher_is_better[primary],
             progress=self.progress,
             report=self.report,
         )

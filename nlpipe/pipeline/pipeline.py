@@ -18,7 +18,7 @@ from nlpipe.files import whole_folder
 from nlpipe.long_texts import cut_long
 from nlpipe.pipeline.batches import BATCH, Batches, apply, inference, predict_all
 from nlpipe.pipeline.fitting import Fitting
-from nlpipe.pipeline.plan import FittingPlan, plan_fitting
+from nlpipe.pipeline.fitting_plan import FittingPlan, plan_fitting
 from nlpipe.pipeline.saving import all_states, model_root, read_manifest, read_states, write_model
 from nlpipe.pipeline.tag_words import for_target
 from nlpipe.pipeline.wiring import check_wiring

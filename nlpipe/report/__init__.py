@@ -1,1 +1,1 @@
-"""What people look at: pages made from results."""
+"""Reports for people: HTML pages made from results."""

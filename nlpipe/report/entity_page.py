@@ -1,4 +1,4 @@
-"""Texts with their entities marked, as a page for a browser: drawn by displaCy, which comes with spaCy."""
+"""An HTML page of texts with their entities marked, drawn by displaCy, which is part of spaCy."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from unicodedata import bidirectional
 
 from nlpipe.registry import missing_extra
 
-SIDES = ("L", "R", "AL")
-"""The Unicode classes of letters that are written from left to right, and from right to left."""
+STRONG = ("L", "R", "AL")
+"""Unicode's strong bidirectional classes: letters written from left to right, and from right to left (two classes)."""
 
 
 def entity_page(records: Iterable[Mapping[str, Any]]) -> str:
-    """One HTML page for records ``{text, entities: [{start, end, type}]}``; nothing is loaded from elsewhere.
+    """One HTML page for records ``{text, entities: [{start, end, type}]}``; it loads nothing from the network.
+
+    The page is set from right to left if most letters are.
 
     Raises:
         MissingExtra: spaCy is not installed.
@@ -26,13 +28,15 @@ def entity_page(records: Iterable[Mapping[str, Any]]) -> str:
         {
             "text": record["text"],
             "ents": [
-                {"start": unit["start"], "end": unit["end"], "label": unit["type"]} for unit in record["entities"]
+                {"start": entity["start"], "end": entity["end"], "label": entity["type"]}
+                for entity in record["entities"]
             ],
         }
         for record in records
     ]
-    strong = [kind for each in documents for letter in each["text"] if (kind := bidirectional(letter)) in SIDES]
-    if 2 * sum(kind != "L" for kind in strong) > len(strong):
-        documents[0]["settings"] = {"direction": "rtl"}  # the first one's are those of the page
+    letters = "".join(document["text"] for document in documents)
+    directions = [direction for letter in letters if (direction := bidirectional(letter)) in STRONG]
+    if 2 * sum(direction != "L" for direction in directions) > len(directions):
+        documents[0]["settings"] = {"direction": "rtl"}  # displaCy applies the first document's settings to the page
     page: str = displacy.render(documents, style="ent", manual=True, page=True, jupyter=False)
     return page

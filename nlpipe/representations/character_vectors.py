@@ -1,13 +1,13 @@
-"""Word vectors spelt out from characters, so that unknown words have one too.
+"""Word vectors computed from the characters of a word, so that unknown words also have a vector.
 
-Convolution with a maximum over the word: Ma and Hovy 2016, "End-to-end Sequence Labeling via Bi-directional
-LSTM-CNNs-CRF"; LSTM in both directions: Lample et al. 2016, "Neural Architectures for Named Entity Recognition".
+Convolution and maximum over the word: Ma and Hovy 2016, "End-to-end Sequence Labeling via Bi-directional
+LSTM-CNNs-CRF". Bidirectional LSTM: Lample et al. 2016, "Neural Architectures for Named Entity Recognition".
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -16,43 +16,34 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nlpipe.nn.dropout import Drop
-from nlpipe.nn.neural import Neural
+from nlpipe.nn.learned_table import LearnedTable
 from nlpipe.nn.padding import reversal
 from nlpipe.nn.recurrent_layer import run_layer
 from nlpipe.options import Dropout, Positive
-from nlpipe.stage import Data, Representation, State
-from nlpipe.vocabulary import Vocabulary
+from nlpipe.stage import Data, Representation
+from nlpipe.vocabulary import PAD_ID, Vocabulary
 from nlpipe.wire import Sequences, Tokens
 
-PADDING, UNKNOWN = 0, 1
 EDGES = ("<w>", "</w>")
-"""Stand before and behind every word, so that filters see where it begins and ends."""
-KEPT = 200_000
-"""Words whose vectors are kept while nothing is trained; texts repeat their words."""
+"""Symbols before and after every word, so that filters recognise its start and end."""
+CACHE_SIZE = 200_000
+"""Maximum number of words whose vectors are cached in prediction, since texts repeat their words."""
 
 
-@dataclass
-class WordMemory:
-    """Vectors of words that were met: the row of each word, and the rows, (U, D) in all."""
+class Characters(LearnedTable[Tokens, Sequences], Representation[Tokens, Sequences]):
+    """Word vectors that a convolution or an LSTM computes from the characters; it is trained with the pipeline.
 
-    places: dict[str, int] = field(default_factory=dict)
-    rows: list[Tensor] = field(default_factory=list)
-
-
-class Characters(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
-    """A word's vector is spelt out from its characters, by a convolution or an LSTM trained with the pipeline.
-
-    Beside ``static`` in a ``join`` it tells names and unknown words apart. Each different word of a batch is read
-    once; while nothing is trained, once in all.
+    In a ``join`` with ``static``, it distinguishes names and unknown words. Each distinct word of a batch is computed
+    once; in prediction, the vectors of earlier batches are reused.
 
     Options:
-        kind: convolution (filters and a maximum over the word) or lstm (last states of both directions).
-        dim: numbers in a character's vector.
-        filters: D of the outputs; of an LSTM half of them for each direction.
-        span: characters that a filter of the convolution sees.
-        dropout: share of the characters' numbers dropped in training.
-        min_count: times a character must stand in the training split to have a vector; the others share one.
-        longest: characters read of a word; of a longer one its beginning and its end.
+        kind: convolution (with the maximum over the word) or lstm (the last states of both directions).
+        dim: size of a character's vector.
+        filters: D, size of a word's vector; each direction of an LSTM has half of it.
+        span: number of characters that a filter of the convolution covers.
+        dropout: share of the values of character vectors that are set to zero in training.
+        min_count: how often a character must occur in the training split to have a vector; the others share one.
+        longest: maximum number of characters read of a word; of a longer word, the first and the last ones are read.
     """
 
     def __init__(
@@ -67,9 +58,11 @@ class Characters(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
     ) -> None:
         super().__init__()
         if kind == "lstm" and filters % 2:
-            raise ValueError(f"filters: {filters} will not do with kind=lstm: half of them are for each direction")
+            raise ValueError(
+                f"filters: invalid value {filters}: expected an even number, half for each direction of the LSTM"
+            )
         if longest < 2:
-            raise ValueError(f"longest: {longest} will not do: it should be at least 2, a beginning and an end")
+            raise ValueError(f"longest: invalid value {longest}: expected an integer of at least 2")
         self.kind = kind
         self.dim = dim
         self.filters = filters
@@ -77,17 +70,17 @@ class Characters(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
         self.min_count = min_count
         self.longest = longest
         self.dropout = Drop(dropout)
-        self.vocabulary = Vocabulary.from_counts(Counter(), 1, None, EDGES)
+        self.vocabulary = Vocabulary.from_counts({}, specials=EDGES)
+        self._cached: dict[str, int] = {}  # word to its row in the cache
+        self._cache: list[Tensor] = []  # the rows (U, D), in parts
 
     def fit(self, data: Data[Tokens]) -> None:
         counts = Counter(letter for tokens, _ in data for words in tokens.words for word in words for letter in word)
-        self.vocabulary = Vocabulary.from_counts(counts, self.min_count, None, EDGES)
+        self.vocabulary = Vocabulary.from_counts(counts, self.min_count, specials=EDGES)
 
     def allocate(self, width: int) -> int:
-        self.table = nn.Embedding(len(self.vocabulary), self.dim, padding_idx=PADDING)
-        nn.init.uniform_(self.table.weight, -((3 / self.dim) ** 0.5), (3 / self.dim) ** 0.5)
-        with torch.no_grad():
-            self.table.weight[PADDING].zero_()
+        bound = (3 / self.dim) ** 0.5
+        self.make_table(self.dim, partial(nn.init.uniform_, a=-bound, b=bound))
         if self.kind == "convolution":
             self.slide = nn.Conv1d(self.dim, self.filters, self.span)
         else:
@@ -95,69 +88,64 @@ class Characters(Neural[Tokens, Sequences], Representation[Tokens, Sequences]):
             self.back = nn.LSTM(self.dim, self.filters // 2, batch_first=True)
         return self.filters
 
+    def weights_moved(self) -> None:
+        super().weights_moved()
+        self._cached, self._cache = {}, []
+
     def forward(self, source: Tokens) -> Sequences:
-        lengths = np.array([len(words) for words in source.words], dtype=np.int64)
         flat = [word for words in source.words for word in words]
         if self.training or torch.is_grad_enabled():
-            places: dict[str, int] = {}
-            which = [places.setdefault(word, len(places)) for word in flat]
-            rows = self._spell(list(places))  # (U, D)
+            numbers: dict[str, int] = {}
+            indices = [numbers.setdefault(word, len(numbers)) for word in flat]
+            rows = self._compute(list(numbers))  # (U, D)
         else:
-            which, rows = self._recall(flat)
-        chosen = torch.as_tensor(which, dtype=torch.long, device=rows.device)
-        return Sequences(rows[chosen], lengths, source)  # (sum of T_b, D)
+            indices, rows = self._look_up(flat)
+        chosen = torch.as_tensor(indices, dtype=torch.long, device=rows.device)
+        return Sequences(rows[chosen], source.lengths, source)  # (sum of T_b, D)
 
-    def _recall(self, words: list[str]) -> tuple[list[int], Tensor]:
-        """Rows of ``words`` in a table that grows by the words it has not met."""
-        memory = self.from_weights("words", WordMemory)
-        if len(memory.places) > KEPT:
-            memory.places, memory.rows = {}, []
-        first = len(memory.places)
-        which = [memory.places.setdefault(word, len(memory.places)) for word in words]
-        fresh = list(memory.places)[first:] if len(memory.places) > first else []
-        for start in range(0, len(fresh), 4096):
-            memory.rows.append(self._spell(fresh[start : start + 4096]))
-        if len(memory.rows) > 1:
-            memory.rows = [torch.cat(memory.rows)]
-        return which, memory.rows[0] if memory.rows else torch.zeros(0, self.filters, device=self.device)
+    def _look_up(self, words: list[str]) -> tuple[list[int], Tensor]:
+        """Return the index of each word in the cache, and the rows of the cache (U, D); compute missing rows first."""
+        if len(self._cached) > CACHE_SIZE:
+            self._cached, self._cache = {}, []
+        size = len(self._cached)
+        indices = [self._cached.setdefault(word, len(self._cached)) for word in words]
+        missing = list(self._cached)[size:] if len(self._cached) > size else []
+        for start in range(0, len(missing), 4096):
+            self._cache.append(self._compute(missing[start : start + 4096]))
+        if len(self._cache) > 1:
+            self._cache = [torch.cat(self._cache)]
+        return indices, self._cache[0] if self._cache else torch.zeros(0, self.filters, device=self.device)
 
-    def _spell(self, words: list[str]) -> Tensor:
-        """(U, D), one vector for each of U words."""
+    def _compute(self, words: list[str]) -> Tensor:
+        """Return the vectors of U words, (U, D)."""
         if not words:
             return torch.zeros(0, self.filters, device=self.device)
         half = self.longest // 2
-        cut = [w if len(w) <= self.longest else w[: self.longest - half] + w[-half:] for w in words]
-        lengths = np.array([len(word) + 2 for word in cut], dtype=np.int64)
-        filled = np.arange(max(lengths.max(), self.span)) < lengths[:, None]  # (U, L)
-        ids = np.full(filled.shape, PADDING)
+        shortened = [w if len(w) <= self.longest else w[: self.longest - half] + w[-half:] for w in words]
+        lengths = np.array([len(word) + 2 for word in shortened], dtype=np.int64)
+        is_letter = np.arange(max(lengths.max(), self.span)) < lengths[:, None]  # (U, L)
+        ids = np.full(is_letter.shape, PAD_ID)
         start, end = EDGES
-        ids[filled] = self.vocabulary.ids([letter for word in cut for letter in (start, *word, end)])
+        ids[is_letter] = self.vocabulary.ids([letter for word in shortened for letter in (start, *word, end)])
         letters = self.dropout(self.table(torch.as_tensor(ids, device=self.device)))  # (U, L, d)
-        mask = torch.as_tensor(filled, device=self.device)  # (U, L)
+        mask = torch.as_tensor(is_letter, device=self.device)  # (U, L)
         if self.kind == "convolution":
             columns = F.pad(letters.transpose(1, 2), ((self.span - 1) // 2, self.span // 2))  # (U, d, L + span - 1)
-            found: Tensor = self.slide(columns).masked_fill(~mask[:, None], -torch.inf)  # (U, D, L)
-            longest: Tensor = found.amax(-1)
-            return longest.relu()
-        last = torch.as_tensor(lengths, device=self.device)
-        order = reversal(mask, last)
-        turned = letters.flatten(0, 1)[order].view_as(letters)
-        ends = (torch.arange(len(cut), device=self.device), last - 1)
-        return torch.cat([run_layer(self.ahead, letters)[0][ends], run_layer(self.back, turned)[0][ends]], -1)  # (U, D)
+            features: Tensor = self.slide(columns).masked_fill(~mask[:, None], -torch.inf)  # (U, D, L)
+            maxima: Tensor = features.amax(-1)  # (U, D)
+            return maxima.relu()
+        counts = torch.as_tensor(lengths, device=self.device)
+        reversed_letters = letters.flatten(0, 1)[reversal(mask, counts)].view_as(letters)  # (U, L, d)
+        last = (torch.arange(len(words), device=self.device), counts - 1)
+        ahead = run_layer(self.ahead, letters)[0]  # (U, L, D / 2)
+        back = run_layer(self.back, reversed_letters)[0]  # (U, L, D / 2)
+        return torch.cat([ahead[last], back[last]], -1)  # (U, D)
 
     def ledger(self, source: Tokens) -> dict[str, float]:
-        """Besides the usual counts, words of which the middle is not read."""
+        """Return the usual counts, and the number of words that are longer than ``longest``."""
         words = [word for sentence in source.words for word in sentence]
         unknown = sum(not any(letter in self.vocabulary for letter in word) for word in words)
         return {
             "tokens": len(words), "out_of_vocabulary": unknown,
             "long_words": sum(len(word) > self.longest for word in words),
         }  # fmt: skip
-
-    def state(self) -> State:
-        state = super().state()
-        return State(state.arrays, {**state.data, "vocabulary": self.vocabulary.state()})
-
-    def load_state(self, state: State, version: int) -> None:
-        self.vocabulary = Vocabulary.from_state(state.data["vocabulary"])
-        super().load_state(state, version)

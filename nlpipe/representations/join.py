@@ -1,19 +1,26 @@
-"""Several representations side by side: each word's vectors, one after the other."""
+"""Several representations: their vectors of each word are concatenated."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from nlpipe.stage import Data, Representation
-from nlpipe.wire import Locate, Sequences, Tokens, as_tensor
+from nlpipe.wire import Locate, Matrix, Sequences, Tokens, as_tensor, is_sparse
 
 
-class Prepared(Tokens):
-    """The same tokens, once as each part prepared them."""
+class JoinedTokens(Tokens):
+    """Tokens with the prepared input of each part.
+
+    Args:
+        words: B lists of words.
+        texts: B strings.
+        locate: finds the words of a text in it, as for ``Tokens``.
+        parts: for each part of the join, these tokens as its ``prepare`` returned them.
+    """
 
     def __init__(
         self, words: Sequence[list[str]], texts: Sequence[str], locate: Locate, parts: Sequence[Tokens]
@@ -21,33 +28,32 @@ class Prepared(Tokens):
         super().__init__(words, texts, locate)
         self.parts = list(parts)
 
-    def take(self, indices: Sequence[int]) -> Prepared:
+    def take(self, indices: Sequence[int]) -> JoinedTokens:
         chosen = super().take(indices)
-        return Prepared(chosen.words, chosen.texts, chosen.locate, [part.take(indices) for part in self.parts])
+        return JoinedTokens(chosen.words, chosen.texts, chosen.locate, [part.take(indices) for part in self.parts])
 
     @classmethod
-    def concat(cls, parts: Sequence[Prepared]) -> Prepared:
+    def concat(cls, parts: Sequence[JoinedTokens]) -> JoinedTokens:
         joined = Tokens.concat(parts)
-        columns = zip(*(part.parts for part in parts), strict=True)
-        sources = [type(column[0]).concat(column) for column in columns]
-        return cls(joined.words, joined.texts, joined.locate, sources)
+        inputs = [type(same_part[0]).concat(same_part) for same_part in zip(*(p.parts for p in parts), strict=True)]
+        return cls(joined.words, joined.texts, joined.locate, inputs)
 
 
 class Join(Representation[Tokens, Sequences]):
-    """Several representations side by side; a word's vector is theirs, one after the other.
+    """Several representations; a word's vector is the concatenation of their vectors.
 
     Options:
-        parts: representations that give one vector per word, say static and bert.
+        parts: representations that return one vector per word, such as static and bert.
     """
 
     def __init__(self, parts: list[Representation]) -> None:  # type: ignore[type-arg]
         if not parts:
-            raise ValueError("parts: join needs one representation or more")
+            raise ValueError("parts: invalid value []: expected at least one representation")
         for i, part in enumerate(parts):
             if not issubclass(part.gives, Sequences):
                 raise ValueError(
-                    f"parts: number {i + 1}, {type(part).__name__}, gives {part.gives.__name__}; join needs Sequences, "
-                    "one vector per word"
+                    f"parts: [{i}]: {type(part).__name__} gives {part.gives.__name__}, "
+                    "but join needs Sequences, one vector per word"
                 )
         self.parts: list[Representation[Tokens, Sequences]] = list(parts)
 
@@ -76,33 +82,37 @@ class Join(Representation[Tokens, Sequences]):
         return sum(part.build(width) for part in self.parts)
 
     def prepare(self, source: Tokens) -> Tokens:
-        if isinstance(source, Prepared):
+        if isinstance(source, JoinedTokens):
             return source
-        return Prepared(source.words, source.texts, source.locate, [part.prepare(source) for part in self.parts])
+        return JoinedTokens(source.words, source.texts, source.locate, [part.prepare(source) for part in self.parts])
 
     def forward(self, source: Tokens) -> Sequences:
-        sources = source.parts if isinstance(source, Prepared) else [source] * len(self.parts)
-        given = [part.forward(one) for part, one in zip(self.parts, sources, strict=True)]
-        rows = [sequences.ragged()[0] for sequences in given]  # each (sum of T_b, D)
-        return Sequences(_beside(rows), given[0].lengths, source)
+        sequences = [part.forward(tokens) for part, tokens in self._inputs(source)]
+        rows = [vectors.ragged()[0] for vectors in sequences]  # each (sum of T_b, D)
+        return Sequences(_concatenate(rows), sequences[0].lengths, source)
+
+    def _inputs(self, source: Tokens) -> Iterator[tuple[Representation[Tokens, Sequences], Tokens]]:
+        """Yield each part with its input."""
+        inputs = source.parts if isinstance(source, JoinedTokens) else [source] * len(self.parts)
+        return zip(self.parts, inputs, strict=True)
 
     def ledger(self, source: Tokens) -> dict[str, float]:
-        """The counts of its parts; of those that several give, the largest."""
-        sources = source.parts if isinstance(source, Prepared) else [source] * len(self.parts)
+        """Return the counts of the parts; of a count that several parts have, the largest."""
         counts: dict[str, float] = {}
-        for part, one in zip(self.parts, sources, strict=True):
-            for name, count in part.ledger(one).items():
+        for part, tokens in self._inputs(source):
+            for name, count in part.ledger(tokens).items():
                 counts[name] = max(count, counts.get(name, count))
         return counts
 
 
-def _beside(rows: list[Any]) -> Any:
-    """Rows (N, D) of any form, joined along D: tensors where one is, sparse where all are, else numpy."""
-    loose = [row for row in rows if not (sp.issparse(row) or isinstance(row, np.ndarray))]
-    if loose:
-        import torch
+def _concatenate(parts: Sequence[Matrix]) -> Matrix:
+    """Concatenate matrices (N, D) along D: as a tensor if one is a tensor, sparse if all are sparse, else as numpy."""
+    if all(is_sparse(rows) for rows in parts):
+        return sp.csr_matrix(sp.hstack(parts, format="csr"))
+    arrays = [rows.toarray() if is_sparse(rows) else rows for rows in parts]
+    tensors = [rows for rows in arrays if not isinstance(rows, np.ndarray)]
+    if not tensors:
+        return np.concatenate(arrays, -1)  # (N, sum of D)
+    import torch
 
-        return torch.cat([as_tensor(row, loose[0].device).to(loose[0].dtype) for row in rows], -1)  # (N, sum of D)
-    if all(sp.issparse(row) for row in rows):
-        return sp.hstack(rows, format="csr")
-    return np.concatenate([row.toarray() if sp.issparse(row) else row for row in rows], -1)  # (N, sum of D)
+    return torch.cat([as_tensor(rows, tensors[0].device).to(tensors[0].dtype) for rows in arrays], -1)  # (N, sum of D)

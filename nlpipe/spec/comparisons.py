@@ -1,18 +1,22 @@
-"""A comparison file: which pipelines, on which data, with which seeds and training sizes, within which budget."""
+"""A comparison: which pipelines, on which data, with which seeds and training sizes, within which budget."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from nlpipe.errors import Fault, SpecError, suggest
 from nlpipe.options import Fraction, Option, Positive, PositiveFloat
-from nlpipe.spec.overrides import Override, apply, read_extended
-from nlpipe.spec.pipelines import PipelineSpec, Seed, WiresOf, file_name, ordered, read_plain
+from nlpipe.spec.imports import KEY as IMPORT
+from nlpipe.spec.imports import add_imports, read_imports
+from nlpipe.spec.overrides import Override, apply, extended
+from nlpipe.spec.pipelines import Data, PipelineSpec, Seed, ordered, read_plain, safe_name
+from nlpipe.spec.sources import Root, Source, read_source
 from nlpipe.spec.vary import Expansion, expand
-from nlpipe.spec.yaml_reader import Place, Value, join, no_such_file
+from nlpipe.yaml_reader import no_such_file
+from nlpipe.yaml_values import Place, Value, from_plain, join
 
 OPTIONS = {
     "seeds": Option("seeds", list[Seed], [13]),
@@ -20,13 +24,13 @@ OPTIONS = {
     "tolerance": Option("tolerance", Fraction, 0.01),
 }
 BUDGET = {name: Option(name, PositiveFloat, None) for name in ("latency_ms", "memory_mb")}
-KEYS = ("compare", "description", "extend", "data", "pipelines", *OPTIONS, "budget")
+KEYS = ("compare", "description", "extend", IMPORT, "data", "pipelines", *OPTIONS, "budget")
 """The keys of a comparison file."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What a chosen pipeline may cost; None where there is no bound."""
+    """The costs that a chosen pipeline may have; None means no bound."""
 
     latency_ms: float | None = None
     memory_mb: float | None = None
@@ -34,77 +38,98 @@ class Budget:
 
 @dataclass(frozen=True)
 class ComparisonSpec:
-    """A checked comparison; its pipelines all have its data, and names of their own.
+    """A checked comparison; all its pipelines have its data, and different names.
 
     Args:
-        train_sizes: examples to train on, ``all`` for the whole split.
+        path: its file, or what stands for it in messages.
+        train_sizes: numbers of examples to train on; ``all`` is the whole split.
         tolerance: the loss of the primary score that does not matter.
-        left_out: combinations of a ``vary:`` that cannot work, and why.
+        left_out: combinations of a ``vary:`` that cannot work, and the reasons.
+        imports: modules of the user's own; the ``imports`` of each pipeline contain them too.
     """
 
     title: str
-    path: str
-    data: str | dict[str, Any] | None
+    path: str = field(compare=False)
+    data: Data
     pipelines: tuple[PipelineSpec, ...]
     seeds: tuple[int, ...] = (13,)
     train_sizes: tuple[int | Literal["all"], ...] = ("all",)
     budget: Budget = field(default_factory=Budget)
     tolerance: float = 0.01
     left_out: tuple[tuple[str, str], ...] = ()
+    imports: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        names = ", ".join(pipeline.name for pipeline in self.pipelines)
+        return f"ComparisonSpec({self.title!r}: {names}; seeds {list(self.seeds)})"
 
 
-def split_overrides(overrides: Sequence[Override]) -> tuple[list[Override], list[Override]]:
-    """Those for the comparison itself, and those for each of its pipelines."""
-    own = [override for override in overrides if override.path[0] in KEYS]
-    return own, [override for override in overrides if override.path[0] not in KEYS]
-
-
-def read(path: Path, overrides: Sequence[Override], wires: WiresOf | None) -> ComparisonSpec:
-    """The comparison in a file.
+def comparison_from(root: Root, overrides: Sequence[Override]) -> ComparisonSpec:
+    """The comparison that ``root`` describes; overrides of other keys than its own go to each pipeline.
 
     Raises:
-        SpecError: every fault of the file and of all its pipelines.
+        SpecError: every fault of the comparison and of all its pipelines.
     """
-    own, others = split_overrides(overrides)
-    root = apply(read_extended(path), own)
-    return build(root, path, others, wires)
-
-
-def build(root: Value, path: Path, overrides: Sequence[Override], wires: WiresOf | None) -> ComparisonSpec:
-    """The comparison ``root`` describes; its pipelines' files are looked for beside ``path``."""
-    faults: list[Fault] = []
-    if "head" in root.entries and "pipelines" not in root.entries:
-        message = "this file is a pipeline (it has 'head'), not a comparison"
-        raise SpecError([root.keys["head"].fault("head", message)])
-    for key in root.entries:
-        if key not in KEYS:
-            faults.append(root.keys[key].fault(key, f"a comparison has no key '{key}'{suggest(key, KEYS)}"))
-    values = {name: read_plain(root, option, faults) for name, option in OPTIONS.items()}
+    own = [override for override in overrides if override.path[0] in KEYS]
+    others = [override for override in overrides if override.path[0] not in KEYS]
+    value = apply(root.value, own)
+    faults = [
+        value.keys[key].fault(key, f"a comparison has no key '{key}'{suggest(key, KEYS)}")
+        for key in value.entries
+        if key not in KEYS
+    ]
+    imports = read_imports(value, faults)
+    values = {name: read_plain(value, option, faults) for name, option in OPTIONS.items()}
     for name in ("seeds", "train_sizes"):
         if not values[name] or len(set(values[name])) < len(values[name]):
-            what = "stands twice" if values[name] else "is missing: the list is empty"
-            faults.append(root.entries[name].place.fault(name, f"a value {what}; give each once"))
-    expansion = _pipelines(root, path, overrides, wires, faults)
-    budget = _budget(root, faults)
-    title = read_plain(root, Option("compare", str, path.stem), faults)
-    read_plain(root, Option("description", str, ""), faults)
-    data = expansion.pipelines[0].data if expansion.pipelines else None
-    if any(pipeline.data != data for pipeline in expansion.pipelines):
-        message = "the pipelines name different data; say here which all of them are compared on"
-        faults.append(root.place.fault("data", message))
+            message = "a value is given twice; give each once" if values[name] else "the list is empty; give a value"
+            faults.append(value.entries[name].place.fault(name, message))
+    expansion = _pipelines(value, others, imports, faults)
+    budget = _budget(value, faults)
+    title = read_plain(value, Option("compare", str, root.stem), faults)
+    read_plain(value, Option("description", str, ""), faults)
+    _check_data(expansion.pipelines, value.place, faults)
     if faults:
-        raise SpecError(ordered(faults, str(path)))
+        raise SpecError(ordered(faults, root.path))
+    data = expansion.pipelines[0].data
     sizes, seeds = tuple(values["train_sizes"]), tuple(values["seeds"])
-    pipelines, left_out = expansion.pipelines, expansion.left_out
-    return ComparisonSpec(title, str(path), data, pipelines, seeds, sizes, budget, values["tolerance"], left_out)
+    return ComparisonSpec(
+        title, root.path, data, expansion.pipelines, seeds, sizes, budget, values["tolerance"], expansion.left_out,
+        imports,
+    )  # fmt: skip
 
 
-def _budget(root: Value, faults: list[Fault]) -> Budget:
-    given = root.entries.get("budget")
+def comparison_of(sources: Sequence[Source]) -> Root:
+    """A comparison of the given pipelines, without a comparison file."""
+    value = from_plain({"pipelines": list(sources)}, Place("comparison"))
+    return Root(value, "comparison", "comparison")
+
+
+NAME_DATA = "name the data of the comparison, 'data: CARD' in its file or data=CARD on the command line"
+
+
+def _check_data(pipelines: Sequence[PipelineSpec], place: Place, faults: list[Fault]) -> None:
+    """Add a fault if the pipelines have different data."""
+    other = next((pipeline for pipeline in pipelines if pipeline.data != pipelines[0].data), None)
+    if other is not None:
+        first = pipelines[0]
+        message = f"'{first.name}' and '{other.name}' have different data ({_short(first)}, {_short(other)})"
+        faults.append(place.fault("data", f"{message}; {NAME_DATA}"))
+
+
+def _short(pipeline: PipelineSpec) -> str:
+    """The data of a pipeline in a few words."""
+    files = pipeline.data.get("train", pipeline.data) if isinstance(pipeline.data, dict) else pipeline.data
+    return "none" if files is None else str(files)[:200]
+
+
+def _budget(value: Value, faults: list[Fault]) -> Budget:
+    given = value.entries.get("budget")
     if given is None or given.content is None:
         return Budget()
     if not isinstance(given.content, dict):
-        message = f"this is a mapping such as {{latency_ms: 20, memory_mb: 1500}}, not {given.plain()!r}"
+        example = "{latency_ms: 20, memory_mb: 1500}"
+        message = f"invalid value {given.plain()!r}: expected a mapping such as {example}"
         faults.append(given.place.fault("budget", message))
         return Budget()
     for key in given.entries:
@@ -114,72 +139,70 @@ def _budget(root: Value, faults: list[Fault]) -> Budget:
     return Budget(**{name: read_plain(given, option, faults, "budget") for name, option in BUDGET.items()})
 
 
-def _pipelines(
-    root: Value, path: Path, overrides: Sequence[Override], wires: WiresOf | None, faults: list[Fault]
-) -> Expansion:
-    given = root.entries.get("pipelines")
-    files = given.content if given is not None else None
-    if not isinstance(files, tuple) or not files:
-        place = given.place if given is not None else root.place
-        faults.append(place.fault("pipelines", "a comparison needs a list of pipeline files, such as [a.yaml, b.yaml]"))
+def _pipelines(value: Value, overrides: Sequence[Override], imports: Sequence[str], faults: list[Fault]) -> Expansion:
+    """The pipelines of all items of ``pipelines:``."""
+    given = value.entries.get("pipelines")
+    if given is None or not isinstance(given.content, tuple) or not given.content:
+        place = given.place if given is not None else value.place
+        message = "a comparison needs a list of pipeline files, such as [a.yaml, b.yaml]"
+        faults.append(place.fault("pipelines", message))
         return Expansion(())
     pipelines: list[PipelineSpec] = []
     left_out: list[tuple[str, str]] = []
-    seen: dict[str, Place] = {}
-    for i, item in enumerate(files):
+    names: set[str] = set()
+    for i, item in enumerate(given.content):
         key = join("pipelines", i)
-        if not isinstance(item.content, str):
-            faults.append(item.place.fault(key, f"this is the path of a pipeline file, not {item.plain()!r}"))
-            continue
-        file = path.parent / item.content
-        if not file.is_file():
-            faults.append(item.place.fault(key, no_such_file(file)))
-            continue
         try:
-            expansion = read_expansion(file, overrides, wires, root.entries.get("data"))
+            expansion = expand_root(_root_of(item, key, i + 1), overrides, imports, value.entries.get("data"))
         except SpecError as error:
             faults.extend(error.faults)
             continue
         left_out.extend(expansion.left_out)
         for pipeline in expansion.pipelines:
-            if pipeline.name in seen:
+            if pipeline.name in names:
                 message = f"two pipelines are called '{pipeline.name}'; give one of them a 'name:'"
                 faults.append(item.place.fault(key, message))
-            seen[pipeline.name] = item.place
+            names.add(pipeline.name)
             pipelines.append(pipeline)
     return Expansion(tuple(pipelines), tuple(left_out))
 
 
-def read_expansion(
-    path: Path, overrides: Sequence[Override], wires: WiresOf | None, data: Value | None = None
+def _root_of(item: Value, key: str, number: int) -> Root:
+    """The pipeline file that an item names, or the pipeline that it is.
+
+    Raises:
+        SpecError: it is neither, or the file cannot be read.
+    """
+    if isinstance(item.content, dict):
+        path = item.place.path
+        return Root(extended(item, Path(path), ()), path, f"pipeline_{number}")
+    if not isinstance(item.content, str):
+        message = f"invalid value {item.plain()!r}: expected the path of a pipeline file, or a pipeline's keys"
+        raise SpecError([item.place.fault(key, message)])
+    if not item.place.line:  # on the command line or in Python
+        root = read_source(item.content)
+    else:
+        file = item.place.folder(Path()) / item.content
+        if not file.is_file():
+            raise SpecError([item.place.fault(key, no_such_file(file))])
+        root = read_source(file)
+    if root.is_comparison:
+        raise SpecError([Place(root.path).fault("", "this file is a comparison; compare it alone")])
+    return root
+
+
+def expand_root(
+    root: Root, overrides: Sequence[Override], imports: Sequence[str] = (), data: Value | None = None
 ) -> Expansion:
-    """The pipelines of one file; ``data`` takes the place of its own.
+    """The pipelines that a file stands for; ``data`` replaces its own data.
 
     Raises:
-        SpecError: every fault in it.
+        SpecError: every fault of the file.
     """
-    root = apply(read_extended(path), overrides)
+    value = add_imports(apply(root.value, overrides), imports)
     if data is not None and data.content is not None:
-        root = root.put("data", data)
-        vary = root.entries.get("vary")
+        value = value.put("data", data)
+        vary = value.entries.get("vary")
         if vary is not None and isinstance(vary.content, dict):
-            root = root.put("vary", vary.without("data"), root.keys["vary"])
-    return expand(root, str(path), file_name(path), wires)
-
-
-def of_files(
-    paths: Sequence[Path], overrides: Sequence[Override], wires: WiresOf | None, title: str = "comparison"
-) -> ComparisonSpec:
-    """A comparison of pipeline files that no comparison file lists.
-
-    Raises:
-        SpecError: every fault of all of them.
-    """
-    place = Place("command line")
-    files = tuple(Value(str(Path(path).resolve()), place) for path in paths)
-    root = Value({"pipelines": Value(files, place)}, place, {"pipelines": place})
-    own, others = split_overrides(overrides)
-    spec = build(apply(root, own), Path(), others, wires)
-    names = {str(Path(path).resolve()): str(path) for path in paths}
-    pipelines = tuple(replace(pipeline, path=names[pipeline.path]) for pipeline in spec.pipelines)
-    return replace(spec, title=title, path="", pipelines=pipelines)
+            value = value.put("vary", vary.without("data"), value.keys["vary"])
+    return expand(value, root.path, safe_name(root.stem))

@@ -1,4 +1,4 @@
-"""``vary:`` in a pipeline file: the product of its lists, without the combinations whose stages do not fit."""
+"""``vary:`` in a pipeline file: all combinations of its lists, except those whose stages do not fit together."""
 
 from __future__ import annotations
 
@@ -11,22 +11,28 @@ from dataclasses import dataclass
 from nlpipe.errors import Fault, SpecError
 from nlpipe.registry import FOLDERS
 from nlpipe.spec.overrides import Part, key_path, put
-from nlpipe.spec.pipelines import KEYS, PipelineSpec, WiresOf, build, ordered
-from nlpipe.spec.yaml_reader import Value
+from nlpipe.spec.pipelines import KEYS, PipelineSpec, build, ordered
+from nlpipe.yaml_values import Value
 
 MAX_COMBINATIONS = 1000
+FIXED = ("name", "description", "extend", "import", "vary")
+"""Keys that cannot vary."""
 
 
 @dataclass(frozen=True)
 class Expansion:
-    """The pipelines a file stands for.
+    """The pipelines that a file stands for.
 
     Args:
-        left_out: name of each combination that cannot work, and why.
+        left_out: the name of each combination that cannot work, and the reason.
     """
 
     pipelines: tuple[PipelineSpec, ...]
     left_out: tuple[tuple[str, str], ...] = ()
+
+    def __repr__(self) -> str:
+        names = ", ".join(pipeline.name for pipeline in self.pipelines)
+        return f"Expansion({names}; {len(self.left_out)} left out)"
 
 
 @dataclass(frozen=True)
@@ -36,16 +42,16 @@ class _Axis:
     labels: tuple[str, ...]
 
 
-def expand(root: Value, path: str, name: str, wires: WiresOf | None = None) -> Expansion:
-    """Every pipeline that ``root`` stands for: one, or the combinations of ``vary``.
+def expand(root: Value, path: str, name: str) -> Expansion:
+    """The pipelines that ``root`` stands for: one, or the combinations of ``vary``.
 
     Raises:
-        SpecError: every fault in any of them; faults of wiring only where no combination is without.
+        SpecError: every fault of any of them; faults of the wiring only if every combination has some.
     """
     axes = _axes(root)
     root = root.without("vary")
     if not axes:
-        built = build(root, path, name, wires)
+        built = build(root, path, name)
         if built.spec is None:
             raise SpecError(ordered([*built.faults, *built.wiring], path))
         return Expansion((built.spec,))
@@ -65,7 +71,7 @@ def expand(root: Value, path: str, name: str, wires: WiresOf | None = None) -> E
         except SpecError as error:
             faults.extend(error.faults)
             continue
-        built = build(varied, path, label, wires)
+        built = build(varied, path, label)
         faults.extend(built.faults)
         wiring.extend(built.wiring)
         if built.spec is not None:
@@ -84,15 +90,17 @@ def _axes(root: Value) -> list[_Axis]:
     if given is None or given.content is None:
         return []
     if not isinstance(given.content, dict):
-        raise SpecError([given.place.fault("vary", "this maps keys to lists, such as {representation: [bow, tfidf]}")])
+        example = "{representation: [bow, tfidf]}"
+        message = f"invalid value {given.plain()!r}: expected a mapping of keys to lists, such as {example}"
+        raise SpecError([given.place.fault("vary", message)])
     faults, axes = [], []
     for key, values in given.entries.items():
         path = key_path(key)
         inner = f"vary.{key}"
-        if path is None or path[0] not in KEYS or path[0] in ("name", "description", "extend", "vary"):
-            faults.append(given.keys[key].fault(inner, f"'{key}' is no key of a pipeline that can vary"))
+        if path is None or path[0] not in KEYS or path[0] in FIXED:
+            faults.append(given.keys[key].fault(inner, f"'{key}' is not a key of a pipeline that can vary"))
         elif not isinstance(values.content, tuple) or not values.content:
-            message = f"this is a list of the values to try, not {values.plain()!r}"
+            message = f"invalid value {values.plain()!r}: expected a list of the values to try"
             faults.append(values.place.fault(inner, message))
         else:
             axes.append(_Axis(path, values.content, _labels(path, values.content)))
@@ -105,7 +113,7 @@ def _axes(root: Value) -> list[_Axis]:
 
 
 def _labels(path: Sequence[Part], choices: Sequence[Value]) -> tuple[str, ...]:
-    """What stands for each choice in a name: a stage's name, ``C=0.1``; numbered where two would be the same."""
+    """A label for each choice, to be part of a name: a stage's name, or ``C=0.1``; equal labels are numbered."""
     prefix = "" if len(path) == 1 and (path[0] in FOLDERS or path[0] == "data") else f"{path[-1]}="
     labels: list[str] = []
     for choice in choices:

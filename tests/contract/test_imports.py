@@ -15,13 +15,15 @@ from nlpipe.registry import EXTRAS, FOLDERS
 ROOT = Path(nlpipe.__file__).parent
 SLOTS = tuple(folder for folder, _ in FOLDERS.values())
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "type_words", "writing_systems"),
-    ("wire", "tag_schemes", "wheels", "files"),
-    ("vocabulary", "search", "capabilities"),
+    ("errors", "type_words", "writing_systems", "fingerprint"),
+    ("wire", "tag_schemes", "wheels", "files", "yaml_values"),
+    ("yaml_reader",),
+    ("vocabulary", "search"),
     ("options",),
     ("stage",),
-    ("registry", "long_texts", "tag_decoding"),
-    ("fingerprint",),
+    ("names",),
+    ("registry", "long_texts", "tag_decoding", "capabilities"),
+    ("user_code",),
     ("nn",),
     ("classical",),
     SLOTS,

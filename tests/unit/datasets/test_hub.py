@@ -68,7 +68,7 @@ def test_faults(saved):
 def test_a_directory_that_is_no_data_set(tmp_path):
     pytest.importorskip("datasets")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="cannot load 'empty'"):
+    with pytest.raises(DataError, match=r"cannot load '.*/empty'"):
         load_dataset(hub("empty"), tmp_path)
 
 

@@ -11,47 +11,22 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 import nlpipe
 from nlpipe.errors import ModelError, NlpipeWarning
 from nlpipe.heads import PretrainedSeq2Seq
 from nlpipe.pipeline import Pipeline
-from nlpipe.spec import pipeline_from
+from nlpipe.spec import read_pipeline
 from nlpipe.wire import Text
+from tests.tiny_models import write_translator
 
 WORDS = ["a", "b", "c", "d", "e", "ein", "zwei", "drei", "vier"]
 TEXTS = ["a b c", "", "d", "e d c b a a a", " ", "unknown words b", "c b"]
 
 
-def write(folder, kind):
-    vocabulary = {word: i for i, word in enumerate(["<pad>", "</s>", "<unk>", "<s>", *WORDS])}
-    backend = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    backend.pre_tokenizer = pre_tokenizers.Whitespace()
-    backend.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
-    tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=backend, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", model_max_length=12
-    )
-    common = {"vocab_size": len(vocabulary), "pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0}
-    torch.manual_seed(3)
-    if kind == "bart":
-        config = transformers.BartConfig(
-            d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2, decoder_attention_heads=2,
-            encoder_ffn_dim=16, decoder_ffn_dim=16, max_position_embeddings=32, bos_token_id=3,
-            forced_eos_token_id=None, init_std=1.0, **common,
-        )  # fmt: skip
-        model = transformers.BartForConditionalGeneration(config)
-    else:
-        config = transformers.T5Config(d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2, **common)
-        model = transformers.T5ForConditionalGeneration(config)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return str(folder)
-
-
 @pytest.fixture(scope="module", params=["bart", "t5"])
 def model(request, tmp_path_factory):
-    return write(tmp_path_factory.mktemp(request.param), request.param)
+    return write_translator(request.param, tmp_path_factory.mktemp(request.param), WORDS)
 
 
 def pipeline(model, **options):
@@ -60,20 +35,20 @@ def pipeline(model, **options):
 
 
 def test_it_answers_as_generate_does(model):
-    found = pipeline(model, beam=2).predict(TEXTS)
+    predictions = pipeline(model, beam=2).predict(TEXTS)
     network = transformers.AutoModelForSeq2SeqLM.from_pretrained(model)
     tokenizer = transformers.AutoTokenizer.from_pretrained(model)
-    for text, said, score in zip(TEXTS, found.values.strings, found.scores, strict=True):
+    for text, answer, score in zip(TEXTS, predictions.values.strings, predictions.scores, strict=True):
         if not text.strip():
-            assert (said, score) == ("", 0.0)
+            assert (answer, score) == ("", 0.0)
             continue
         with torch.inference_mode():
-            given = network.generate(**tokenizer([text], return_tensors="pt"), num_beams=2, max_new_tokens=8)
-            logits = network(**tokenizer([text], return_tensors="pt"), decoder_input_ids=given[:, :-1]).logits
-        assert said == tokenizer.decode(given[0], skip_special_tokens=True)
+            generated = network.generate(**tokenizer([text], return_tensors="pt"), num_beams=2, max_new_tokens=8)
+            logits = network(**tokenizer([text], return_tensors="pt"), decoder_input_ids=generated[:, :-1]).logits
+        assert answer == tokenizer.decode(generated[0], skip_special_tokens=True)
         logs = logits[0].log_softmax(-1)
         expected = 0.0
-        for place, piece in enumerate(given[0, 1:].tolist()):
+        for place, piece in enumerate(generated[0, 1:].tolist()):
             expected += float(logs[place, piece])
             if piece == 1:
                 break
@@ -100,7 +75,7 @@ def test_a_batch_equals_one_by_one(model):
 
 def test_what_is_too_long_is_cut_and_counted(model):
     fitted = pipeline(model)
-    with pytest.warns(NlpipeWarning, match="1 of 2 texts are longer than the 12 pieces"):
+    with pytest.warns(NlpipeWarning, match="1 of 2 texts are longer than the 12 word pieces"):
         long = fitted.predict(["b " * 2000, "a"]).values.strings
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -109,9 +84,9 @@ def test_what_is_too_long_is_cut_and_counted(model):
 
 def test_its_file_needs_no_tokenizer(model):
     head = {"name": "pretrained_seq2seq", "model": model}
-    spec = pipeline_from({"data": None, "head": head})
+    spec = read_pipeline({"data": None, "head": head})
     assert [stage.name for stage in spec.stages] == ["pretrained_seq2seq"]
-    assert pipeline_from(spec.resolved()).resolved() == spec.resolved()
+    assert read_pipeline(spec.resolved()).resolved() == spec.resolved()
 
 
 def test_models_that_are_none(model, tmp_path):
@@ -122,10 +97,10 @@ def test_models_that_are_none(model, tmp_path):
         pipeline(str(tmp_path))
     (tmp_path / "model.safetensors").write_bytes(b"")
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
-    with pytest.raises(ModelError, match="bert has no encoder and decoder"):
+    with pytest.raises(ModelError, match="bert is not an encoder-decoder model"):
         pipeline(str(tmp_path))
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "t5"}))
-    with pytest.raises(ModelError, match="the model cannot be read"):
+    with pytest.raises(ModelError, match="cannot read the model"):
         pipeline(str(tmp_path))
 
 
@@ -139,8 +114,8 @@ def test_an_answer_stops_at_the_positions_of_the_decoder(model):
     positions = json.loads((Path(model) / "config.json").read_text()).get("max_position_embeddings", 50)
     long = pipeline(model, max_length=50, beam=1)
     long.head.network.generation_config.eos_token_id = None  # it never ends
-    found = long.head._answer(long.head._pieces(["a b c"])[0])[0]
-    assert len(found) == 1 and len(found[0].split()) <= positions
+    answers = long.head._answer(long.head._tokenize(["a b c"])[0])[0]
+    assert len(answers) == 1 and len(answers[0].split()) <= positions
 
 
 def test_a_tokenizer_without_a_longest_text_cuts_nothing(model, tmp_path):
@@ -169,7 +144,7 @@ def test_a_language_that_the_tokenizer_does_not_know(model, tmp_path):
         pipeline(str(several), target_language="deu_Latin")
     with pytest.raises(ModelError, match="it knows deu_Latn, eng_Latn"):
         pipeline(str(several), target_language="xx")
-    with pytest.raises(ModelError, match="takes no source_language"):
+    with pytest.raises(ModelError, match="has no source_language"):
         pipeline(str(several), source_language="eng_Latn")
     assert pipeline(str(several), target_language="deu_Latn").predict(["a b"]).values.strings[0] is not None
 

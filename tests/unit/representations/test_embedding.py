@@ -32,7 +32,7 @@ def test_one_vector_a_word_padded_with_zeros() -> None:
         assert torch.equal(rows[0, 0], rows[0, 2]) and not rows[~mask].any()
     assert stage.ledger(tokens) == {"tokens": 4, "out_of_vocabulary": 1, "truncated_tokens": 0}
     assert stage.table.weight.shape == (len(stage.vocabulary), 6)  # what a head shares
-    assert stage.forward(Tokens.from_words([[], []])).rows.shape == (2, 0, 6)
+    assert stage.forward(Tokens.from_words([[], []])).form.rows.shape == (2, 0, 6)
 
 
 def test_alone_and_in_a_batch() -> None:
@@ -45,7 +45,7 @@ def test_alone_and_in_a_batch() -> None:
 
 def test_padding_stays_zero_and_unknown_learns() -> None:
     stage = fitted()
-    stage.forward(Tokens.from_words([["a", "never"], ["c"]])).rows.sum().backward()
+    stage.forward(Tokens.from_words([["a", "never"], ["c"]])).form.rows.sum().backward()
     gradient = stage.table.weight.grad
     assert gradient is not None and not gradient[0].any() and bool((gradient[1] == 1).all())
 
@@ -55,10 +55,10 @@ def test_word_dropout_hides_words_only_in_training() -> None:
     tokens = Tokens.from_words([["a"] * 4000])
     unknown = stage.table.weight[1].detach()
     stage.train()
-    hidden = (stage.forward(tokens).rows[0].detach() == unknown).all(-1).float().mean()
+    hidden = (stage.forward(tokens).form.rows[0].detach() == unknown).all(-1).float().mean()
     assert 0.45 < hidden < 0.55
     stage.eval()
-    assert not (stage.forward(tokens).rows[0].detach() == unknown).all(-1).any()
+    assert not (stage.forward(tokens).form.rows[0].detach() == unknown).all(-1).any()
 
 
 def test_saved_and_loaded() -> None:
@@ -68,7 +68,7 @@ def test_saved_and_loaded() -> None:
     fresh.load_state(State(state.arrays, json.loads(json.dumps(state.data))), 1)
     tokens = Tokens.from_words([["a", "b", "c", "once", "x"]])
     np.testing.assert_array_equal(
-        fresh.forward(tokens).rows.detach().numpy(), stage.forward(tokens).rows.detach().numpy()
+        fresh.forward(tokens).form.rows.detach().numpy(), stage.forward(tokens).form.rows.detach().numpy()
     )
     assert stage.ledger(tokens)["out_of_vocabulary"] == 3
 
@@ -77,4 +77,4 @@ def test_no_words_at_all() -> None:
     stage = Embedding(dim=3)
     stage.fit([(Tokens.from_words([[]]), None)])
     assert stage.build(0) == 3
-    assert stage.forward(Tokens.from_words([["x"]])).rows.shape == (1, 1, 3)
+    assert stage.forward(Tokens.from_words([["x"]])).form.rows.shape == (1, 1, 3)

@@ -58,7 +58,7 @@ def test_every_format_gives_the_vectors(kind: str, model: gensim.models.KeyedVec
     stage = fit(Static(str(write(model, kind, tmp_path)), unknown="zero"), [["cat", "sat"]])
     assert stage.build(0) == 5
     given = stage.forward(Tokens.from_words([[*WORDS, "nowhere"], []]))
-    np.testing.assert_allclose(given.rows, [*VECTORS, np.zeros(5)], rtol=1e-5)
+    np.testing.assert_allclose(given.form.rows, [*VECTORS, np.zeros(5)], rtol=1e-5)
     assert given.lengths.tolist() == [8, 0]
 
 
@@ -66,7 +66,7 @@ def test_words_in_capitals_fall_back_to_lower_case(model: gensim.models.KeyedVec
     path = str(write(model, "bin", tmp_path))
     tokens = Tokens.from_words([["The", "Paris", "paris", "CAT"]])
     fallen = fit(Static(path), [["x"]])
-    np.testing.assert_array_equal(fallen.forward(tokens).rows[[0, 1, 3]], VECTORS[[0, 4, 1]])
+    np.testing.assert_array_equal(fallen.forward(tokens).form.rows[[0, 1, 3]], VECTORS[[0, 4, 1]])
     assert fallen.ledger(tokens)["out_of_vocabulary"] == 1
     assert fit(Static(path, lowercase=False), [["x"]]).ledger(tokens)["out_of_vocabulary"] == 3
 
@@ -87,7 +87,7 @@ def test_saved_and_loaded_without_its_source(model: gensim.models.KeyedVectors, 
     fresh = Static(**stage.options)
     fresh.load_state(State(state.arrays, json.loads(json.dumps(state.data))), 1)
     tokens = Tokens.from_words([[*WORDS, "Cat", "nowhere"]])
-    np.testing.assert_array_equal(fresh.forward(tokens).rows, stage.forward(tokens).rows)
+    np.testing.assert_array_equal(fresh.forward(tokens).form.rows, stage.forward(tokens).form.rows)
 
 
 def test_training_changes_seen_words_alone(model: gensim.models.KeyedVectors, tmp_path: Path) -> None:
@@ -96,9 +96,9 @@ def test_training_changes_seen_words_alone(model: gensim.models.KeyedVectors, tm
     stage.build(0)
     tokens = Tokens.from_words([WORDS])
     optimiser = torch.optim.AdamW(stage.module.parameters(), lr=0.1, weight_decay=0.5)
-    stage.forward(tokens).rows.square().sum().backward()
+    stage.forward(tokens).form.rows.square().sum().backward()
     optimiser.step()
-    rows = stage.forward(tokens).rows.detach().numpy()
+    rows = stage.forward(tokens).form.rows.detach().numpy()
     changed = {w for w, new, old in zip(WORDS, rows, VECTORS, strict=True) if not np.array_equal(new, old)}
     assert changed == {"cat", "sat", "Paris"}
 
@@ -172,7 +172,7 @@ def test_broken_arrays_are_named(array: Any, words: bytes, message: str, tmp_pat
 def test_tabs_and_blank_lines_are_read(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("cat\t1\t2\n\nnew york\t3\t4\n\n")
     stage = fit(Static(str(tmp_path / "a.txt")), [["cat"]])
-    np.testing.assert_array_equal(stage.forward(Tokens.from_words([["cat", "new york"]])).rows, [[1, 2], [3, 4]])
+    np.testing.assert_array_equal(stage.forward(Tokens.from_words([["cat", "new york"]])).form.rows, [[1, 2], [3, 4]])
 
 
 def test_a_text_file_that_is_not_complete_is_reported(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_an_unknown_name_is_reported() -> None:
 def test_text_vectors_of_words_with_spaces(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("cat 1 2\nat name@domain.com 3 4\n")
     stage = fit(Static(str(tmp_path / "a.txt")), [["cat"]])
-    np.testing.assert_array_equal(stage.forward(Tokens.from_words([["at name@domain.com"]])).rows, [[3, 4]])
+    np.testing.assert_array_equal(stage.forward(Tokens.from_words([["at name@domain.com"]])).form.rows, [[3, 4]])
 
 
 def test_frozen_vectors_need_no_torch(model: gensim.models.KeyedVectors, tmp_path: Path) -> None:
@@ -208,5 +208,5 @@ def test_frozen_vectors_need_no_torch(model: gensim.models.KeyedVectors, tmp_pat
 def test_the_glove_wheel() -> None:
     stage = fit(Static(unknown="zero"), [["movie"]])
     assert stage.build(0) == 50
-    near, far = (stage.forward(Tokens.from_words([["king", other]])).rows for other in ("queen", "carburetor"))
+    near, far = (stage.forward(Tokens.from_words([["king", other]])).form.rows for other in ("queen", "carburetor"))
     assert np.corrcoef(near)[0, 1] > np.corrcoef(far)[0, 1] + 0.3

@@ -1,4 +1,4 @@
-"""Window features: what is in them, and that a batch changes nothing."""
+"""Window features: what they contain, and that a batch changes nothing."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ def fitted(**options):
 
 def own(stage, words, t):
     """Names of the features of word ``t`` itself."""
-    row = stage.forward(Tokens.from_words([words])).rows.toarray()[t]
+    row = stage.forward(Tokens.from_words([words])).form.rows.toarray()[t]
     names = list(stage.own)
     return {names[i] for i in np.flatnonzero(row[: len(names)])}
 
 
 def neighbour(stage, words, t, k):
-    row = stage.forward(Tokens.from_words([words])).rows.toarray()[t]
+    row = stage.forward(Tokens.from_words([words])).form.rows.toarray()[t]
     part = [j for j in range(-stage.window, stage.window + 1) if j].index(k)
     start = len(stage.own) + part * len(stage.near)
     names = list(stage.near)
     return {names[i] for i in np.flatnonzero(row[start : start + len(names)])}
 
 
-def test_what_a_word_looks_like():
+def test_features_of_a_word():
     assert own(fitted(affixes=2), WORDS[0], 2) == {
         "w=bo-12", "W=Bo-12", "s=Xx-dd", "S=Xx-d", "p=b", "p=bo", "e=2", "e=12", "digit", "hyphen",
     }  # fmt: skip
@@ -52,7 +52,7 @@ def test_neighbours_and_borders():
 def test_pairs_are_those_of_the_training_split():
     stage = fitted(window=0, affixes=0)
     width = len(stage.own)
-    known = stage.forward(Tokens.from_words([["anna", "met"], ["met", "anna"]])).rows.toarray()[:, width:]
+    known = stage.forward(Tokens.from_words([["anna", "met"], ["met", "anna"]])).form.rows.toarray()[:, width:]
     pairs = len(stage.pairs)
     assert known.shape[1] == 2 * pairs
     assert known[0].sum() == 2  # (border, anna) behind it, (anna, met) ahead
@@ -63,9 +63,9 @@ def test_a_batch_equals_one_by_one():
     stage = fitted()
     words = [["Anna", "unknown"], [], ["York"], ["x"] * 5]
     together = stage.forward(Tokens.from_words(words))
-    alone = [stage.forward(Tokens.from_words([sentence])).rows.toarray() for sentence in words]
+    alone = [stage.forward(Tokens.from_words([sentence])).form.rows.toarray() for sentence in words]
     assert together.lengths.tolist() == [2, 0, 1, 5]
-    np.testing.assert_array_equal(together.rows.toarray(), np.concatenate(alone))
+    np.testing.assert_array_equal(together.form.rows.toarray(), np.concatenate(alone))
     assert together.width == stage.build(0)
 
 
@@ -78,12 +78,12 @@ def test_names_from_a_file(tmp_path):
     path.write_text("New York City\nnew york\n\nOslo\n", encoding="utf-8")
     stage = fitted(gazetteers=[str(path)])
     tokens = Tokens.from_words([["in", "New", "York", "Oslo"], ["new", "york", "city", "york"]])
-    marks = stage.forward(tokens).rows.toarray()[:, -2:]
+    marks = stage.forward(tokens).form.rows.toarray()[:, -2:]
     assert marks.tolist() == [[0, 0], [1, 0], [0, 1], [1, 0], [1, 0], [0, 1], [0, 1], [0, 0]]
     path.unlink()
     again = Window(gazetteers=[str(path)])
     again.load_state(stage.state(), 1)
-    np.testing.assert_array_equal(again.forward(tokens).rows.toarray()[:, -2:], marks)
+    np.testing.assert_array_equal(again.forward(tokens).form.rows.toarray()[:, -2:], marks)
 
 
 @pytest.mark.parametrize(
@@ -103,29 +103,31 @@ def test_names_are_found_however_words_are_split_and_never_in_parts_of_words(tmp
     path = tmp_path / "names.txt"
     path.write_text("St. Gallen\n北京\nU.S.\nIsa\nZoe\u0301\n", encoding="utf-8")
     stage = fitted(gazetteers=[str(path)])
-    marks = stage.forward(Tokens.from_words([words, ["x"]])).rows.toarray()[:, -2:]
+    marks = stage.forward(Tokens.from_words([words, ["x"]])).form.rows.toarray()[:, -2:]
     assert (marks @ [1, 2]).tolist() == [*found, 0]
     again = Window(gazetteers=[str(path)])
     again.load_state(stage.state(), 1)
-    np.testing.assert_array_equal(again.forward(Tokens.from_words([words, ["x"]])).rows.toarray()[:, -2:], marks)
+    np.testing.assert_array_equal(again.forward(Tokens.from_words([words, ["x"]])).form.rows.toarray()[:, -2:], marks)
 
 
 def test_only_line_feeds_end_a_name(tmp_path):
     path = tmp_path / "places.txt"
     path.write_bytes("\ufeffOslo\r\nNew\u2028York\r\n".encode())
     stage = fitted(gazetteers=[str(path)])
-    marks = stage.forward(Tokens.from_words([["Oslo", "New", "York", "York"]])).rows.toarray()[:, -2:]
+    marks = stage.forward(Tokens.from_words([["Oslo", "New", "York", "York"]])).form.rows.toarray()[:, -2:]
     assert marks.tolist() == [[1, 0], [1, 0], [0, 1], [0, 0]]
 
 
 def test_a_list_of_names_that_cannot_be_read(tmp_path):
     with pytest.raises(DataError, match=r"gazetteers: .*gone\.txt cannot be read"):
         fitted(gazetteers=[str(tmp_path / "gone.txt")])
-    with pytest.raises(DataError, match=r"gone\.txt cannot be read: No such file or directory; its path starts from"):
+    with pytest.raises(
+        DataError, match=r"gone\.txt cannot be read: No such file or directory; the path is relative to"
+    ):
         fitted(gazetteers=["gone.txt"])
     (tmp_path / "latin.txt").write_bytes(b"Oslo\ncaf\xe9\n")
-    with pytest.raises(DataError, match=r"latin\.txt:2: not UTF-8"):
+    with pytest.raises(DataError, match=r"latin\.txt:2: the file is not encoded in UTF-8"):
         fitted(gazetteers=[str(tmp_path / "latin.txt")])
     (tmp_path / "empty.txt").write_text("\n")
-    with pytest.raises(DataError, match="holds no names"):
+    with pytest.raises(DataError, match="contains no names; write one name per line"):
         fitted(gazetteers=[str(tmp_path / "empty.txt")])

@@ -36,7 +36,7 @@ def data(words: list[list[str]]) -> list[tuple[Tokens, Labels]]:
 
 
 def row(stage: Word2Vec, word: str) -> np.ndarray:
-    return np.asarray(stage.forward(Tokens.from_words([[word]])).rows[0])
+    return np.asarray(stage.forward(Tokens.from_words([[word]])).form.rows[0])
 
 
 def round_trip(stage: Word2Vec) -> Word2Vec:
@@ -65,7 +65,7 @@ words = [[f"w{random.Random(i * 31 + j).randrange(40)}" for j in range(9)] for i
 stage = Word2Vec(dim=16, epochs=3)
 stage.fit([(Tokens.from_words(words), None)])
 assert stage.build(0) == 16 and not stage.trainable and stage.module is None
-rows = stage.forward(Tokens.from_words([["w1", "w2", "never"]])).rows
+rows = stage.forward(Tokens.from_words([["w1", "w2", "never"]])).form.rows
 assert "torch" not in sys.modules, "word2vec imported torch"
 import hashlib
 print(hashlib.sha256(rows.tobytes()).hexdigest())
@@ -98,10 +98,10 @@ def test_one_vector_a_word_and_the_unknown_counted() -> None:
     tokens = Tokens.from_words([["apple", "nowhere", "saw"], [], ["nothing"]])
     for source in (tokens, stage.prepare(tokens)):
         given = stage.forward(source)
-        assert given.rows.shape == (4, 8) and given.lengths.tolist() == [3, 0, 1] and given.tokens is source
+        assert given.form.rows.shape == (4, 8) and given.lengths.tolist() == [3, 0, 1] and given.tokens is source
         assert stage.ledger(source) == {"tokens": 4, "out_of_vocabulary": 2, "truncated_tokens": 0}
     known = np.mean([row(stage, w) for w in FRUIT + TOOLS], axis=0)
-    np.testing.assert_allclose(given.rows[1], known, rtol=1e-5)  # the mean of all words
+    np.testing.assert_allclose(given.form.rows[1], known, rtol=1e-5)  # the mean of all words
     zero = Word2Vec(dim=8, epochs=1, unknown="zero")
     zero.fit(data(sentences(40)))
     assert not row(zero, "nowhere").any() and row(zero, "apple").any()
@@ -114,10 +114,12 @@ def test_take_and_concat_of_prepared_tokens() -> None:
     prepared = stage.prepare(tokens)
     again = type(prepared).concat([prepared.take([2]), prepared.take([0, 1])])
     expected = stage.forward(Tokens.from_words([["pear", "what"], ["apple", "saw"], []]))
-    np.testing.assert_array_equal(stage.forward(again).rows, expected.rows)
+    np.testing.assert_array_equal(stage.forward(again).form.rows, expected.form.rows)
     other = Word2Vec(dim=8, epochs=1)
     other.fit(data([["saw", "what"] * 4] * 4))
-    np.testing.assert_array_equal(other.forward(prepared).rows, other.forward(tokens).rows)  # its own ids, not ours
+    np.testing.assert_array_equal(
+        other.forward(prepared).form.rows, other.forward(tokens).form.rows
+    )  # its own ids, not ours
 
 
 @pytest.mark.parametrize("words", [[[], []], [["once"], ["never", "again"]]])
@@ -125,8 +127,8 @@ def test_nothing_to_learn_from(words: list[list[str]]) -> None:
     stage = Word2Vec(dim=8)
     stage.fit([(Tokens.from_words(words), None)])
     assert stage.build(0) == 8
-    assert not stage.forward(Tokens.from_words([["once", "more"]])).rows.any()
-    assert round_trip(stage).forward(Tokens.from_words([["x"]])).rows.shape == (1, 8)
+    assert not stage.forward(Tokens.from_words([["once", "more"]])).form.rows.any()
+    assert round_trip(stage).forward(Tokens.from_words([["x"]])).form.rows.shape == (1, 8)
 
 
 @pytest.mark.parametrize(("most", "kept"), [(1, "a"), (2, "ab"), (3, "abc"), (9, "abcd")])
@@ -176,7 +178,7 @@ def test_saved_and_loaded_frozen() -> None:
     stage = Word2Vec(dim=8, epochs=1)
     stage.fit(data(sentences(40)))
     tokens = Tokens.from_words([["apple", "nowhere", "saw"], []])
-    np.testing.assert_array_equal(round_trip(stage).forward(tokens).rows, stage.forward(tokens).rows)
+    np.testing.assert_array_equal(round_trip(stage).forward(tokens).form.rows, stage.forward(tokens).form.rows)
 
 
 def test_trainable_learns_and_is_saved_as_learned() -> None:
@@ -184,15 +186,15 @@ def test_trainable_learns_and_is_saved_as_learned() -> None:
     stage = Word2Vec(dim=8, epochs=1, trainable=True)
     stage.fit(data(sentences(40)))
     tokens = Tokens.from_words([["apple", "nowhere"]])
-    before = stage.forward(tokens).rows
+    before = stage.forward(tokens).form.rows
     assert stage.build(0) == 8 and stage.trainable
     after = stage.forward(tokens)
-    np.testing.assert_array_equal(after.rows.detach().numpy(), before)
+    np.testing.assert_array_equal(after.form.rows.detach().numpy(), before)
     optimiser = torch.optim.SGD(stage.module.parameters(), lr=0.1)
-    after.rows.sum().backward()
+    after.form.rows.sum().backward()
     optimiser.step()
-    learned = stage.forward(tokens).rows.detach().numpy()
+    learned = stage.forward(tokens).form.rows.detach().numpy()
     np.testing.assert_allclose(learned, before - 0.1, rtol=1e-4, atol=1e-6)
     again = round_trip(stage).forward(tokens)
-    assert isinstance(again, Sequences) and again.rows.requires_grad
-    np.testing.assert_array_equal(again.rows.detach().numpy(), learned)
+    assert isinstance(again, Sequences) and again.form.rows.requires_grad
+    np.testing.assert_array_equal(again.form.rows.detach().numpy(), learned)

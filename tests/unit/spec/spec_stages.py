@@ -9,7 +9,8 @@ from nlpipe.errors import Fault, SpecError
 from nlpipe.options import Dropout, Positive, PositiveFloat
 from nlpipe.registry import FOLDERS, slot
 from nlpipe.stage import Decoder, Encoder, Head, LabelHead, Representation, Tokenizer
-from nlpipe.wire import Labels, Sequences, Tags, Text, Tokens, Vectors
+from nlpipe.wire import Labels, Sequences, Tags, Text, Tokens, Vectors, Wire
+from nlpipe.yaml_values import Value
 
 
 class Regex(Tokenizer):
@@ -176,8 +177,14 @@ def attempt(read: Any, *arguments: Any) -> tuple[Any, tuple[Fault, ...]]:
         return None, error.faults
 
 
+def no_cards(value: Value) -> tuple[Any, type[Wire], type[Wire] | None]:
+    """Instead of ``read_data``: any name is a card, of an unknown task."""
+    return value.plain(), Text, None
+
+
 def install(monkeypatch: Any) -> None:
-    """These stages and one whose package is missing, instead of those of nlpipe, until the test ends."""
+    """These stages and one whose package is missing, instead of those of nlpipe, until the test ends; no cards."""
+    monkeypatch.setattr("nlpipe.spec.pipelines.read_data", no_cards)
     for kind, stages in TABLE.items():
         known = slot(kind)
         monkeypatch.setattr(known, "table", {"spacy": "tests_missing_package:Spacy"} if kind == "tokenizer" else {})

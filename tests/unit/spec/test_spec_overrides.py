@@ -9,15 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nlpipe.spec import (
-    Budget,
-    SpecError,
-    compare_files,
-    is_comparison,
-    read_comparison,
-    read_pipeline,
-    read_pipelines,
-)
+from nlpipe.errors import SpecError
+from nlpipe.spec import Budget, is_comparison, read_comparison, read_pipeline, read_pipelines
 from tests.unit.spec import spec_stages
 
 BILSTM = "data: d\nrepresentation: embedding\nencoder: [{name: lstm, hidden: 8}, mean]\nhead: classifier\n"
@@ -28,7 +21,6 @@ BOW = "data: d\nrepresentation: bow\nhead: {name: logistic_regression, C: 0.5}\n
 def _stages(monkeypatch, tmp_path):
     spec_stages.install(monkeypatch)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("nlpipe.spec.pipelines.load_trainer", lambda: None)
 
 
 def write(text: str, name: str = "p.yaml") -> str:
@@ -87,13 +79,13 @@ def test_data_is_given_whole_or_by_key():
         ("encoder.0.hiden=3", "lstm has no option 'hiden'; did you mean 'hidden'?"),
         ("head.dropout=x", "invalid value 'x': expected a number of at least 0 and below 1"),
         ("head={name: clasifier}", "head.name: there is no head 'clasifier'; did you mean 'classifier'?"),
-        ("encoder.hidden=3", "'encoder' is a list of 2; say which, such as encoder[0].hidden"),
-        ("encoder[3]=mean", "'encoder' has 2 entries, counted from 0; there is no [3]"),
-        ("data.train=x", "'data' is 'd', which has no keys of its own"),
+        ("encoder.hidden=3", "'encoder' is a list of 2; name an item, such as encoder[0].hidden"),
+        ("encoder[3]=mean", "'encoder' has 2 items, counted from 0; there is no [3]"),
+        ("data.train=x", "'data' is 'd', which has no keys"),
         ("sed=3", "a pipeline has no key 'sed'; did you mean 'seed'?"),
-        ("head", "an override is key.path=value, such as head.C=2"),
-        ("=3", "an override is key.path=value, such as head.C=2"),
-        ("a..b=3", "an override is key.path=value, such as head.C=2"),
+        ("head", "invalid override: expected key.path=value, such as head.C=2"),
+        ("=3", "invalid override: expected key.path=value, such as head.C=2"),
+        ("a..b=3", "invalid override: expected key.path=value, such as head.C=2"),
         (
             "seed=[1",
             "not readable as YAML: expected ',' or ']', but got '<stream end>' (while parsing a flow sequence)",
@@ -143,7 +135,12 @@ def test_a_file_cannot_extend_itself():
     assert said(read_pipeline, "a.yaml") == [
         "b.yaml:2:9: extend: a file cannot extend itself: a.yaml extends b.yaml extends a.yaml"
     ]
-    assert said(read_pipeline, write("extend: [a]")) == ["p.yaml:1:9: extend: this names one file, not ['a']"]
+    assert said(read_pipeline, write("extend: [a]")) == [
+        "p.yaml:1:9: extend: invalid value ['a']: expected the name of a file"
+    ]
+    assert said(read_pipeline, write(BOW), ["extend=a.yaml"]) == [
+        "override extend=a.yaml: only a file can extend another"
+    ]
 
 
 VARY = BOW + "vary:\n  representation: [bow, tfidf, {name: static, path: x}]\n  encoder: [null, mean]\n"
@@ -167,10 +164,11 @@ def test_vary_gives_the_combinations_that_fit():
     assert found.left_out == (("vary-bow-mean", wrong.format("bow")), ("vary-tfidf-mean", wrong.format("tfidf")))
 
 
-def test_a_label_head_over_sequences_is_no_classifier():
+def test_a_label_head_over_sequences_is_no_classifier(monkeypatch):
     from nlpipe.wire import Labels, Text
 
-    found = read_pipelines(write(VARY), wires=lambda data: (Text, Labels))
+    monkeypatch.setattr("nlpipe.spec.pipelines.read_data", lambda value: (value.plain(), Text, Labels))
+    found = read_pipelines(write(VARY))
     assert len(found.pipelines) == 3
     assert found.left_out[-1] == (
         "p-static-none",
@@ -189,7 +187,7 @@ def test_overriding_a_varied_key_settles_it():
     found = read_pipelines(write(VARY), ["encoder=mean", "representation={name: static, path: y}"])
     assert [p.name for p in found.pipelines] == ["p"] and found.pipelines[0].stages[1].options["path"] == "y"
     assert said(read_pipeline, write(VARY)) == [
-        "p.yaml:4:1: vary: this file stands for 6 pipelines; compare them (nlpipe compare), "
+        "p.yaml:4:1: vary: this file stands for 6 pipelines: compare them (nlpipe compare), "
         "or choose one with representation=… encoder=…"
     ]
 
@@ -200,9 +198,9 @@ def test_overriding_a_varied_key_settles_it():
         ("{representation: [bwo, tfidf], head.C: [1, 0]}", [
             "4:25: representation: there is no representation 'bwo'; did you mean 'bow'?",
             "4:50: head.C: invalid value 0: expected a positive number"]),
-        ("{representation: tfidf}", ["4:24: vary.representation: this is a list of the values to try, not 'tfidf'"]),
-        ("{encodr: [mean]}", ["4:8: vary.encodr: 'encodr' is no key of a pipeline that can vary"]),
-        ("[bow]", ["4:7: vary: this maps keys to lists, such as {representation: [bow, tfidf]}"]),
+        ("{representation: tfidf}", ["4:24: vary.representation: invalid value 'tfidf': expected a list of the values to try"]),
+        ("{encodr: [mean]}", ["4:8: vary.encodr: 'encodr' is not a key of a pipeline that can vary"]),
+        ("[bow]", ["4:7: vary: invalid value ['bow']: expected a mapping of keys to lists, such as {representation: [bow, tfidf]}"]),
         (f"{{seed: {list(range(1001))}}}", ["4:7: vary: 1001 combinations are more than 1000"]),
         ("{encoder: [mean]}", ["4:18: encoder: encoder 'mean' takes Sequences, but representation 'bow' gives Vectors; representations that give Sequences: embedding, join, static"]),
     ],
@@ -230,6 +228,9 @@ def test_a_comparison_has_its_own_data_and_takes_files_beside_it():
     assert spec.budget == Budget(20, 5) and spec.tolerance == 0.02 and len(spec.left_out) == 2
     assert [p.name for p in spec.pipelines] == ["a", "b-bow-none", "b-tfidf-none", "b-static-none", "b-static-mean"]
     assert {p.data for p in spec.pipelines} == {"other"}
+    assert repr(spec) == (
+        "ComparisonSpec('Two of them': a, b-bow-none, b-tfidf-none, b-static-none, b-static-mean; seeds [3])"
+    )
     assert {p.stages[-1].options["C"] for p in spec.pipelines} == {2}
     assert is_comparison("c/compare.yaml") and not is_comparison("c/a.yaml")
 
@@ -239,8 +240,8 @@ def test_all_faults_of_a_comparison_and_its_pipelines():
     text = "pipelines: [a.yaml, b.yaml, 3]\nseeds: [1, 1]\ntrain_sizes: [0]\nbudget: {latency: 3}\ntolerance: 2\nsedes: 1\n"
     assert said(read_comparison, write(text, "c.yaml")) == [
         "c.yaml:1:21: pipelines[1]: there is no file 'b.yaml' in '.'; did you mean 'c.yaml'?",
-        "c.yaml:1:29: pipelines[2]: this is the path of a pipeline file, not 3",
-        "c.yaml:2:8: seeds: a value stands twice; give each once",
+        "c.yaml:1:29: pipelines[2]: invalid value 3: expected the path of a pipeline file, or a pipeline's keys",
+        "c.yaml:2:8: seeds: a value is given twice; give each once",
         "c.yaml:3:14: train_sizes: [0]: invalid value 0: expected a positive integer or 'all'",
         "c.yaml:4:10: budget.latency: a budget has no 'latency'; did you mean 'latency_ms'?",
         "c.yaml:5:12: tolerance: invalid value 2: expected a number from 0 to 1",
@@ -252,25 +253,22 @@ def test_all_faults_of_a_comparison_and_its_pipelines():
 def test_what_a_comparison_cannot_be():
     write(BOW, "a.yaml")
     write(BOW.replace("data: d", "data: e"), "b.yaml")
-    assert said(read_comparison, "a.yaml") == [
-        "a.yaml:3:1: head: this file is a pipeline (it has 'head'), not a comparison"
-    ]
     needs = "a comparison needs a list of pipeline files, such as [a.yaml, b.yaml]"
     assert said(read_comparison, write("compare: x", "c.yaml")) == [f"c.yaml:1:1: pipelines: {needs}"]
     assert said(read_comparison, write("pipelines: [a.yaml, a.yaml]", "c.yaml")) == [
         "c.yaml:1:21: pipelines[1]: two pipelines are called 'a'; give one of them a 'name:'"
     ]
     assert said(read_comparison, write("pipelines: [a.yaml, b.yaml]", "c.yaml")) == [
-        "c.yaml:1:1: data: the pipelines name different data; say here which all of them are compared on"
+        "c.yaml:1:1: data: 'a' and 'b' have different data (d, e); name the data of the comparison, 'data: CARD' in its file or data=CARD on the command line"
     ]
 
 
 def test_files_named_one_by_one():
     write(BOW, "a.yaml")
     write(BILSTM, "b.yaml")
-    spec = compare_files(["a.yaml", "b.yaml"], ["seeds=[1, 2]", "data=x"])
+    spec = read_comparison(["a.yaml", "b.yaml"], ["seeds=[1, 2]", "data=x"])
     assert [(p.name, p.path, p.data) for p in spec.pipelines] == [("a", "a.yaml", "x"), ("b", "b.yaml", "x")]
     assert spec.seeds == (1, 2) and spec.data == "x"
-    assert said(compare_files, ["a.yaml", "z.yaml"])[0].startswith(
-        "command line: pipelines[1]: there is no file 'z.yaml'"
-    )
+    assert said(read_comparison, ["a.yaml", "z.yaml"]) == [
+        "z.yaml: there is no file 'z.yaml' in '.'; did you mean 'b.yaml'?"
+    ]

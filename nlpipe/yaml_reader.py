@@ -1,26 +1,24 @@
-"""YAML with positions: every key and value of a file knows its line and column.
+"""One reader for all YAML: pipelines, comparisons, cards, overrides; every key and value knows its line and column.
 
 Scalars follow YAML 1.2's core schema: ``1e-3`` is a number; ``no``, ``on`` and ``yes`` are strings. Files are plain
-data: tags and merge keys are faults, an alias stands for its anchor, and depth and size are bounded.
+data: tags and merge keys are faults, an alias has the value of its anchor, and depth and size are bounded.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from nlpipe.errors import Fault, SpecError, suggest
+from nlpipe.yaml_values import MAX_DEPTH, MAX_DIGITS, MAX_NODES, SURROGATE, Place, Value, join
 
 MAX_BYTES = 256 * 1024
-MAX_DEPTH = 40
-MAX_NODES = 20_000
-"""Values in a file, with each alias counted as what it stands for."""
 
 _NULL = re.compile(r"(?:null|Null|NULL|~|)\Z")
 _TRUE = re.compile(r"(?:true|True|TRUE)\Z")
@@ -28,103 +26,20 @@ _FALSE = re.compile(r"(?:false|False|FALSE)\Z")
 _INTEGER = re.compile(r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\Z")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
 _NO_NUMBER = re.compile(r"(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where something was written: a file with line and column (from 1), or a source without lines.
-
-    Args:
-        key: of an override, the key path it sets; faults of that key do not name it again.
-    """
-
-    path: str
-    line: int = 0
-    column: int = 0
-    key: str = ""
-
-    def fault(self, key: str, message: str) -> Fault:
-        """``message`` about ``key``, at this place."""
-        return Fault(self.path, self.line, self.column, "" if key == self.key else key, message)
-
-
-@dataclass(frozen=True)
-class Value:
-    """A value and its place: a scalar, a tuple of values, or a mapping of values with the places of its keys."""
-
-    content: bool | int | float | str | tuple[Value, ...] | dict[str, Value] | None
-    place: Place
-    keys: Mapping[str, Place] = field(default_factory=dict)
-    size: int = 1
-
-    @property
-    def entries(self) -> dict[str, Value]:
-        """Of a mapping its entries, else none."""
-        return self.content if isinstance(self.content, dict) else {}
-
-    def plain(self) -> Any:
-        """The value without places: what ``yaml.safe_load`` would give."""
-        if isinstance(self.content, tuple):
-            return [item.plain() for item in self.content]
-        if isinstance(self.content, dict):
-            return {key: item.plain() for key, item in self.content.items()}
-        return self.content
-
-    def put(self, key: str, value: Value, place: Place | None = None) -> Value:
-        """A mapping like this one in which ``key`` is ``value``."""
-        keys = {**self.keys, key: place or value.place}
-        return Value({**self.entries, key: value}, self.place, keys)
-
-    def without(self, *names: str) -> Value:
-        """A mapping like this one without ``names``."""
-        kept = {key: item for key, item in self.entries.items() if key not in names}
-        return Value(kept, self.place, {key: self.keys[key] for key in kept})
-
-
-def join(key: str, part: str | int) -> str:
-    """``encoder`` and ``0`` to ``encoder[0]``, ``head`` and ``C`` to ``head.C``."""
-    if isinstance(part, int):
-        return f"{key}[{part}]"
-    return f"{key}.{part}" if key else part
-
-
-def from_plain(content: Any, place: Place, key: str = "", depth: int = 0) -> Value:
-    """A Python value as if it had been read at ``place``.
-
-    Raises:
-        SpecError: it is not plain data, or nested too deep.
-    """
-    if depth > MAX_DEPTH:
-        raise SpecError([place.fault(key, f"nested more than {MAX_DEPTH} deep")])
-    if isinstance(content, Mapping):
-        entries = {}
-        for name, item in content.items():
-            if not isinstance(name, str | int) or isinstance(name, bool):
-                raise SpecError([place.fault(key, f"a key is a string, not {name!r}")])
-            entries[str(name)] = from_plain(item, place, join(key, str(name)), depth + 1)
-        return Value(entries, place, dict.fromkeys(entries, place))
-    if isinstance(content, list | tuple):
-        return Value(tuple(from_plain(item, place, join(key, i), depth + 1) for i, item in enumerate(content)), place)
-    if isinstance(content, Path):
-        content = str(content)
-    finite = not isinstance(content, float) or math.isfinite(content)
-    sound = not isinstance(content, str) or not _SURROGATE.search(content)
-    if type(content) not in (type(None), bool, int, float, str) or not finite or not sound:
-        raise SpecError([place.fault(key, f"{content!r} is no plain value (a string, number, list or mapping)")])
-    return Value(content, place)
 
 
 def read_yaml(path: Path) -> Value:
-    """The mapping a file holds.
+    """The mapping in a file.
 
     Raises:
-        SpecError: there is no such file, or it is not a mapping in readable YAML.
+        SpecError: there is no such file, or its content is not a mapping in valid YAML.
     """
     whole = Place(str(path))
     try:
-        if path.is_dir():
-            raise SpecError([whole.fault("", "this is a directory, not a file")])
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            kind = "a directory" if stat.S_ISDIR(mode) else "a pipe or a device"
+            raise SpecError([whole.fault("", f"this is {kind}, not a file")])
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
@@ -132,7 +47,9 @@ def read_yaml(path: Path) -> Value:
     except (OSError, ValueError) as error:
         raise SpecError([whole.fault("", f"cannot be read: {getattr(error, 'strerror', None) or error}")]) from None
     if len(data) > MAX_BYTES:
-        raise SpecError([whole.fault("", f"more than {MAX_BYTES // 1024} KiB: this is no pipeline file")])
+        raise SpecError(
+            [whole.fault("", f"more than {MAX_BYTES // 1024} KiB; expected a pipeline, comparison or card")]
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -143,15 +60,15 @@ def read_yaml(path: Path) -> Value:
         raise SpecError([place.fault("", message)]) from None
     value = parse(text, whole)
     if value.content is None:
-        raise SpecError([Place(str(path), 1, 1).fault("", "the file is empty; it should hold keys such as 'head'")])
+        raise SpecError([Place(str(path), 1, 1).fault("", "the file is empty; expected a mapping of keys to values")])
     if not isinstance(value.content, dict):
         kind = "a list" if isinstance(value.content, tuple) else f"{value.content!r}"
-        raise SpecError([value.place.fault("", f"the file should be a mapping of keys to values, not {kind}")])
+        raise SpecError([value.place.fault("", f"expected a mapping of keys to values, not {kind}")])
     return value
 
 
 def no_such_file(path: Path) -> str:
-    """What to say of a ``path`` that does not exist: the nearest YAML file beside it."""
+    """The message for a ``path`` that does not exist, with the nearest YAML file beside it."""
     try:
         near = [p.name for p in path.parent.iterdir() if p.suffix in (".yaml", ".yml")] if path.parent.is_dir() else []
     except OSError:
@@ -160,10 +77,13 @@ def no_such_file(path: Path) -> str:
 
 
 def parse(text: str, source: Place) -> Value:
-    """One YAML document; a ``source`` that is an override lends its place to all of it.
+    """The value of one YAML document.
+
+    Args:
+        source: a file, or an override; in an override all values have the place of the override.
 
     Raises:
-        SpecError: what is not YAML, with its position; duplicate keys, all of them.
+        SpecError: the text is not valid YAML, or has duplicate keys (all of them are reported).
     """
     composer = _Composer(text, source)
     try:
@@ -173,10 +93,10 @@ def parse(text: str, source: Place) -> Value:
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         place = composer.at(before.count("\n"), len(before) - before.rfind("\n") - 1)
-        message = f"the character U+{ord(text[error.position]):04X} cannot stand in YAML"
+        message = f"the character U+{ord(text[error.position]):04X} is not allowed in YAML"
         raise SpecError([*composer.faults, place.fault("", message)]) from None
     except (ValueError, OverflowError):  # "\UFFFFFFFF": the scanner hands it to chr()
-        fault = composer.last.fault("", "an escape after this place stands for no character")
+        fault = composer.last.fault("", "an escape after this place is not a character")
         raise SpecError([*composer.faults, fault]) from None
     if composer.faults:
         raise SpecError(composer.faults)
@@ -184,7 +104,7 @@ def parse(text: str, source: Place) -> Value:
 
 
 class _Composer:
-    """Parser events to values; faults that do not stop the reading are collected."""
+    """Makes values of the parser's events; faults after which reading can go on are collected."""
 
     def __init__(self, text: str, source: Place) -> None:
         self.source = source
@@ -203,9 +123,9 @@ class _Composer:
         place = self.at(mark.line, mark.column) if mark else self.source
         problem = error.problem or error.context or "not YAML"
         if "'\\t'" in problem:
-            problem = "a tab cannot indent or start a value; use spaces"
+            problem = "a tab is not allowed for indentation or before a value; use spaces"
         elif "mapping values are not allowed" in problem:
-            problem = "a ':' cannot stand here; is the indentation right, or should the value be quoted?"
+            problem = "a ':' is not allowed here; is the indentation right, or should the value be quoted?"
         elif error.context and error.context_mark and error.problem:
             started = self.at(error.context_mark.line, error.context_mark.column)
             problem = f"{error.problem} ({error.context}{f' begun in line {started.line}' if started.line else ''})"
@@ -224,7 +144,7 @@ class _Composer:
         value = self.value(self.next(), "", 0)
         self.next()  # the document's end
         if not isinstance(self.next(), yaml.StreamEndEvent):
-            self.stop("", "a second document begins here; a file holds one")
+            self.stop("", "a second document begins here; expected one")
         return value
 
     def stop(self, key: str, message: str) -> None:
@@ -237,13 +157,14 @@ class _Composer:
         if isinstance(event, yaml.AliasEvent):
             return self.alias(str(event.anchor), key)
         if event.anchor:
-            self.anchors[event.anchor] = None  # until it is complete: it cannot contain itself
+            self.anchors[event.anchor] = None  # until it is complete: a value cannot contain itself
         if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            self.faults.append(place.fault(key, f"the tag {tag} is not used here; write the plain value"))
+            self.faults.append(place.fault(key, f"the tag {tag} is not allowed; write the plain value"))
         if isinstance(event, yaml.ScalarEvent):
             plain = event.style is None and event.tag is None
-            value = Value(self.scalar(event.value, place, key) if plain else self.string(event.value, key), place)
+            content = self.scalar(event.value, place, key) if plain else self.string(event.value, key)
+            value = Value(content, place, written="" if isinstance(content, str) else event.value)
         elif isinstance(event, yaml.SequenceStartEvent):
             value = self.sequence(place, key, depth)
         else:
@@ -283,19 +204,19 @@ class _Composer:
                 self.stop(key, "a key is missing before ':'")
             inner = join(key, name)
             if name == "<<" and event.style is None:
-                message = "merge keys (<<) are not used here; write the keys out, or extend another file"
+                message = "merge keys (<<) are not allowed; write the keys out, or extend another file"
                 self.faults.append(at.fault(inner, message))
             if name in entries:
                 first = f" (first in line {keys[name].line})" if keys[name].line else ""
-                self.faults.append(at.fault(inner, f"the key '{name}' stands twice{first}"))
+                self.faults.append(at.fault(inner, f"the key '{name}' is given twice{first}"))
             entries[name] = self.value(self.next(), inner, depth + 1)
             keys[name] = at
             size += 1 + entries[name].size
         return Value(entries, place, keys, size)
 
     def string(self, text: str, key: str) -> str:
-        if _SURROGATE.search(text):
-            self.stop(key, "half of a surrogate pair is no character")
+        if SURROGATE.search(text):
+            self.stop(key, "half of a surrogate pair is not a character")
         return text
 
     def scalar(self, text: str, place: Place, key: str) -> bool | int | float | str | None:
@@ -305,7 +226,7 @@ class _Composer:
             return text.lower() == "true"
         number: float = math.inf
         if _INTEGER.match(text):
-            if len(text) <= 400:  # Python itself refuses to read thousands of digits
+            if len(text) <= MAX_DIGITS:
                 return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
         elif _FLOAT.match(text):
             number = float(text)
@@ -313,12 +234,12 @@ class _Composer:
             return self.string(text, key)
         if not math.isfinite(number):
             shown = text if len(text) < 30 else f"{text[:20]}…"
-            self.faults.append(place.fault(key, f"{shown} is no finite number"))
+            self.faults.append(place.fault(key, f"{shown} is not a finite number"))
         return number
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes what YAML 1.1 or 1.2 would read as something other than a string."""
+    """Quotes strings that YAML 1.1 or 1.2 reads as something else."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -331,6 +252,6 @@ for _first in "-+.0123456789":
     )
 
 
-def to_yaml(content: Any) -> str:
-    """Plain data as YAML that ``parse`` reads as the same data, and older YAML readers too."""
-    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
+def to_yaml(content: Any, width: int = 110) -> str:
+    """Plain data as YAML, which ``parse`` and readers of YAML 1.1 read as the same data."""
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=width, default_flow_style=None)
