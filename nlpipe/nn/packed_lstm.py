@@ -26,7 +26,7 @@ class PackedLSTM(nn.Module):
 
     def __init__(self, layer: nn.LSTM, dtype: torch.dtype) -> None:
         super().__init__()
-        self.hidden = layer.hidden_size
+        self.inputs, self.hidden = layer.input_size, layer.hidden_size
         self.dtype = dtype
         first, second, *biases = (parameter.detach().to(dtype) for parameter in layer.parameters())
         pack = getattr(torch.ops.mkldnn, "_reorder_mkldnn_rnn_layer_weight", None)
@@ -43,6 +43,11 @@ class PackedLSTM(nn.Module):
             hidden = cell = by_time.new_zeros(len(x), self.hidden)  # (N, hidden)
         else:
             hidden, cell = (tensor[0].to(self.dtype) for tensor in state)
+        if x.shape[-1] != self.inputs or hidden.shape != (len(x), self.hidden):  # oneDNN would read beyond the tensors
+            shapes = f"inputs {tuple(x.shape)} and a state {tuple(hidden.shape)}"
+            raise ValueError(f"an LSTM from {self.inputs} to {self.hidden} features was given {shapes}")
+        if not x.numel():  # of which oneDNN has no notion
+            return x.new_zeros(*x.shape[:2], self.hidden), (hidden[None], cell[None])
         first, second, third, fourth = self.weights
         rows, hidden, cell, _ = torch.mkldnn_rnn_layer(
             by_time, first, second, third, fourth, hidden, cell, False, [], LSTM_MODE, self.hidden, 1, True, False,
