@@ -51,7 +51,7 @@ class Convolution(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
         return self.filters * len(self.widths)
 
     def forward(self, source: Sequences) -> Sequences:
-        rows, mask = open_batch(source, next(self.parameters()))  # (B, T, D)
+        rows, mask = open_batch(source, self.device, self.dtype)  # (B, T, D)
         rows = self.dropout(rows.masked_fill(~mask[..., None], 0.0))  # a filter at the end must see nothing there
         columns = rows.transpose(1, 2)  # (B, D, T)
         found = [self._slide(group, columns, span) for group, span in zip(self.groups, self.widths, strict=True)]

@@ -5,6 +5,7 @@ Vaswani et al. 2017, "Attention Is All You Need"; the layer itself is in ``nlpip
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from nlpipe.capabilities import Steps
@@ -91,7 +92,7 @@ class Transformer(Neural[Sequences, Sequences], Encoder[Sequences, Sequences], S
         return dim
 
     def forward(self, source: Sequences) -> Sequences:
-        rows, mask = open_batch(source, next(self.parameters()))  # (B, T, D)
+        rows, mask = open_batch(source, self.device, self.dtype)  # (B, T, D)
         rows = self.dropout(self.place(self.project(rows)))  # (B, T, hidden)
         hide = None if self.causal or full(source, mask) else mask  # causal: padding comes later than every token
         for layer in self.layers:
@@ -101,7 +102,8 @@ class Transformer(Neural[Sequences, Sequences], Encoder[Sequences, Sequences], S
     def start(self, batch: int) -> KeyValueCache:
         if not self.causal:
             raise WiringError("a transformer that sees the words to come cannot read word by word; set causal: true")
-        return KeyValueCache(self.depth, self.heads, self.out_width // self.heads, next(self.parameters()), batch)
+        like = torch.empty(0, device=self.device, dtype=self.dtype)
+        return KeyValueCache(self.depth, self.heads, self.out_width // self.heads, like, batch)
 
     def step(self, x: Tensor, state: KeyValueCache) -> tuple[Tensor, KeyValueCache]:
         state = state.extend(len(x), x.shape[1])

@@ -113,7 +113,6 @@ class Seq2Seq(
         self.counted = Vocabulary.from_counts(Counter(), 1, None, self.specials)
         # in a tuple, so that torch does not register the shared stages as submodules
         self._body: tuple[Tokenizer, SharesTable] | None = None
-        self._bf16_copy: list[DecoderStep] = []
 
     @property
     def joint(self) -> bool:
@@ -232,7 +231,7 @@ class Seq2Seq(
         inputs[:, :1] = start
         gold[inner] = flat
         gold[np.arange(len(ids)), lengths - 1] = end
-        rows, mask = open_batch(source, self._table.weight)  # (B, S, D)
+        rows, mask = open_batch(source, self._table.weight.device, self._table.weight.dtype)  # (B, S, D)
         memory = self.decoder.remember(rows, mask)
         x = self._embed(torch.as_tensor(inputs, device=rows.device))  # (B, T, D)
         y = self.decoder.read(x, memory).flatten(0, 1)  # (B T, D)
@@ -262,24 +261,23 @@ class Seq2Seq(
 
     # -- prediction
 
-    def train(self, mode: bool = True) -> Seq2Seq:
-        super().train(mode)
-        self._bf16_copy.clear()  # weights may have changed
-        return self
-
     def _model(self) -> DecoderStep:
-        """What is stepped through: in bf16 where that is faster."""
-        model = DecoderStep(self.decoder, self._table.weight, self.project, self._scale)
-        if self.training or torch.is_grad_enabled() or not model.bf16_is_faster():
-            return model
-        if not self._bf16_copy:
-            self._bf16_copy.append(model.bf16_copy())
-        return self._bf16_copy[0]
+        """The decoder as a search steps through it: in bf16 where that is faster."""
+        if self.training or torch.is_grad_enabled():
+            return self._decoder_step()
+        return self.from_weights("decoder step", self._fastest_decoder_step, [self._table.weight])
+
+    def _decoder_step(self) -> DecoderStep:
+        return DecoderStep(self.decoder, self._table.weight, self.project, self._scale)
+
+    def _fastest_decoder_step(self) -> DecoderStep:
+        model = self._decoder_step()
+        return model.bf16_copy() if model.bf16_is_faster() else model
 
     def start(self, source: Sequences, track_coverage: bool = False) -> tuple[DecoderStep, Tensor, Tree, Tree]:
         """What a search needs: the model, whose ``step`` it calls, first tokens (B,), state and memory."""
         model = self._model()
-        rows, mask = open_batch(source, model.table)  # (B, S, D)
+        rows, mask = open_batch(source, model.table.device, model.table.dtype)  # (B, S, D)
         memory = model.decoder.remember(rows, mask)
         first = torch.full((len(source),), self.vocabulary.id(START), device=rows.device)
         return model, first, model.decoder.start(memory, track_coverage), memory
@@ -357,7 +355,7 @@ class Seq2Seq(
     def attend(self, source: Sequences, target: Text | None = None) -> list[Attention]:
         """The attention with which each target is read; ``target`` None takes the answers that ``predict`` gives."""
         encoded = self.prepare_target(self.predict(source).values if target is None else target)
-        rows, mask = open_batch(source, self._table.weight)  # (B, S, D)
+        rows, mask = open_batch(source, self._table.weight.device, self._table.weight.dtype)  # (B, S, D)
         found = []
         for b, ids in enumerate(encoded.ids):  # one by one, because lengths differ and speed does not matter
             memory = self.decoder.remember(rows[b : b + 1], mask[b : b + 1])
@@ -379,7 +377,6 @@ class Seq2Seq(
         return State(state.arrays, {**state.data, "vocabulary": self.counted.state() if self.own is not None else None})
 
     def load_state(self, state: State, version: int) -> None:
-        self._bf16_copy.clear()
         if self.own is not None and version == self.version:
             self.counted = Vocabulary.from_state(state.data["vocabulary"])
         super().load_state(state, version)

@@ -104,8 +104,8 @@ class UserMetrics(Table[UserMetric]):
         return super()._same(one.function, other.function)  # type: ignore[arg-type]
 
     def of_tasks(self, tasks: Collection[str]) -> list[UserMetric]:
-        """Those of any of these tasks, sorted by name."""
-        return [metric for name in self.names() if (metric := self.load(name)).task in tasks]
+        """Those registered for any of these tasks, sorted by name."""
+        return [entry.thing for _, entry in sorted(self.registered().items()) if entry.thing.task in tasks]
 
 
 METRICS = UserMetrics("metric", "nlpipe.metrics", {})

@@ -115,23 +115,33 @@ def test_standard_input_compares_in_workers_and_its_own_stages_in_process(folder
     assert "the costs were not measured: representation 'lengths': registered in a notebook, on standard" in warnings
 
 
-CELLS = """
-import json, sys
+PLAIN = """
+import json, linecache, sys
+from pathlib import Path
+
+for number, cell in enumerate(json.loads(Path("cells.json").read_text())):
+    name = f"<cell {number}>"
+    linecache.cache[name] = (len(cell), None, cell.splitlines(keepends=True), name)
+    exec(compile(cell, name, "exec"), vars(sys.modules["__main__"]))
+"""
+IPYTHON = """
+import json
 from pathlib import Path
 from IPython.core.interactiveshell import InteractiveShell
 
 shell = InteractiveShell.instance()
 for cell in json.loads(Path("cells.json").read_text()):
-    done = shell.run_cell(cell)
-    done.raise_error()
+    shell.run_cell(cell).raise_error()
 """
 
 
-def test_a_notebook_compares_and_a_cell_that_is_run_again_is_a_new_stage(folder: Path) -> None:
-    pytest.importorskip("IPython")
+@pytest.mark.parametrize("shell", ["plain", "IPython"])
+def test_a_notebook_compares_and_a_cell_that_is_run_again_is_a_new_stage(folder: Path, shell: str) -> None:
+    if shell == "IPython":
+        pytest.importorskip("IPython", reason="needs IPython, the kernel of notebooks")
     changed = STAGES.replace("len(letters(words))", "2 * len(letters(words))")
     (folder / "cells.json").write_text(json.dumps([STAGES, COMPARE, RUN, STAGES, RUN, changed, RUN]))
-    done = python("-c", CELLS, cwd=folder)
+    done = python("-c", PLAIN if shell == "plain" else IPYTHON, cwd=folder)
     assert eval(said(done.stdout, "COMPARED")[0]) in (OK, OK[::-1])
     first, same, other = (line.split("|")[1] for line in done.stdout.splitlines() if line.startswith("RAN"))
     assert first == same != other
