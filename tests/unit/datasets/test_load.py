@@ -121,9 +121,10 @@ def test_labels_of_a_pipeline_file_keep_their_spelling(tmp_path):
     (tmp_path / "p.yaml").write_text(file % "010, 1.0, 1e3")
     with pytest.raises(SpecError) as caught:
         read_pipeline(tmp_path / "p.yaml")
+    read = "YAML reads {} as a number, so that the text would be '{}'; write '{}' in quotes"
     assert str(caught.value).splitlines() == [
-        f"{tmp_path}/p.yaml:1:53: data.labels[0]: YAML reads 010 as the number 10; write '010' in quotes",
-        f"{tmp_path}/p.yaml:1:63: data.labels[2]: YAML reads 1e3 as the number 1000.0; write '1e3' in quotes",
+        f"{tmp_path}/p.yaml:1:53: data.labels[0]: {read.format('010', '10', '010')}",
+        f"{tmp_path}/p.yaml:1:63: data.labels[2]: {read.format('1e3', '1000.0', '1e3')}",
     ]
 
 
