@@ -17,7 +17,7 @@ import typing
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -61,6 +61,10 @@ class Predictions(Generic[Out]):
     scores: np.ndarray | None = None
     probabilities: np.ndarray | None = None
     classes: tuple[str, ...] = ()
+
+
+AnyPredictions: TypeAlias = Predictions[Any]
+"""Predictions of labels, tags or texts."""
 
 
 class Stage(Generic[In, Out]):
@@ -110,7 +114,7 @@ class Stage(Generic[In, Out]):
         """The ``nn.Module`` with its parameters, once built; None where it has none."""
         return None
 
-    def nested(self) -> dict[str, Stage[Any, Any]]:
+    def nested(self) -> dict[str, AnyStage]:
         """Stages given as options, by option name (``parts.0``, ``parts.1`` of a list); saved on their own."""
         found = {}
         for name, value in self.options.items():
@@ -120,7 +124,7 @@ class Stage(Generic[In, Out]):
                     found[name if several is None else f"{name}.{i}"] = item
         return found
 
-    def with_nested(self) -> Iterator[Stage[Any, Any]]:
+    def with_nested(self) -> Iterator[AnyStage]:
         """The stages inside it, at any depth, then itself."""
         for stage in self.nested().values():
             yield from stage.with_nested()
@@ -206,7 +210,7 @@ def _checked(init: Callable[..., None]) -> Callable[..., None]:
 
     # It stands in for constructors of any signature, so it must take any arguments; ``bind`` refuses unknown ones.
     @functools.wraps(init)
-    def __init__(self: Stage[Any, Any], *args: Any, **kwargs: Any) -> None:
+    def __init__(self: AnyStage, *args: Any, **kwargs: Any) -> None:
         if type(self).__init__ is not __init__:  # a subclass's own constructor called this one
             init(self, *args, **kwargs)
             return
@@ -217,6 +221,10 @@ def _checked(init: Callable[..., None]) -> Callable[..., None]:
         self.__dict__["options"] = values  # not setattr: torch modules would register nested stages twice
 
     return __init__
+
+
+AnyStage: TypeAlias = Stage[Any, Any]
+"""A stage whatever it takes and gives, where a pipeline's wiring has been checked."""
 
 
 class Tokenizer(Stage[Text, Tokens]):
@@ -371,8 +379,12 @@ class Head(Stage[In, Out]):
             dev: empty where there is no dev split.
         """
 
-    def bind(self, body: Sequence[Stage[Any, Any]]) -> None:
+    def bind(self, body: Sequence[AnyStage]) -> None:
         """Find tables and vocabularies to share in the stages before it; called after ``fit`` and before ``build``."""
+
+
+AnyHead: TypeAlias = Head[Any, Any]
+"""A head whatever it takes and answers."""
 
 
 class LabelHead(Head[Vectors, Labels]):

@@ -34,7 +34,7 @@ from nlpipe.nn.neural import Neural
 from nlpipe.nn.padding import open_batch
 from nlpipe.options import Count, Dropout, NonNegativeFloat, Positive
 from nlpipe.search import SearchResult, Tree, beam_search, greedy
-from nlpipe.stage import Data, Decoder, Head, Predictions, Stage, State, Tokenizer
+from nlpipe.stage import AnyStage, Data, Decoder, Head, Predictions, State, Tokenizer
 from nlpipe.vocabulary import END, PAD, START, UNKNOWN, EncodedText, Vocabulary
 from nlpipe.wire import Sequences, Text
 
@@ -120,7 +120,7 @@ class Seq2Seq(
 
     # -- vocabulary and table, shared or its own
 
-    def bind(self, body: Sequence[Stage[Any, Any]]) -> None:
+    def bind(self, body: Sequence[AnyStage]) -> None:
         """If ``joint``, find the tokenizer and the representation whose vocabulary and table the target shares.
 
         Raises:
