@@ -1,1 +1,1 @@
-"""Speed, memory and accuracy, side by side with peers: `make bench`, or `python -m benchmarks NAME…`."""
+"""Benchmarks of speed, memory and accuracy beside comparable software: `make bench` or `python -m benchmarks NAME…`."""

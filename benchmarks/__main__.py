@@ -1,4 +1,4 @@
-"""Run the benchmarks named (all by default), each into results/NAME.json, and write REPORT.md from those files."""
+"""Run the named benchmarks (all by default), write results/NAME.json for each, and make REPORT.md from these files."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ NAMES = [
 
 
 def main() -> None:
-    """Run, record, report."""
+    """Run the benchmarks, record their results and write the report."""
     for name in sys.argv[1:] or NAMES:
         module = importlib.import_module(f"benchmarks.{name}")
         print(f"== {name}: {module.__doc__.strip().partition(chr(10))[0]}", flush=True)
         load = os.getloadavg()[0]
-        found = module.measure()
+        results = module.measure()
         record = {
             "measured": datetime.now(UTC).isoformat(timespec="minutes"),
             "machine": processor(),
             "load_before": load,
-            **found,
+            **results,
         }
         (HERE / "results").mkdir(exist_ok=True)
         (HERE / "results" / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
@@ -50,26 +50,26 @@ def main() -> None:
 
 
 def report() -> str:
-    """REPORT.md: for each benchmark its question, its machine, its table."""
+    """The text of REPORT.md: for each benchmark what it measures, the machine and a table."""
     parts = ["# Benchmarks\n\nWritten by `python -m benchmarks` from `benchmarks/results/*.json`; do not edit.\n"]
     for name in NAMES:
         path = HERE / "results" / f"{name}.json"
         if not path.exists():
             continue
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if "machine" not in found:  # a script that keeps what it has, and was interrupted
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if "machine" not in record:  # an interrupted benchmark, which continues from this file
             continue
         module = importlib.import_module(f"benchmarks.{name}")
-        machine = found["machine"]
+        machine = record["machine"]
         parts.append(f"## {module.__doc__.strip()}\n")
         parts.append(
-            f"`python -m benchmarks {name}`, {found['measured']}, {machine['name']}, {machine['cores']} cores.\n"
+            f"`python -m benchmarks {name}`, {record['measured']}, {machine['name']}, {machine['cores']} cores.\n"
         )
-        header, *rows = found["table"]
+        header, *rows = record["table"]
         parts.append("| " + " | ".join(header) + " |\n|" + "---|" * len(header))
         parts.extend("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows)
-        if found.get("said"):
-            parts.append("\n" + found["said"])
+        if record.get("notes"):
+            parts.append("\n" + record["notes"])
         parts.append("")
     return "\n".join(parts) + "\n"
 

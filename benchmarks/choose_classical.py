@@ -1,8 +1,8 @@
 """Choosing the options of the shipped classical pipelines: accuracy on the dev splits of SST-2 and Rotten Tomatoes.
 
-No test split is touched. The options in the files had the best mean of the two dev accuracies, or were the simpler ones
-within 0.002 of it, when they were chosen; Rotten Tomatoes was split anew since (a larger test split), which moved its
-dev column: by the same rule bow_nb would now take alpha 2.
+No test split is used. When they were chosen, the options in the files had the best mean of the two dev accuracies, or
+were simpler and within 0.002 of it. Rotten Tomatoes has since been split again, with a larger test split, which changed
+its dev column: by the same rule, bow_nb would now have alpha 2.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ GRIDS: dict[str, list[list[str]]] = {
 
 
 def measure() -> dict[str, Any]:
-    """Every point of every grid on both dev splits."""
+    """Score each point of each grid on both dev splits."""
     sets = [load_dataset(sst2(), ROOT), load_dataset("rotten_tomatoes", ROOT)]
     rows = []
     for name, grid in GRIDS.items():
@@ -43,5 +43,5 @@ def accuracy(name: str, overrides: list[str], data: Any) -> float:
     """Accuracy on the dev split after training on the training split."""
     pipeline = nlpipe.load(ROOT / "pipelines" / "sentiment" / f"{name}.yaml", overrides)
     pipeline.fit(data.train.inputs, data.train.targets)
-    found = pipeline.predict(data.dev.inputs).values.values
-    return float(np.mean(np.array(found) == np.array(data.dev.targets.values)))
+    predicted = pipeline.predict(data.dev.inputs).values.values
+    return float(np.mean(np.array(predicted) == np.array(data.dev.targets.values)))

@@ -1,7 +1,7 @@
-"""Choosing the options of the shipped neural pipelines: accuracy on the dev split of SST-2, one seed a point.
+"""Choosing the options of the shipped neural pipelines: accuracy on the dev split of SST-2, one seed per point.
 
-No test split is touched. A point is a set of overrides of a shipped file as it then was. Each point is written when it
-is done and not done again while it stands in results/choose_neural.json.
+No test split is used. A point is a set of overrides of a shipped file, as the file was at that time. Each point is
+written when it is done, and is not repeated as long as results/choose_neural.json contains it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ DONE = Path(__file__).parent / "results" / "choose_neural.json"
 
 
 def measure() -> dict[str, Any]:
-    """Every point of every grid that is not done yet."""
+    """Score each point of each grid that results/choose_neural.json does not contain yet."""
     data = load_dataset(sst2(), ROOT)
     header = ["pipeline", "options", "SST-2 dev", "epochs", "seconds"]
     rows = json.loads(DONE.read_text(encoding="utf-8"))["table"][1:] if DONE.exists() else []
@@ -53,11 +53,11 @@ def measure() -> dict[str, Any]:
             pipeline = nlpipe.load(ROOT / "pipelines" / "sentiment" / f"{name}.yaml", overrides)
             with tempfile.TemporaryDirectory() as folder:
                 pipeline.fit_split(data.train, data.dev, Path(folder), progress=False)
-            found = pipeline.predict(data.dev.inputs).values.values
-            accuracy = float(np.mean(np.array(found) == np.array(data.dev.targets.values)))
+            predicted = pipeline.predict(data.dev.inputs).values.values
+            accuracy = float(np.mean(np.array(predicted) == np.array(data.dev.targets.values)))
             epochs = len(pipeline.history.epochs) if pipeline.history is not None else ""
-            spent = time.perf_counter() - started
-            rows.append([name, ", ".join(overrides), f"{accuracy:.4f}", epochs, f"{spent:.0f}"])
+            seconds = time.perf_counter() - started
+            rows.append([name, ", ".join(overrides), f"{accuracy:.4f}", epochs, f"{seconds:.0f}"])
             DONE.write_text(json.dumps({"table": [header, *rows]}) + "\n", encoding="utf-8")
             sys.stderr.write("  ".join(map(str, rows[-1])) + "\n")
     return {"table": [header, *rows]}

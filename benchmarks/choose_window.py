@@ -1,7 +1,7 @@
 """Choosing the options of `pipelines/ner/window.yaml`: strict F1 on the dev splits of three data sets.
 
-No test split is touched. A point is a set of overrides of the file as it then was; the first row is the file as it is,
-the second the same with IOB2 inside instead of IOBES. The best mean decides.
+No test split is used. A point is a set of overrides of the file, as the file was at that time. The first row is the
+file without overrides, the second the same with IOB2 instead of IOBES as the learned scheme. The best mean was chosen.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import nlpipe
 from benchmarks.processes import ROOT, tagged
 from nlpipe.datasets.load import load_dataset
-from nlpipe.heads import per_token
+from nlpipe.pipeline import tag_words
 
 FILE = ROOT / "pipelines" / "ner" / "window.yaml"
 SETS = ("wnut17", "ncbi_disease", "weibo_ner")
@@ -32,21 +32,21 @@ GRID: list[list[str]] = [
 
 
 def measure() -> dict[str, Any]:
-    """Every point on every set."""
+    """Score each point on each data set."""
     data = {name: load_dataset(tagged(name), ROOT) for name in SETS}
     table = [["options", *SETS, "mean"]]
 
     def add(name: str, overrides: list[str]) -> None:
-        found = [_f1(data[name], overrides) for name in SETS]
-        table.append([name, *(f"{f1:.3f}" for f1 in found), f"{np.mean(found):.3f}"])
+        scores = [_f1(data[name], overrides) for name in SETS]
+        table.append([name, *(f"{f1:.3f}" for f1 in scores), f"{np.mean(scores):.3f}"])
         print("  ".join(table[-1]), flush=True)
 
     for overrides in GRID:
         add(", ".join(overrides) or "the file", overrides)
         if not overrides:
-            inside, per_token.INSIDE = per_token.INSIDE, "IOB2"
-            add("IOB2 inside", overrides)
-            per_token.INSIDE = inside
+            scheme, tag_words.INSIDE = tag_words.INSIDE, "IOB2"
+            add("IOB2 learned", overrides)
+            tag_words.INSIDE = scheme
     return {"table": table}
 
 

@@ -1,8 +1,8 @@
 """Accuracy of the shipped classical pipelines: SST-2, and ten-fold Rotten Tomatoes.
 
-SST-2: trained on its 6,920 training sentences, options chosen on dev; the test split is looked at by this script alone.
-The interval is a 95 % bootstrap over test items. Ten-fold: scikit-learn's StratifiedKFold (shuffled, seed 13) over all
-Rotten Tomatoes snippets after de-duplication; mean and standard deviation of the ten folds.
+SST-2: trained on its 6,920 training sentences; options were chosen on the dev split, and only this script uses the test
+split. The interval is a 95 % bootstrap interval over test items. Ten-fold: scikit-learn's StratifiedKFold (shuffled,
+seed 13) over all Rotten Tomatoes snippets after de-duplication; mean and standard deviation of the ten folds.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FILES = ["bow_nb", "tfidf_logreg", "tfidf_svm", "nbsvm", "hashing_logreg"]
 
 
 def measure() -> dict[str, Any]:
-    """Both data sets, all shipped classical pipelines."""
+    """Score all shipped classical pipelines on both data sets."""
     data = f"data={json.dumps(sst2())}"
     reviews = load_dataset("rotten_tomatoes", ROOT)
     splits = (reviews.train, reviews.dev, reviews.test)
@@ -41,7 +41,7 @@ def measure() -> dict[str, Any]:
             result = nlpipe.run(file, [data], out=Path(out))
             low, high = interval(result)
             row += [f"{result.score:.3f}", f"{low:.3f} – {high:.3f}"]
-        folds = [fold(file, texts, labels, train, test) for train, test in parts(labels)]
+        folds = [fold_accuracy(file, texts, labels, train, test) for train, test in fold_indices(labels)]
         row += [f"{np.mean(folds):.4f}", f"{np.std(folds, ddof=1):.4f}"]
         print("  ".join(row), flush=True)
         rows.append(row)
@@ -58,13 +58,13 @@ def interval(result: Result) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def parts(labels: Labels) -> Any:
-    """Ten folds: indices of training and test examples."""
+def fold_indices(labels: Labels) -> Any:
+    """The indices of training and test examples in ten folds."""
     return StratifiedKFold(10, shuffle=True, random_state=13).split(np.zeros(len(labels)), labels.values)
 
 
-def fold(file: Path, texts: Text, labels: Labels, train: Any, test: Any) -> float:
-    """Accuracy on one fold."""
+def fold_accuracy(file: Path, texts: Text, labels: Labels, train: Any, test: Any) -> float:
+    """Accuracy on the test examples of one fold."""
     pipeline = nlpipe.load(file).fit(texts.take(train.tolist()), labels.take(train.tolist()))
-    found = pipeline.predict(texts.take(test.tolist())).values
-    return float(np.mean(np.array(found.values) == np.array(labels.take(test.tolist()).values)))
+    predicted = pipeline.predict(texts.take(test.tolist())).values
+    return float(np.mean(np.array(predicted.values) == np.array(labels.take(test.tolist()).values)))

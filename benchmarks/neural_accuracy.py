@@ -1,7 +1,8 @@
 """Accuracy of the shipped neural pipelines on SST-2, and the seconds their training takes.
 
-Trained on the 6,920 training sentences with the options of the files, which were chosen on dev (choose_neural.py); the
-dev split stops the training, the test split is looked at by this script alone. 95 % bootstrap over test items.
+Trained on the 6,920 training sentences with the options of the files, which were chosen on dev (choose_neural.py). The
+dev split stops the training early, and only this script uses the test split. The interval is a 95 % bootstrap interval
+over test items.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ FILES = ["word2vec_logreg", "cnn", "bilstm", "gru", "transformer", "bert_frozen"
 
 
 def measure() -> dict[str, Any]:
-    """Each file, with its own seed."""
+    """Run each file with its own seed."""
     rows = []
     with tempfile.TemporaryDirectory() as out:
         for name in FILES:

@@ -1,4 +1,4 @@
-"""Timing of whole processes: wall seconds and peak memory, in turn A B A B, so that a drifting machine is fair."""
+"""Timing of whole processes: wall seconds and peak memory. Processes alternate, so that drift affects both sides."""
 
 from __future__ import annotations
 
@@ -15,61 +15,60 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def sst2() -> dict[str, Any]:
-    """SST-2 as inline data; the public data beside the project is needed."""
+    """SST-2 as inline data; needs the public data sets in the folder shared/."""
     folder = ROOT.parent / "shared" / "data" / "sst2"
     if not folder.exists():
-        sys.exit(f"{folder} is not there; this benchmark needs the public data sets beside the project")
+        sys.exit(f"{folder} does not exist; this benchmark needs the public data sets beside the project")
     files = {split: str(folder / f"{split}.tsv") for split in ("train", "dev", "test")}
     return {"task": "classification", "format": "tsv", **files, "columns": {"text": 0, "label": 1}}
 
 
 def multi30k() -> dict[str, Any]:
-    """Multi30k as inline data, English to German; the public data beside the project is needed."""
+    """Multi30k as inline data, English to German; needs the public data sets in the folder shared/."""
     folder = ROOT.parent / "shared" / "data" / "multi30k"
     if not folder.exists():
-        sys.exit(f"{folder} is not there; this benchmark needs the public data sets beside the project")
+        sys.exit(f"{folder} does not exist; this benchmark needs the public data sets beside the project")
     names = {"train": "train", "dev": "val", "test": "test_2016_flickr"}
     files = {split: [str(folder / f"{name}.{side}.gz") for side in ("en", "de")] for split, name in names.items()}
     return {"task": "translation", "format": "parallel", **files}
 
 
 def tagged(name: str) -> dict[str, Any]:
-    """WNUT 2017, NCBI disease or Weibo as inline data; the public data beside the project is needed."""
+    """WNUT 2017, NCBI disease or Weibo as inline data; needs the public data sets in the folder shared/."""
     folder = ROOT.parent / "shared" / "data" / name
     if not folder.exists():
-        sys.exit(f"{folder} is not there; this benchmark needs the public data sets beside the project")
+        sys.exit(f"{folder} does not exist; this benchmark needs the public data sets beside the project")
     names = {
         "wnut17": ("wnut17train.conll", "emerging.dev.conll", "emerging.test.annotated"),
         "ncbi_disease": ("train.tsv", "devel.tsv", "test.tsv"),
         "weibo_ner": tuple(f"weiboNER_2nd_conll.{split}" for split in ("train", "dev", "test")),
     }[name]
     files = {split: str(folder / file) for split, file in zip(("train", "dev", "test"), names, strict=True)}
-    clean = (
-        {"replace": {"/[0-9]$/": ""}} if name == "weibo_ner" else {}
-    )  # a digit that tells words of several characters
-    return {"task": "tagging", "format": "conll", **files, **clean}
+    # Weibo writes a digit after each character: its position in the word
+    cleaning = {"replace": {"/[0-9]$/": ""}} if name == "weibo_ner" else {}
+    return {"task": "tagging", "format": "conll", **files, **cleaning}
 
 
 def run(command: list[str], stdin: Path | None = None) -> dict[str, Any]:
-    """Run ``command``; its wall seconds, its peak memory in MB, and the JSON of its last line, if it prints one."""
+    """Run ``command``; return its wall seconds, its peak memory in MB and the JSON object of its last line, if any."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    source = stdin.open("rb") if stdin else subprocess.DEVNULL
+    input_file = stdin.open("rb") if stdin else subprocess.DEVNULL
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdin=source, stdout=subprocess.PIPE, env=environment)
+    process = subprocess.Popen(command, stdin=input_file, stdout=subprocess.PIPE, env=environment)
     assert process.stdout is not None
     tail, peak = b"", 0.0
     while chunk := process.stdout.read1(1 << 16):  # type: ignore[attr-defined]
         tail = (tail + chunk)[-65536:]
-        peak = max(peak, high_water(process.pid))
+        peak = max(peak, peak_memory(process.pid))
     if process.wait():
         sys.exit(f"{' '.join(command)}: failed with status {process.returncode}")
-    found = {"wall": time.perf_counter() - started, "peak_mb": peak}
+    figures = {"wall": time.perf_counter() - started, "peak_mb": peak}
     last = tail.strip().rpartition(b"\n")[2]
-    return {**found, **json.loads(last)} if last.startswith(b"{") else found
+    return {**figures, **json.loads(last)} if last.startswith(b"{") else figures
 
 
-def high_water(process: int) -> float:
-    """The largest resident size of a process so far, in MB; 0 when it has ended."""
+def peak_memory(process: int) -> float:
+    """The largest resident memory of a process so far in MB; 0 if the process has ended."""
     try:
         status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     except OSError:
@@ -78,22 +77,22 @@ def high_water(process: int) -> float:
 
 
 def python(*arguments: str) -> list[str]:
-    """A command that runs this interpreter."""
+    """A command that runs this Python interpreter."""
     return [sys.executable, *arguments]
 
 
 def paired(ours: list[str], theirs: list[str], runs: int = 3) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Both commands in turn, ``runs`` times, after one warm-up of each."""
+    """Run both commands alternately, ``runs`` times each, after one warm-up run of each."""
     run(ours), run(theirs)
     pairs = [(run(ours), run(theirs)) for _ in range(runs)]
     return [a for a, _ in pairs], [b for _, b in pairs]
 
 
 def middle(rows: list[dict[str, Any]], name: str) -> float:
-    """The median of one figure."""
+    """The median of one figure over all runs."""
     return median(row[name] for row in rows)
 
 
 def ratio(ours: list[dict[str, Any]], theirs: list[dict[str, Any]], name: str) -> float:
-    """The median of the ratios pair by pair."""
+    """The median over pairs of runs of the ratio of one figure."""
     return median(a[name] / b[name] for a, b in zip(ours, theirs, strict=True))

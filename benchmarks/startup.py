@@ -1,6 +1,6 @@
-"""Startup: how long the command takes to answer, as whole processes.
+"""Startup: wall time of short commands, as whole processes.
 
-Median of seven runs. Wanted: `--help` under 0.4 s, `check` of a classical file under 1 s.
+Median of seven runs. Target: `--help` under 0.4 s, `check` of a classical file under 1 s.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from benchmarks.processes import ROOT, python, run
 
 
 def measure() -> dict[str, Any]:
-    """Time each command seven times."""
+    """Run each command seven times."""
     file = str(ROOT / "pipelines/sentiment/tfidf_logreg.yaml")
     rows = []
-    for words in (["--help"], ["check", file], ["list"], ["show", "tfidf"]):
-        runs = [run(python("-m", "nlpipe", *words)) for _ in range(7)]
-        shown = " ".join(["nlpipe", *words]).replace(str(ROOT) + "/", "")
+    for arguments in (["--help"], ["check", file], ["list"], ["show", "tfidf"]):
+        runs = [run(python("-m", "nlpipe", *arguments)) for _ in range(7)]
+        shown = " ".join(["nlpipe", *arguments]).replace(str(ROOT) + "/", "")
         rows.append([f"`{shown}`", f"{median(r['wall'] for r in runs):.2f}", f"{runs[0]['peak_mb']:.0f}"])
     return {"table": [["command", "seconds", "peak MB"], *rows]}

@@ -1,7 +1,7 @@
-"""Streaming: `nlpipe predict` on 1,000,000 lines of standard input, in order, in bounded memory.
+"""Streaming: `nlpipe predict` on 1,000,000 lines of standard input, answered in order and in bounded memory.
 
-Lines are test sentences of Rotten Tomatoes, repeated, each with its number; peak memory is that of the whole process,
-beside that for 10,000 lines.
+The lines are test sentences of Rotten Tomatoes, repeated and numbered. Peak memory is that of the whole process; the
+first row shows it for 10,000 lines.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ def measure() -> dict[str, Any]:
             lines = Path(folder) / "lines.txt"
             with lines.open("w", encoding="utf-8") as file:
                 file.writelines(f"{texts[i % len(texts)]} {i}\n" for i in range(count))
-            found = run(python("-m", "nlpipe", "predict", str(result.folder)), stdin=lines)
+            figures = run(python("-m", "nlpipe", "predict", str(result.folder)), stdin=lines)
             rows.append(
-                [f"{count:,}", f"{found['wall']:.1f}", f"{count / found['wall']:,.0f}", f"{found['peak_mb']:.0f}"]
+                [f"{count:,}", f"{figures['wall']:.1f}", f"{count / figures['wall']:,.0f}", f"{figures['peak_mb']:.0f}"]
             )
         in_order = check_order(Path(folder), result.folder)
     return {
         "table": [["lines", "seconds", "lines/s", "peak MB"], *rows],
-        "said": f"Order kept (5,000 lines as jsonl, each with its number): {in_order}.",
+        "notes": f"Answers are in the order of the lines (5,000 numbered lines, jsonl): {in_order}.",
     }
 
 

@@ -1,7 +1,7 @@
 """TF-IDF and logistic regression on IMDb, beside a plain scikit-learn script.
 
-Same tokens, same options, same split (the card's), whole processes in turn; ratios are medians pair by pair. Wanted:
-the same predictions, time within 1.05 of the script's (aiming below 1), peak memory within 1.15.
+Both use the same tokens, options and split. Whole processes alternate; ratios are medians over pairs of runs. Target:
+the same predictions, at most 1.05 times the script's time (1 if possible) and 1.15 times its peak memory.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nlpipe.tokenizers.regex import WORDS
 
 
 def measure() -> dict[str, Any]:
-    """Prepare one file for both, run both in turn."""
+    """Prepare one data file for both scripts and run them alternately."""
     data = load_dataset("imdb", ROOT)
     file = ROOT / "pipelines/sentiment/tfidf_logreg.yaml"
     overrides = ["representation.ngrams=[1, 2]"]
@@ -36,12 +36,12 @@ def measure() -> dict[str, Any]:
         "test_texts": data.test.inputs.strings,
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        told, ours_out, theirs_out = (Path(folder) / name for name in ("data.json", "ours.json", "theirs.json"))
-        told.write_text(json.dumps(prepared), encoding="utf-8")
+        data_file, ours_out, theirs_out = (Path(folder) / name for name in ("data.json", "ours.json", "theirs.json"))
+        data_file.write_text(json.dumps(prepared), encoding="utf-8")
         peers = ROOT / "benchmarks" / "peers"
         ours, theirs = paired(
-            python(str(peers / "nlpipe_tfidf.py"), str(told), str(ours_out)),
-            python(str(peers / "plain_tfidf.py"), str(told), str(theirs_out)),
+            python(str(peers / "nlpipe_tfidf.py"), str(data_file), str(ours_out)),
+            python(str(peers / "plain_tfidf.py"), str(data_file), str(theirs_out)),
             runs=5,
         )
         same = ours_out.read_text() == theirs_out.read_text()
@@ -58,6 +58,6 @@ def measure() -> dict[str, Any]:
         table.append(row)
     return {
         "table": table,
-        "said": f"Predictions identical on {len(data.test):,} reviews: {same}.",
+        "notes": f"Predictions identical on {len(data.test):,} reviews: {same}.",
         "runs": [ours, theirs],
     }

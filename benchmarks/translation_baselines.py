@@ -1,7 +1,7 @@
 """BLEU of the shipped classical translators: Multi30k, English to German.
 
-Trained on its 29,000 training pairs; options were chosen on val, which also decides the word bonus of `lexical`; the
-test split, test_2016_flickr, is looked at by this script alone. The interval is a 95 % bootstrap over test sentences.
+Trained on its 29,000 training pairs. Options were chosen on val, from which `lexical` also determines its word bonus.
+Only this script uses the test split, test_2016_flickr. The interval is a 95 % bootstrap interval over test sentences.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ FILES = ["memory", "lexical"]
 
 
 def measure() -> dict[str, Any]:
-    """Scores and costs of each."""
+    """The scores and costs of each pipeline."""
     rows = []
     for name in FILES:
         with tempfile.TemporaryDirectory() as out:
             file = ROOT / "pipelines" / "translation" / f"{name}.yaml"
             result = nlpipe.run(file, [f"data={json.dumps(multi30k())}"], out=Path(out))
             low, high = interval(bleu(), *result.predictions())["bleu"]
-            scores, costs = result.metrics["scores"], result.costs
+            scores, costs = result.scores, result.costs
             dev = result.metrics["dev"]["bleu"]
         row = [name, f"{dev:.2f}", f"{scores['bleu']:.2f}", f"{low:.2f} – {high:.2f}"]
         row += [f"{scores['bleu_lowercase']:.2f}", f"{scores['chrf']:.2f}"]

@@ -1,14 +1,14 @@
-"""Translating Multi30k's test_2016_flickr: sentences a second, beside CTranslate2 (float32) and JoeyNMT 2.3.
+"""Translating Multi30k's test_2016_flickr: sentences per second, beside CTranslate2 (float32) and JoeyNMT 2.3.
 
-All three have the weights of one run of `pipelines/translation/transformer.yaml`, converted, and the same sentences
-from short to long; whole processes in turn. Ours counts tokenising and joining, theirs begin and end with tokens.
-JoeyNMT has fewer sentences, for it takes long. `equal` is the share of translations that CTranslate2 has, too, for
-greedy search and beam 5 without a length penalty (the two divide by different ones): as nlpipe is shipped, and in
-float32, with their BLEU. Last, what a token costs in greedy search made to go on for 10 and for 1,000 tokens. Wanted: 5
-times JoeyNMT at beam 5 and batches of 64, 0.35 times CTranslate2, one sentence in 40 ms, at 1,000 tokens at most 1.5
-times the cost.
+All three have the converted weights of one run of `pipelines/translation/transformer.yaml` and translate the same
+sentences from short to long; whole processes alternate. nlpipe's time includes tokenising and joining, the others' does
+not. JoeyNMT gets fewer sentences, because it is slow. The notes give the share of translations that equal
+CTranslate2's, for greedy search and beam 5 without a length penalty (the two define it differently), with nlpipe's
+default precision and in float32, and their BLEU. The last rows show the time per token of greedy search that is forced
+to generate 10 and 1,000 tokens. Target: 5 times JoeyNMT's speed at beam 5 and batches of 64, 0.35 times CTranslate2's,
+one sentence in 40 ms, and at 1,000 tokens at most 1.5 times the time per token.
 
-The run is the newest runs/transformer-*, or NLPIPE_TRANSLATION_RUN.
+The run is the newest runs/transformer-*, or the one that NLPIPE_TRANSLATION_RUN names.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from nlpipe.tasks import task_named
 from nlpipe.wire import Text
 
 PEERS = ROOT / "benchmarks" / "peers"
-WAYS = [
+SETTINGS = [
     *([5, size, count] for size, count in ((1, 100), (4, 200), (16, 400), (64, 1000), (128, 1000))),
     *([1, size, count] for size, count in ((1, 200), (4, 400), (16, 1000), (64, 1000), (128, 1000))),
 ]
 """Beam, batch size, sentences."""
-FEW = [[5, 64, 128], [1, 1, 10], [1, 64, 128]]
-"""Those of JoeyNMT."""
+JOEYNMT_SETTINGS = [[5, 64, 128], [1, 1, 10], [1, 64, 128]]
+"""The same for JoeyNMT."""
 LENGTHS = [10, 1000]
 ROUNDS = 2
 
@@ -44,7 +44,7 @@ Runs = dict[str, list[dict[str, Any]]]
 
 
 def measure() -> dict[str, Any]:
-    """All in turn, twice; then the shares and ratios."""
+    """Run all three alternately, twice; then compute shares and ratios."""
     folder, other = str(trained()), str(translation())
     rows: Runs = {"nlpipe": [], "CTranslate2": [], "JoeyNMT": []}
     with tempfile.TemporaryDirectory() as name:
@@ -56,51 +56,59 @@ def measure() -> dict[str, Any]:
         run([other, "-m", "nlpipe", "export", folder, directory, "--to", "ctranslate2"])
         answers = {side: f"{name}/{side}.json" for side in ("nlpipe", "CTranslate2")}
         for i in range(ROUNDS):
-            told = {"sentences": texts, "ways": WAYS, "lengths": LENGTHS, "threads": THREADS}
-            ours, theirs = (json.dumps({**told, "answers": None if i else path}) for path in answers.values())
-            few = json.dumps({**told, "ways": FEW})
-            rows["nlpipe"].append(run(python(str(PEERS / "nlpipe_decoding.py"), folder, ours)))
-            rows["CTranslate2"].append(run([other, str(PEERS / "ctranslate2_decoding.py"), folder, directory, theirs]))
-            command = [other, "-W", "ignore", str(PEERS / "joeynmt_decoding.py"), folder, few]
+            options = {"sentences": texts, "ways": SETTINGS, "lengths": LENGTHS, "threads": THREADS}
+            our_options, their_options = (
+                json.dumps({**options, "answers": None if i else path}) for path in answers.values()
+            )
+            joeynmt_options = json.dumps({**options, "ways": JOEYNMT_SETTINGS})
+            rows["nlpipe"].append(run(python(str(PEERS / "nlpipe_decoding.py"), folder, our_options)))
+            rows["CTranslate2"].append(
+                run([other, str(PEERS / "ctranslate2_decoding.py"), folder, directory, their_options])
+            )
+            command = [other, "-W", "ignore", str(PEERS / "joeynmt_decoding.py"), folder, joeynmt_options]
             rows["JoeyNMT"].append(run(command))
         mine, its = (json.loads(Path(path).read_text(encoding="utf-8")) for path in answers.values())
     metric = task_named("translation").metrics(())[0]
-    said = [f"{THREADS} threads; sentences of the run {Path(folder).name}."]
-    for way, texts_found in mine.items():
-        same = [a == b for a, b in zip(texts_found, its[way.partition(",")[0]], strict=True)]
-        bleu = metric(test.targets, Predictions(Text(texts_found)))["bleu"]
-        said.append(f"Equal to CTranslate2's, {way}: {sum(same) / len(same):.1%} (bleu {bleu:.2f}).")
-    said.append(f"JoeyNMT's greedy translations equal ours: {middle(rows['JoeyNMT'], 'equal'):.0%}.")
-    return {"table": _table(rows), "said": " ".join(said), "runs": rows}
+    notes = [f"{THREADS} threads; weights of the run {Path(folder).name}."]
+    for setting, translations in mine.items():
+        same = [a == b for a, b in zip(translations, its[setting.partition(",")[0]], strict=True)]
+        bleu = metric(test.targets, Predictions(Text(translations)))["bleu"]
+        notes.append(f"Equal to CTranslate2's, {setting}: {sum(same) / len(same):.1%} (BLEU {bleu:.2f}).")
+    notes.append(f"JoeyNMT's greedy translations equal nlpipe's: {middle(rows['JoeyNMT'], 'equal'):.0%}.")
+    return {"table": _table(rows), "notes": " ".join(notes), "runs": rows}
 
 
 def _table(rows: Runs) -> list[list[str]]:
     ours, fast, slow = rows.values()
     table = [["", "nlpipe", "CTranslate2", "nlpipe / CTranslate2", "JoeyNMT", "nlpipe / JoeyNMT"]]
-    for beam, size, _ in WAYS:
+    for beam, size, _ in SETTINGS:
         key, name = f"rate {beam} {size}", f"beam {beam}" if beam > 1 else "greedy"
-        cells = [f"{name}, batches of {size}, sentences/s", f"{middle(ours, key):,.1f}", f"{middle(fast, key):,.1f}"]
+        cells = [
+            f"{name}, batches of {size}, sentences/s",
+            f"{middle(ours, key):,.1f}",
+            f"{middle(fast, key):,.1f}",
+        ]
         cells.append(f"{ratio(ours, fast, key):.2f}")
         known = key in slow[0]
         cells += [f"{middle(slow, key):,.1f}", f"{ratio(ours, slow, key):.1f}"] if known else ["", ""]
         table.append(cells)
-    shown = [f"{1000 * middle(found, 'seconds 1 1'):.1f}" for found in (ours, fast, slow)]
+    shown = [f"{1000 * middle(runs, 'seconds 1 1'):.1f}" for runs in (ours, fast, slow)]
     table.append(["greedy, one sentence, p50, ms", *shown[:2], "", shown[2], ""])
     for length in LENGTHS:
-        shown = [f"{1e6 * middle(found, f'token {length}'):,.0f}" for found in (ours, fast)]
+        shown = [f"{1e6 * middle(runs, f'token {length}'):,.0f}" for runs in (ours, fast)]
         table.append([f"a token of {length:,}, microseconds", *shown, "", "", ""])
     short, long = (f"token {length}" for length in LENGTHS)
-    grown = [f"{middle(found, long) / middle(found, short):.2f}" for found in (ours, fast)]
-    table.append(["cost at 1,000 / cost at 10", *grown, "", "", ""])
+    growth = [f"{middle(runs, long) / middle(runs, short):.2f}" for runs in (ours, fast)]
+    table.append(["cost at 1,000 / cost at 10", *growth, "", "", ""])
     for row in table:
         print("  ".join(row), flush=True)
     return table
 
 
 def trained() -> Path:
-    """The run whose weights are used."""
+    """The folder of the run whose weights are used."""
     named = os.environ.get("NLPIPE_TRANSLATION_RUN")
-    found = [Path(named)] if named else sorted((ROOT / "runs").glob("transformer-*"), key=lambda p: p.stat().st_mtime)
-    if not found:
-        sys.exit("no run of pipelines/translation/transformer.yaml; make one, or name it in NLPIPE_TRANSLATION_RUN")
-    return found[-1]
+    folders = [Path(named)] if named else sorted((ROOT / "runs").glob("transformer-*"), key=lambda p: p.stat().st_mtime)
+    if not folders:
+        sys.exit("there is no run of pipelines/translation/transformer.yaml; run it, or set NLPIPE_TRANSLATION_RUN")
+    return folders[-1]

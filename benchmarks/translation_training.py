@@ -1,11 +1,10 @@
-"""Training a translator: target tokens a second, beside JoeyNMT 2.3 and a bare `torch.nn.Transformer`.
+"""Training a translator: target tokens per second, beside JoeyNMT 2.3 and a plain `torch.nn.Transformer`.
 
-The first 4,000 pairs of Multi30k, the shape of `pipelines/translation/transformer.yaml` (4 + 4 layers, 128 features,
-feed-forward 256, 4 heads, one table), the same token ids on all sides, batches of 4,096 tokens with their padding,
-whole processes in turn; ends of sentences count, the first epoch (JoeyNMT: four updates) does not. nlpipe and
-torch compute in bf16 where nlpipe's rule says so, and have batches of like length; JoeyNMT computes in float32, the one
-precision that it has on a CPU, and does not sort. It runs with this torch, in an environment of its own. Wanted: 5
-times JoeyNMT.
+All train on the first 4,000 pairs of Multi30k with the sizes of `pipelines/translation/transformer.yaml` (4 + 4 layers,
+128 features, feed-forward 256, 4 heads, one table), the same token ids and batches of 4,096 tokens with padding; whole
+processes alternate. End tokens count; the first epoch (of JoeyNMT: four updates) does not. nlpipe and torch compute in
+bf16 if nlpipe's rule says so, with batches of similar length; JoeyNMT computes in float32, its only precision on a CPU,
+and does not sort by length. It uses the same torch in an environment of its own. Target: 5 times JoeyNMT's speed.
 """
 
 from __future__ import annotations
@@ -28,33 +27,33 @@ ROUNDS = 2
 
 
 def measure() -> dict[str, Any]:
-    """All in turn, twice."""
+    """Run all three alternately, twice."""
     joeynmt = str(translation())
     rows: dict[str, list[dict[str, Any]]] = {"nlpipe": [], "torch.nn.Transformer, bf16 autocast": [], "JoeyNMT 2.3": []}
     with tempfile.TemporaryDirectory() as name:
         ids = str(Path(name) / "ids.json")
         for seed in range(1, ROUNDS + 1):
-            told = {
+            our_options = {
                 "file": str(FILE), "data": multi30k(), "limit": PAIRS, "epochs": EPOCHS, "seed": seed, "ids": ids,
                 "threads": THREADS,
             }  # fmt: skip
             options = json.dumps({**_shape(), "epochs": EPOCHS, "updates": UPDATES, "seed": seed, "threads": THREADS})
             ours, bare, joey = rows.values()
-            ours.append(run(python(str(PEERS / "nlpipe_translation_training.py"), json.dumps(told))))
+            ours.append(run(python(str(PEERS / "nlpipe_translation_training.py"), json.dumps(our_options))))
             bare.append(run(python(str(PEERS / "torch_transformer.py"), ids, options)))
             joey.append(run([joeynmt, "-W", "ignore", str(PEERS / "joeynmt_training.py"), ids, options]))
     ours = rows["nlpipe"]
     table = [["", "target tokens/s", "nlpipe is faster by", "peak memory, MB"]]
-    for way, found in rows.items():
-        cells = [f"{middle(found, 'rate'):,.0f}", f"{ratio(ours, found, 'rate'):.1f}"]
-        table.append([way, *cells, f"{middle(found, 'peak_mb'):,.0f}"])
+    for system, measured in rows.items():
+        cells = [f"{middle(measured, 'rate'):,.0f}", f"{ratio(ours, measured, 'rate'):.1f}"]
+        table.append([system, *cells, f"{middle(measured, 'peak_mb'):,.0f}"])
         print("  ".join(table[-1]), flush=True)
-    said = f"{THREADS} threads. Vocabulary: {ours[0]['words']:,}. nlpipe computed in {ours[0]['precision']}."
-    return {"table": table, "said": said, "runs": rows}
+    notes = f"{THREADS} threads. Vocabulary: {ours[0]['words']:,}. nlpipe computed in {ours[0]['precision']}."
+    return {"table": table, "notes": notes, "runs": rows}
 
 
 def _shape() -> dict[str, Any]:
-    """The shape of the pipeline, as its peers are told it."""
+    """The sizes of the pipeline as options of the other two scripts."""
     pipeline = nlpipe.load(FILE)
     _, embedding, encoder, _ = (stage.options for stage in pipeline.stages)
     names = ("layers", "heads", "feed_forward", "dropout")

@@ -1,4 +1,4 @@
-"""The ``nlpipe`` command: what a user can mend is printed without a traceback, and the exit status is 2."""
+"""The ``nlpipe`` command: a user's errors are printed without a traceback, and the exit status is 2."""
 
 from __future__ import annotations
 
@@ -8,20 +8,23 @@ import warnings
 from typing import Any
 
 INTERRUPTED = 130
-"""The status that typer exits with after Ctrl-C."""
+"""The exit status of typer after Ctrl-C."""
 
 
 def main() -> None:
-    """Run the command line and exit: 0, 2 for what the user can mend, 130 when interrupted."""
+    """Run the command line and exit: with 0, with 2 after a user's error, with 130 after an interruption."""
     from nlpipe.errors import NlpipeError, NlpipeWarning
 
-    others = warnings.showwarning
+    show_other = warnings.showwarning
 
-    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    def show(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int,
+        file: Any = None, line: str | None = None,
+    ) -> None:  # fmt: skip
         if issubclass(category, NlpipeWarning):
             sys.stderr.write(f"warning: {message}\n")
         else:
-            others(message, category, *where, **more)
+            show_other(message, category, filename, lineno, file, line)
 
     warnings.showwarning = show
     for stream in (sys.stdout, sys.stderr):
@@ -31,20 +34,21 @@ def main() -> None:
         from nlpipe.cli.app import app
 
         app(prog_name="nlpipe")
-    except SystemExit as ended:
-        if ended.code == INTERRUPTED:
-            sys.stderr.write("\ninterrupted; what was finished is kept, nothing is half-written\n")
+    except SystemExit as error:
+        if error.code == INTERRUPTED:
+            sys.stderr.write("\ninterrupted; finished runs are kept, and nothing is half-written\n")
         raise
     except NlpipeError as error:
-        sys.exit(_complain(str(error)))
+        sys.exit(_print_error(str(error)))
     except OSError as error:
         where = f"{error.filename}: " if error.filename is not None else "writing the output: "
-        status = _complain(f"{where}{error.strerror or error}")
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to be flushed cannot be
+        status = _print_error(f"{where}{error.strerror or error}")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the rest of the output cannot be flushed
         sys.exit(status)
 
 
-def _complain(message: str) -> int:
+def _print_error(message: str) -> int:
+    """Print an error, one line for each fault; the exit status."""
     for line in message.splitlines():
         sys.stderr.write(f"error: {line}\n" if not line.startswith(" ") else f"{line}\n")
     return 2

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlpipe.errors import NlpipeError
+from nlpipe.errors import NlpipeError, NlpipeWarning
 from nlpipe.pipeline import Pipeline
 from nlpipe.spec import PipelineSpec, Source, read_comparison, read_pipeline
 
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
     from nlpipe.runs.result import Result
 
 
-def load(file: Source, overrides: Sequence[str] = ()) -> Pipeline:
+def load(file: Source, overrides: Sequence[str] = (), imports: Sequence[str] = ()) -> Pipeline:
     """The pipeline of a file, ready to be fitted; or one that was saved, if ``file`` is its folder.
 
     Args:
         file: a pipeline file, the mapping that a file would hold, or the folder of a saved pipeline.
         overrides: changes to the file, such as ``"head.C=2"``.
+        imports: modules to import, besides those of the file.
 
     Raises:
         SpecError: every fault of the file.
@@ -28,7 +30,7 @@ def load(file: Source, overrides: Sequence[str] = ()) -> Pipeline:
     """
     if isinstance(file, str | Path) and Path(file).is_dir():
         return Pipeline.load(file)
-    return build(read_pipeline(file, overrides))
+    return build(read_pipeline(file, overrides, imports))
 
 
 def build(spec: PipelineSpec) -> Pipeline:
@@ -64,7 +66,9 @@ def run(
     """
     from nlpipe.datasets.load import load_dataset
     from nlpipe.runs.run import run as run_spec
+    from nlpipe.user_code import stop_if_registering
 
+    stop_if_registering()
     spec = read_pipeline(file, overrides, imports)
     dataset = load_dataset(data_of(spec))
     return run_spec(spec, dataset, Path(out), seed, again=again, report=report)
@@ -75,21 +79,30 @@ def compare(
     overrides: Sequence[str] = (),
     out: str | Path = "runs",
     jobs: int = 1,
+    imports: Sequence[str] = (),
 ) -> Comparison:
     """Run the comparison of a file, or of several pipelines; see ``nlpipe.compare.comparison.compare``.
+
+    Combinations of a ``vary:`` that cannot work are left out with a warning.
 
     Args:
         files: a comparison file, or pipelines, each a file or the mapping that a file would hold.
         overrides: changes, such as ``"seeds=[1, 2]"`` or ``"data=imdb"``.
         out: the folder that run folders and the comparison's own folder are written into.
         jobs: runs at a time, each in a process of its own.
+        imports: modules to import, besides those of the files.
 
     Raises:
         NlpipeError: a file or the data has faults. A run that fails is a row of the result.
     """
     from nlpipe.compare.comparison import compare as run_comparison
+    from nlpipe.user_code import stop_if_registering
 
-    return run_comparison(read_comparison(files, overrides), Path(out), jobs)
+    stop_if_registering()
+    spec = read_comparison(files, overrides, imports)
+    for name, reason in spec.left_out:
+        warnings.warn(f"{name} is left out: {reason}", NlpipeWarning, stacklevel=2)
+    return run_comparison(spec, Path(out), jobs)
 
 
 def data_of(spec: PipelineSpec) -> str | dict[str, Any]:

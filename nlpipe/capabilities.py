@@ -27,6 +27,7 @@ C = TypeVar("C")
 Source = TypeVar("Source", bound=Wire, contravariant=True)
 Target = TypeVar("Target", bound=Wire)
 Given = TypeVar("Given", bound=Wire, contravariant=True)
+StepState = TypeVar("StepState")
 
 
 def declares(owner: type, capability: type) -> bool:
@@ -108,6 +109,38 @@ class Attends(Protocol[Source]):
     @abstractmethod
     def attend(self, source: Source) -> list[Attention]:
         """The attention with which it gives its answer to each example."""
+
+
+class Steps(Protocol[StepState]):
+    """An encoder of sequences that can read token by token: for generation, and beneath a search.
+
+    A stage may be able to do it with some options only: it is, where it is ``causal``.
+    """
+
+    @property
+    @abstractmethod
+    def causal(self) -> bool:
+        """As ``Encoder.causal``."""
+
+    @abstractmethod
+    def start(self, batch: int) -> StepState:
+        """The state of ``batch`` texts of which nothing has been read: a tree of tensors that a search can reorder.
+
+        Raises:
+            WiringError: it is not causal.
+        """
+
+    @abstractmethod
+    def step(self, x: Tensor, state: StepState) -> tuple[Tensor, StepState]:
+        """Read the next tokens of N texts, usually one of each; computed without gradients.
+
+        Args:
+            x: (N, T, D).
+            state: after the tokens before them; it stays as it is and may be used again.
+
+        Returns:
+            (N, T, features), as ``forward`` gives them for the whole texts, and the new state.
+        """
 
 
 class Margins(Protocol):

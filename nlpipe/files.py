@@ -40,13 +40,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
             if path.is_file():
                 with path.open("rb") as handle:
                     os.fsync(handle.fileno())
-        if target.exists():
-            outdated = target.parent / f"{PARTIAL}{os.getpid()}-{platform.node()}-outdated-{target.name}"
-            target.rename(outdated)
-            partial.rename(target)
-            shutil.rmtree(outdated, ignore_errors=True)
-        else:
-            partial.rename(target)
+        _move(partial, target)
     except OSError as error:
         raise NlpipeError(
             f"{error.filename or target}: {error.strerror or error}; no partial folder was left"
@@ -55,14 +49,61 @@ def whole_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def move_folder(source: Path, target: Path) -> None:
+    """Rename ``source``, a folder on the same disk, to ``target``; an older ``target`` is replaced.
+
+    Raises:
+        NlpipeError: the disk does not allow it.
+    """
+    try:
+        _move(source, target)
+    except OSError as error:
+        raise NlpipeError(f"{error.filename or target}: {error.strerror or error}") from error
+
+
+def _move(source: Path, target: Path) -> None:
+    if target.exists():
+        outdated = target.parent / f"{PARTIAL}{os.getpid()}-{platform.node()}-outdated-{target.name}"
+        target.rename(outdated)
+        source.rename(target)
+        shutil.rmtree(outdated, ignore_errors=True)
+    else:
+        source.rename(target)
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """A path to write to that becomes ``target`` when the block ends well, and is removed when it does not.
+
+    An older ``target`` is replaced. What killed processes left beside it is swept first.
+
+    Raises:
+        NlpipeError: the disk is full or the place cannot be written; ``target`` is as it was.
+    """
+    partial = target.parent / f"{PARTIAL}{os.getpid()}-{platform.node()}-{target.name}"
+    try:
+        sweep(target.parent)
+        yield partial
+        with partial.open("rb") as handle:
+            os.fsync(handle.fileno())
+        partial.replace(target)
+    except OSError as error:
+        raise NlpipeError(f"{error.filename or target}: {error.strerror or error}; no partial file was left") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def sweep(folder: Path) -> None:
-    """Remove the unfinished folders of processes that no longer run."""
+    """Remove the unfinished folders and files of processes that no longer run."""
     for path in folder.glob(f"{PARTIAL}*"):
         process, _, name = path.name.removeprefix(PARTIAL).partition("-")
         if not name.startswith(f"{platform.node()}-"):
             continue  # of another machine that writes into the same folder
         if process.isdigit() and int(process) != os.getpid() and not _is_running(int(process)):
-            shutil.rmtree(path, ignore_errors=True)
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def _is_running(process: int) -> bool:

@@ -34,7 +34,7 @@ NonNegativeFloat = Annotated[float, Ge(0.0)]
 PATH_MARK = "path of a file"
 """What marks the annotation of an option as a path."""
 FileName = Annotated[str, PATH_MARK]
-"""The path of a file or folder. In a pipeline file, it is relative to that file, or else to the working directory."""
+"""The path of a file or folder: relative to the pipeline file that has it; in Python, to the working directory."""
 
 REQUIRED: Any = inspect.Parameter.empty
 """The default of an option that has no default."""
@@ -208,18 +208,22 @@ def check_options(owner: Callable[..., Any], given: Mapping[str, Any]) -> dict[s
 
 
 def option_texts(owner: type[Any]) -> dict[str, str]:
-    """Return the description of each option in the ``Options:`` section of the docstring, with its lines joined."""
-    section = inspect.cleandoc(owner.__doc__ or "").partition("Options:")[2]
+    """Return the description of each option in the ``Options:`` section of the docstring, with its lines joined.
+
+    Options that the class inherits are described where they are declared.
+    """
     texts: dict[str, str] = {}
-    name = ""
-    for line in section.splitlines():
-        indent = len(line) - len(line.lstrip())
-        if line.strip() and indent == 0:
-            break
-        first, colon, text = line.strip().partition(":")
-        if colon and indent <= 4 and first.isidentifier():
-            name = first
-            texts[name] = text.strip()
-        elif name and line.strip():
-            texts[name] += f" {line.strip()}"
+    for cls in reversed(inspect.getmro(owner)):
+        section = inspect.cleandoc(cls.__doc__ or "").partition("Options:")[2]
+        name = ""
+        for line in section.splitlines():
+            indent = len(line) - len(line.lstrip())
+            if line.strip() and indent == 0:
+                break
+            first, colon, text = line.strip().partition(":")
+            if colon and indent <= 4 and first.isidentifier():
+                name = first
+                texts[name] = text.strip()
+            elif name and line.strip():
+                texts[name] += f" {line.strip()}"
     return texts

@@ -1,29 +1,31 @@
-"""Names to classes: each slot's front door, loaded when asked for.
+"""Names of stages to their classes, loaded when they are asked for; ``nlpipe.register`` adds to them.
 
 A slot is a folder. Its ``__init__.py`` holds one table, ``name -> "module:Class"``; adding a stage is one file and
 one line there. Other packages add theirs with an entry point (group ``nlpipe.tokenizers`` …) or with
-``@nlpipe.register.tokenizer("name")``. A pipeline file names stages, never code to import.
+``@nlpipe.register.tokenizer("name")``.
 """
 
 from __future__ import annotations
 
 import ast
-import functools
 import importlib
-import importlib.metadata
 import importlib.util
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
-from nlpipe.errors import MissingExtra, NlpipeError, suggest
+from nlpipe.errors import NlpipeError, suggest
+from nlpipe.names import EXTRAS as EXTRAS
+from nlpipe.names import Table
+from nlpipe.names import missing_extra as missing_extra
 from nlpipe.options import options_of
-from nlpipe.stage import Decoder, Encoder, Head, Representation, Stage, Tokenizer
+from nlpipe.stage import AnyStage, Decoder, Encoder, Head, Representation, Stage, Tokenizer
 
-S = TypeVar("S", bound="Stage[Any, Any]")
+S = TypeVar("S", bound="AnyStage")
+C = TypeVar("C")
 
-FOLDERS: Mapping[str, tuple[str, type[Stage[Any, Any]]]] = {
+FOLDERS: Mapping[str, tuple[str, type[AnyStage]]] = {
     "tokenizer": ("tokenizers", Tokenizer),
     "representation": ("representations", Representation),
     "encoder": ("encoders", Encoder),
@@ -32,35 +34,8 @@ FOLDERS: Mapping[str, tuple[str, type[Stage[Any, Any]]]] = {
 }
 """Slot, as pipeline files spell it, to its folder and the class its stages derive from; in the order data flows."""
 
-EXTRAS: Mapping[str, str] = {
-    "gensim": "word2vec",
-    "pyarrow": "glove",
-    "spacy": "spacy",
-    "tokenizers": "subword",
-    "skops": "estimator",
-    "torch": "neural",
-    "accelerate": "neural",
-    "transformers": "bert",
-    "sentencepiece": "translation",
-    "datasets": "hub",
-    "altair": "report",
-    "distributed": "distributed",
-}
-"""Optional package, as imported, to the extra that installs it."""
 
-
-def missing_extra(what: str, error: ModuleNotFoundError) -> MissingExtra:
-    """The error for ``what`` (``tokenizer 'spacy'``) that needs a package which is not installed."""
-    module = (error.name or "").partition(".")[0]
-    named = what.rpartition(" ")[2].strip("'")
-    extra = EXTRAS.get(module)
-    if extra is not None and named in EXTRAS.values():
-        extra = named  # the extra with the stage's own name brings all that it needs
-    way = f'pip install "nlpipe[{extra}]"' if extra else f"pip install {module}"
-    return MissingExtra(f"{what} needs the package '{module}', which is not installed; {way}")
-
-
-class Slot(Generic[S]):
+class Slot(Table[type[S]]):
     """One kind of stage: the names a pipeline file may use for it, and their classes.
 
     Args:
@@ -71,64 +46,20 @@ class Slot(Generic[S]):
     """
 
     def __init__(self, name: str, base: type[S], package: str, table: Mapping[str, str]) -> None:
-        self.name = name
+        super().__init__(name, package, table)
         self.base = base
-        self.package = package
-        self.table = {key: f"{package}.{target}" for key, target in table.items()}
-        self._registered: dict[str, type[S]] = {}
 
-    @functools.cached_property
-    def _entry_points(self) -> dict[str, importlib.metadata.EntryPoint]:
-        return {point.name: point for point in importlib.metadata.entry_points(group=self.package)}
-
-    def names(self) -> list[str]:
-        """Every name that can be used, built in or not, sorted."""
-        return sorted({*self.table, *self._registered, *self._entry_points})
-
-    def load(self, name: str) -> type[S]:
-        """The class called ``name``.
+    def accept(self, name: str, thing: Any) -> type[S]:
+        """``thing``, if it is a class of this slot.
 
         Raises:
-            NlpipeError: there is none; the message has the nearest name.
-            MissingExtra: it needs a package that is not installed.
+            NlpipeError: it is not.
         """
-        if name in self._registered:
-            return self._registered[name]
-        if name not in self.table and name not in self._entry_points:
-            raise NlpipeError(f"there is no {self.name} '{name}'{suggest(name, self.names())}")
-        try:
-            if name in self.table:
-                module, _, attribute = self.table[name].partition(":")
-                found = getattr(importlib.import_module(module), attribute)
-            else:
-                found = self._entry_points[name].load()
-        except ModuleNotFoundError as error:
-            if (error.name or "nlpipe").partition(".")[0] == "nlpipe":
-                raise  # our own module is missing: a bug, not an extra
-            raise missing_extra(f"{self.name} '{name}'", error) from error
-        return self._accept(name, found)
+        if not (isinstance(thing, type) and issubclass(thing, self.base)):
+            raise NlpipeError(f"{self.name} '{name}' is {thing!r}, which does not derive from {self.base.__name__}")
+        return thing
 
-    def _accept(self, name: str, found: Any) -> type[S]:
-        if not (isinstance(found, type) and issubclass(found, self.base)):
-            raise NlpipeError(f"{self.name} '{name}' is {found!r}, which does not derive from {self.base.__name__}")
-        return found
-
-    def register(self, name: str) -> Callable[[type[S]], type[S]]:
-        """A class decorator that makes the class usable as ``name`` in this process.
-
-        Raises:
-            NlpipeError: the name is taken by another class, or the class is not one of this slot.
-        """
-
-        def add(found: type[S]) -> type[S]:
-            if name in self.names() and self._registered.get(name) is not found:
-                raise NlpipeError(f"the {self.name} name '{name}' is taken; choose another")
-            self._registered[name] = self._accept(name, found)
-            return found
-
-        return add
-
-    def name_of(self, owner: type[Stage[Any, Any]]) -> str:
+    def name_of(self, owner: type[AnyStage]) -> str:
         """The name under which ``owner`` is known.
 
         Raises:
@@ -136,13 +67,16 @@ class Slot(Generic[S]):
         """
         target = f"{owner.__module__}:{owner.__qualname__}"
         for name in self.names():
-            point = self._entry_points.get(name)
-            if target == self.table.get(name) or self._registered.get(name) is owner:
-                return name
-            if point is not None and name not in self.table and point.value == target:
+            if name in self._registered:
+                matches = self._registered[name].thing is owner
+            elif name in self.table:
+                matches = self.table[name] == target
+            else:
+                matches = any(point.value == target for point in self._entry_points[name])
+            if matches:
                 return name
         raise NlpipeError(
-            f"{owner.__qualname__} is no registered {self.name}: write @nlpipe.register.{self.name}('name') above it"
+            f"{owner.__qualname__} is not a registered {self.name}: write @nlpipe.register.{self.name}('name') above it"
         )
 
     def summary(self, name: str) -> str:
@@ -182,9 +116,9 @@ def slot(name: str) -> Slot[Any]:
     """
     if name not in FOLDERS:
         raise NlpipeError(f"there is no slot '{name}'{suggest(name, FOLDERS)}")
-    found = importlib.import_module(f"nlpipe.{FOLDERS[name][0]}").SLOT
-    assert isinstance(found, Slot)
-    return found
+    table = importlib.import_module(f"nlpipe.{FOLDERS[name][0]}").SLOT
+    assert isinstance(table, Slot)
+    return table
 
 
 def slot_of(annotation: Any) -> str | None:
@@ -197,15 +131,15 @@ def slot_of(annotation: Any) -> str | None:
     for name, (_, base) in FOLDERS.items():
         if isinstance(origin, type) and issubclass(origin, base):
             return name
-    return next((found for argument in arguments if (found := slot_of(argument))), None)
+    return next((kind for argument in arguments if (kind := slot_of(argument))), None)
 
 
-def slot_name(stage: Stage[Any, Any]) -> str:
+def slot_name(stage: AnyStage) -> str:
     """The slot that ``stage`` belongs to: the one whose base class it derives from."""
     return next(name for name, (_, base) in FOLDERS.items() if isinstance(stage, base))
 
 
-def written_name(stage: Stage[Any, Any]) -> str:
+def written_name(stage: AnyStage) -> str:
     """What files call ``stage``; its class's name where that is not registered."""
     try:
         return slot(slot_name(stage)).name_of(type(stage))
@@ -213,7 +147,7 @@ def written_name(stage: Stage[Any, Any]) -> str:
         return type(stage).__name__
 
 
-def to_plain(stage: Stage[Any, Any]) -> dict[str, Any]:
+def to_plain(stage: AnyStage) -> dict[str, Any]:
     """A stage as a pipeline file writes it: ``name`` and every option, nested stages likewise.
 
     Raises:
@@ -231,7 +165,7 @@ def to_plain(stage: Stage[Any, Any]) -> dict[str, Any]:
     return {"name": slot(slot_name(stage)).name_of(type(stage)), **options}
 
 
-def from_plain(slot_key: str, written: Mapping[str, Any]) -> Stage[Any, Any]:
+def from_plain(slot_key: str, written: Mapping[str, Any]) -> AnyStage:
     """A new stage from what ``to_plain`` gave.
 
     Raises:
@@ -239,30 +173,127 @@ def from_plain(slot_key: str, written: Mapping[str, Any]) -> Stage[Any, Any]:
         ValueError: an option is unknown or does not fit.
     """
     owner = slot(slot_key).load(written["name"])
-    known = options_of(typing.cast(Callable[..., Any], owner))
+    declared = options_of(typing.cast(Callable[..., Any], owner))
 
-    def made(value: Any, inner: str) -> Any:
+    def make(value: Any, inner: str) -> Any:
         if isinstance(value, list):
-            return [made(item, inner) for item in value]
+            return [make(item, inner) for item in value]
         return from_plain(inner, value) if isinstance(value, Mapping) else value
 
     options = {}
     for name, value in written.items():
         if name != "name":
-            inner = slot_of(known[name].annotation) if name in known else None
-            options[name] = made(value, inner) if inner else value
-    found = owner(**options)
-    assert isinstance(found, Stage)
-    return found
+            inner = slot_of(declared[name].annotation) if name in declared else None
+            options[name] = make(value, inner) if inner else value
+    stage = owner(**options)
+    assert isinstance(stage, Stage)
+    return stage
 
 
-class _Register:
-    """``register.encoder("conv")``: a class decorator for every slot."""
+def names_used(kind: str, written: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Slot and name of a stage that ``to_plain`` or a resolved file writes, and of the stages nested in it."""
+    owner = slot(kind).load(written["name"])
+    declared = options_of(typing.cast(Callable[..., Any], owner))
+    used = {(kind, str(written["name"]))}
+    for name, value in written.items():
+        inner = slot_of(declared[name].annotation) if name in declared else None
+        if inner is not None:
+            for stage in value if isinstance(value, list | tuple) else [value]:
+                if isinstance(stage, Mapping):
+                    used |= names_used(inner, stage)
+    return used
 
-    def __getattr__(self, name: str) -> Callable[[str], Callable[[type[S]], type[S]]]:
-        if name not in FOLDERS:
-            raise AttributeError(f"there is no slot '{name}'{suggest(name, FOLDERS)}")
-        return slot(name).register
+
+OTHERS = {"metric": "nlpipe.metrics.user_metrics:METRICS", "reader": "nlpipe.datasets.readers:FORMATS",
+          "task": "nlpipe.tasks:TASKS"}  # fmt: skip
+"""What can be registered besides stages, to its table; loaded when it is asked for."""
 
 
-register = _Register()
+def table_of(kind: str) -> Table[Any]:
+    """The table of a slot, or of metrics, readers or tasks.
+
+    Raises:
+        NlpipeError: there is no such kind.
+    """
+    if kind not in OTHERS:
+        return slot(kind)
+    module, _, attribute = OTHERS[kind].partition(":")
+    table = getattr(importlib.import_module(module), attribute)
+    assert isinstance(table, Table)
+    return table
+
+
+class Register:
+    """``@nlpipe.register.encoder("conv")`` makes a class or function of one's own usable by name.
+
+    What is registered at the top level of a module or of a script is known in worker processes too.
+    """
+
+    def tokenizer(self, name: str) -> Callable[[type[S]], type[S]]:
+        """Of a class derived from ``nlpipe.stage.Tokenizer``."""
+        return slot("tokenizer").register(name)
+
+    def representation(self, name: str) -> Callable[[type[S]], type[S]]:
+        """Of a class derived from ``nlpipe.stage.Representation``."""
+        return slot("representation").register(name)
+
+    def encoder(self, name: str) -> Callable[[type[S]], type[S]]:
+        """Of a class derived from ``nlpipe.stage.Encoder``."""
+        return slot("encoder").register(name)
+
+    def decoder(self, name: str) -> Callable[[type[S]], type[S]]:
+        """Of a class derived from ``nlpipe.stage.Decoder``."""
+        return slot("decoder").register(name)
+
+    def head(self, name: str) -> Callable[[type[S]], type[S]]:
+        """Of a class derived from ``nlpipe.stage.Head``."""
+        return slot("head").register(name)
+
+    def task(self, name: str) -> Callable[[C], C]:
+        """Of a class derived from ``nlpipe.tasks.task.Task``, or from one of nlpipe's tasks; its ``name`` is ``name``.
+
+        A card or a pipeline's ``data:`` names it in ``task:``.
+        """
+        return table_of("task").register(name)
+
+    def reader(self, name: str, suffixes: Sequence[str] = ()) -> Callable[[C], C]:
+        """Of a function ``(origins, layout) -> iterator of rows``, which data of every task can then be read with.
+
+        A card or a pipeline's ``data:`` names it in ``format:``.
+
+        Args:
+            suffixes: endings of file names, such as ``.xml``, that tell this format where none is named.
+        """
+        readers: Any = table_of("reader")
+        decorator: Callable[[C], C] = readers.register_reader(name, suffixes)
+        return decorator
+
+    def metric(
+        self,
+        name: str,
+        task: str,
+        unit: str = "value",
+        higher_is_better: bool = True,
+        score: Callable[[Any], Any] | None = None,
+    ) -> Callable[[C], C]:
+        """Of a function ``(gold, predictions) -> values``, one number for each of N examples: the score is their mean.
+
+        It is computed for every run of ``task`` from then on, and stands in its ``metrics.json`` and in comparisons.
+        The first line of the function's docstring is its full name.
+
+        Args:
+            task: name of the task whose answers it scores; tasks derived from that one have it too.
+            unit: share (in [0, 1]), points (in [0, 100]), correlation (in [-1, 1]), nats, ranks or value.
+            higher_is_better: whether a larger number is a better one.
+            score: where the score is not a mean: the function then gives statistics (N, S), which are summed over
+                examples, and ``score`` makes of sums (..., S) the scores (...), never NaN.
+        """
+        metrics: Any = table_of("metric")
+        decorator: Callable[[C], C] = metrics.register_metric(name, task, unit, higher_is_better, score)
+        return decorator
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"there is no slot '{name}'{suggest(name, [*FOLDERS, *OTHERS])}")
+
+
+register = Register()

@@ -18,7 +18,7 @@ import typing
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -76,6 +76,10 @@ class Predictions(Generic[Out]):
         return f"Predictions({self.values!r}{scores}{classes})"
 
 
+AnyPredictions: TypeAlias = Predictions[Any]
+"""Predictions of labels, tags or texts."""
+
+
 class Stage(Generic[In, Out]):
     """One step of a pipeline, from ``In`` to ``Out``.
 
@@ -123,7 +127,7 @@ class Stage(Generic[In, Out]):
         """The ``nn.Module`` with its parameters, once built; None where it has none."""
         return None
 
-    def nested(self) -> dict[str, Stage[Any, Any]]:
+    def nested(self) -> dict[str, AnyStage]:
         """Stages given as options, by option name (``parts.0``, ``parts.1`` of a list); saved on their own."""
         found = {}
         for name, value in self.options.items():
@@ -140,7 +144,7 @@ class Stage(Generic[In, Out]):
         changed = {name: value for name, value in self.options.items() if value != defaults[name]}
         return f"{type(self).__name__}({', '.join(f'{name}={_SHORT.repr(value)}' for name, value in changed.items())})"
 
-    def with_nested(self) -> Iterator[Stage[Any, Any]]:
+    def with_nested(self) -> Iterator[AnyStage]:
         """The stages inside it, at any depth, then itself."""
         for stage in self.nested().values():
             yield from stage.with_nested()
@@ -226,7 +230,7 @@ def _checked(init: Callable[..., None]) -> Callable[..., None]:
 
     # It stands in for constructors of any signature, so it must take any arguments; ``bind`` refuses unknown ones.
     @functools.wraps(init)
-    def __init__(self: Stage[Any, Any], *args: Any, **kwargs: Any) -> None:
+    def __init__(self: AnyStage, *args: Any, **kwargs: Any) -> None:
         if type(self).__init__ is not __init__:  # a subclass's own constructor called this one
             init(self, *args, **kwargs)
             return
@@ -237,6 +241,10 @@ def _checked(init: Callable[..., None]) -> Callable[..., None]:
         self.__dict__["options"] = values  # not setattr: torch modules would register nested stages twice
 
     return __init__
+
+
+AnyStage: TypeAlias = Stage[Any, Any]
+"""A stage whatever it takes and gives, where a pipeline's wiring has been checked."""
 
 
 class Tokenizer(Stage[Text, Tokens]):
@@ -277,34 +285,39 @@ class Representation(Stage[In, Out]):
 class Encoder(Stage[In, Out]):
     """Numbers to numbers: an LSTM over ``Sequences``, a pooling from ``Sequences`` to ``Vectors``."""
 
+    @property
+    def causal(self) -> bool:
+        """Whether each token's vector depends on that token and those before it alone; so it is for no pooling."""
+        return False
+
 
 class Decoder(Stage[In, Out]):
-    """What a sequence-to-sequence head steps through: a causal stage with attention over a memory.
+    """A causal stage with attention over a memory, for sequence-to-sequence heads.
 
-    It has two ways to read, which give the same: ``read`` all tokens at once, to train, and ``step`` by step, to
-    search. B sentences have N hypotheses: N / B adjacent ones share a row of the memory.
+    Its two ways to read give the same vectors: ``read`` takes all tokens at once, for training, and ``step`` one token
+    after another, for a search. B sentences have N hypotheses; N / B adjacent ones share a row of the memory.
     """
 
     memory_width: int = 0
-    """Features of the memory; the head sets it before ``build``, 0: as many as those of the inputs."""
+    """Features of the memory; the head sets it before ``build``. 0: as many as the inputs have."""
 
     @property
     def attends(self) -> bool:
-        """Whether it attends to the memory; else it knows of it what its first state holds."""
+        """Whether it attends to the memory at each step; else its first state alone is made from the memory."""
         return True
 
     @property
-    def longest(self) -> int | None:
-        """Tokens that it has positions for, the first included; None: any number."""
+    def max_positions(self) -> int | None:
+        """Most tokens of a text, the first token included; None: any number."""
         return None
 
     @abstractmethod
     def remember(self, rows: Tensor, mask: Tensor) -> Tree:
-        """What it needs of a memory (B, S, features) with its mask (B, S): B rows, fixed for all steps."""
+        """The memory of ``rows`` (B, S, memory_width) with their ``mask`` (B, S): B rows, fixed for all steps."""
 
     @abstractmethod
     def read(self, x: Tensor, memory: Tree) -> Tensor:
-        """All tokens ``x`` (B, T, D) at once, each seeing itself and those before it: (B, T, features)."""
+        """Read all tokens ``x`` (B, T, D) at once, each seeing itself and those before it: (B, T, features)."""
 
     @abstractmethod
     def start(self, memory: Tree, track_coverage: bool = False) -> Tree:
@@ -386,8 +399,12 @@ class Head(Stage[In, Out]):
             dev: empty where there is no dev split.
         """
 
-    def bind(self, body: Sequence[Stage[Any, Any]]) -> None:
+    def bind(self, body: Sequence[AnyStage]) -> None:
         """Find tables and vocabularies to share in the stages before it; called after ``fit`` and before ``build``."""
+
+
+AnyHead: TypeAlias = Head[Any, Any]
+"""A head whatever it takes and answers."""
 
 
 class LabelHead(Head[Vectors, Labels]):

@@ -285,6 +285,16 @@ class Sequences(Wire):
         """(B,) tokens in each example."""
         return self._lengths
 
+    @property
+    def rows(self) -> Matrix:
+        """The rows as they are kept, ragged or padded; ``ragged`` and ``padded`` give the form asked for."""
+        return self.form.rows
+
+    @property
+    def mask(self) -> torch.Tensor | None:
+        """(B, T) where they are kept padded, else None."""
+        return self.form.mask if isinstance(self.form, Padded) else None
+
     def __len__(self) -> int:
         return len(self._lengths)
 
@@ -307,6 +317,9 @@ class Sequences(Wire):
             return (form.rows, form.mask) if device is None else (form.rows.to(device), form.mask.to(device))
         flat = as_tensor(form.rows, device)  # (sum of T_b, D)
         longest = int(self.lengths.max(initial=0))
+        if len(flat) == len(self) * longest:  # no text is shorter: nothing is moved
+            mask = torch.ones(len(self), longest, dtype=torch.bool, device=flat.device)  # (B, T)
+            return flat.view(len(self), longest, flat.shape[-1]), mask  # (B, T, D)
         lengths = torch.as_tensor(self.lengths, device=flat.device)
         mask = torch.arange(longest, device=flat.device) < lengths[:, None]  # (B, T)
         rows = flat.new_zeros(len(self), longest, flat.shape[-1])

@@ -1,7 +1,7 @@
 """One reader for all YAML: pipelines, comparisons, cards, overrides; every key and value knows its line and column.
 
 Scalars follow YAML 1.2's core schema: ``1e-3`` is a number; ``no``, ``on`` and ``yes`` are strings. Files are plain
-data: tags and merge keys are faults, an alias stands for its anchor, and depth and size are bounded.
+data: tags and merge keys are faults, an alias has the value of its anchor, and depth and size are bounded.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _NO_NUMBER = re.compile(r"(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z")
 
 
 def read_yaml(path: Path) -> Value:
-    """The mapping a file holds.
+    """The mapping in a file.
 
     Raises:
-        SpecError: there is no such file, or it is not a mapping in readable YAML.
+        SpecError: there is no such file, or its content is not a mapping in valid YAML.
     """
     whole = Place(str(path))
     try:
@@ -47,7 +47,9 @@ def read_yaml(path: Path) -> Value:
     except (OSError, ValueError) as error:
         raise SpecError([whole.fault("", f"cannot be read: {getattr(error, 'strerror', None) or error}")]) from None
     if len(data) > MAX_BYTES:
-        raise SpecError([whole.fault("", f"more than {MAX_BYTES // 1024} KiB: this is no file of settings")])
+        raise SpecError(
+            [whole.fault("", f"more than {MAX_BYTES // 1024} KiB; expected a pipeline, comparison or card")]
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -58,10 +60,10 @@ def read_yaml(path: Path) -> Value:
         raise SpecError([place.fault("", message)]) from None
     value = parse(text, whole)
     if value.content is None:
-        raise SpecError([Place(str(path), 1, 1).fault("", "the file is empty; expected keys and their values")])
+        raise SpecError([Place(str(path), 1, 1).fault("", "the file is empty; expected a mapping of keys to values")])
     if not isinstance(value.content, dict):
         kind = "a list" if isinstance(value.content, tuple) else f"{value.content!r}"
-        raise SpecError([value.place.fault("", f"the file should be a mapping of keys to values, not {kind}")])
+        raise SpecError([value.place.fault("", f"expected a mapping of keys to values, not {kind}")])
     return value
 
 
@@ -75,10 +77,13 @@ def no_such_file(path: Path) -> str:
 
 
 def parse(text: str, source: Place) -> Value:
-    """One YAML document; a ``source`` that is an override lends its place to all of it.
+    """The value of one YAML document.
+
+    Args:
+        source: a file, or an override; in an override all values have the place of the override.
 
     Raises:
-        SpecError: what is not YAML, with its position; duplicate keys, all of them.
+        SpecError: the text is not valid YAML, or has duplicate keys (all of them are reported).
     """
     composer = _Composer(text, source)
     try:
@@ -88,10 +93,10 @@ def parse(text: str, source: Place) -> Value:
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         place = composer.at(before.count("\n"), len(before) - before.rfind("\n") - 1)
-        message = f"the character U+{ord(text[error.position]):04X} cannot stand in YAML"
+        message = f"the character U+{ord(text[error.position]):04X} is not allowed in YAML"
         raise SpecError([*composer.faults, place.fault("", message)]) from None
     except (ValueError, OverflowError):  # "\UFFFFFFFF": the scanner hands it to chr()
-        fault = composer.last.fault("", "an escape after this place stands for no character")
+        fault = composer.last.fault("", "an escape after this place is not a character")
         raise SpecError([*composer.faults, fault]) from None
     if composer.faults:
         raise SpecError(composer.faults)
@@ -99,7 +104,7 @@ def parse(text: str, source: Place) -> Value:
 
 
 class _Composer:
-    """Parser events to values; faults that do not stop the reading are collected."""
+    """Makes values of the parser's events; faults after which reading can go on are collected."""
 
     def __init__(self, text: str, source: Place) -> None:
         self.source = source
@@ -118,9 +123,9 @@ class _Composer:
         place = self.at(mark.line, mark.column) if mark else self.source
         problem = error.problem or error.context or "not YAML"
         if "'\\t'" in problem:
-            problem = "a tab cannot indent or start a value; use spaces"
+            problem = "a tab is not allowed for indentation or before a value; use spaces"
         elif "mapping values are not allowed" in problem:
-            problem = "a ':' cannot stand here; is the indentation right, or should the value be quoted?"
+            problem = "a ':' is not allowed here; is the indentation right, or should the value be quoted?"
         elif error.context and error.context_mark and error.problem:
             started = self.at(error.context_mark.line, error.context_mark.column)
             problem = f"{error.problem} ({error.context}{f' begun in line {started.line}' if started.line else ''})"
@@ -139,7 +144,7 @@ class _Composer:
         value = self.value(self.next(), "", 0)
         self.next()  # the document's end
         if not isinstance(self.next(), yaml.StreamEndEvent):
-            self.stop("", "a second document begins here; a file holds one")
+            self.stop("", "a second document begins here; expected one")
         return value
 
     def stop(self, key: str, message: str) -> None:
@@ -152,10 +157,10 @@ class _Composer:
         if isinstance(event, yaml.AliasEvent):
             return self.alias(str(event.anchor), key)
         if event.anchor:
-            self.anchors[event.anchor] = None  # until it is complete: it cannot contain itself
+            self.anchors[event.anchor] = None  # until it is complete: a value cannot contain itself
         if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            self.faults.append(place.fault(key, f"the tag {tag} is not used here; write the plain value"))
+            self.faults.append(place.fault(key, f"the tag {tag} is not allowed; write the plain value"))
         if isinstance(event, yaml.ScalarEvent):
             plain = event.style is None and event.tag is None
             content = self.scalar(event.value, place, key) if plain else self.string(event.value, key)
@@ -199,11 +204,11 @@ class _Composer:
                 self.stop(key, "a key is missing before ':'")
             inner = join(key, name)
             if name == "<<" and event.style is None:
-                message = "merge keys (<<) are not used here; write the keys out, or extend another file"
+                message = "merge keys (<<) are not allowed; write the keys out, or extend another file"
                 self.faults.append(at.fault(inner, message))
             if name in entries:
                 first = f" (first in line {keys[name].line})" if keys[name].line else ""
-                self.faults.append(at.fault(inner, f"the key '{name}' stands twice{first}"))
+                self.faults.append(at.fault(inner, f"the key '{name}' is given twice{first}"))
             entries[name] = self.value(self.next(), inner, depth + 1)
             keys[name] = at
             size += 1 + entries[name].size
@@ -211,7 +216,7 @@ class _Composer:
 
     def string(self, text: str, key: str) -> str:
         if SURROGATE.search(text):
-            self.stop(key, "half of a surrogate pair is no character")
+            self.stop(key, "half of a surrogate pair is not a character")
         return text
 
     def scalar(self, text: str, place: Place, key: str) -> bool | int | float | str | None:
@@ -229,12 +234,12 @@ class _Composer:
             return self.string(text, key)
         if not math.isfinite(number):
             shown = text if len(text) < 30 else f"{text[:20]}…"
-            self.faults.append(place.fault(key, f"{shown} is no finite number"))
+            self.faults.append(place.fault(key, f"{shown} is not a finite number"))
         return number
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes what YAML 1.1 or 1.2 would read as something other than a string."""
+    """Quotes strings that YAML 1.1 or 1.2 reads as something else."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -248,5 +253,5 @@ for _first in "-+.0123456789":
 
 
 def to_yaml(content: Any, width: int = 110) -> str:
-    """Plain data as YAML that ``parse`` reads as the same data, and older YAML readers too."""
+    """Plain data as YAML, which ``parse`` and readers of YAML 1.1 read as the same data."""
     return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=width, default_flow_style=None)

@@ -1,4 +1,4 @@
-"""Values of YAML and of Python with the place where each was written, and what older YAML readers make of them."""
+"""Values of YAML and of Python, each with its place in a file, and differences between YAML 1.1 and 1.2."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from nlpipe.errors import Fault, NlpipeWarning, SpecError
 
 MAX_DEPTH = 40
 MAX_NODES = 20_000
-"""Values in a file, with each alias counted as what it stands for."""
+"""Maximum number of values in a file; an alias counts as much as its anchor."""
 MAX_DIGITS = 400
-"""Digits of an integer; Python itself refuses to read and to print thousands."""
+"""Maximum number of digits of an integer; Python itself refuses to read or print thousands."""
 
 SURROGATE = re.compile(r"[\ud800-\udfff]")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+\Z")
@@ -30,10 +30,13 @@ _OLD_BASE_60 = re.compile(r"[-+]?[0-9]+(?::[0-5]?[0-9])+\Z")
 
 @dataclass(frozen=True)
 class Place:
-    """Where something was written: a file with line and column (from 1), or a source without lines.
+    """The place of a value: a file with line and column (from 1), or another source, without them.
 
     Args:
-        key: of an override, the key path it sets; faults of that key do not name it again.
+        path: the file, or a name for messages, such as ``override head.C=2``.
+        line: 0 if the source is not a file.
+        column: 0 if the source is not a file.
+        key: the key path that an override sets; faults of that key do not name it again.
     """
 
     path: str
@@ -46,17 +49,18 @@ class Place:
         return Fault(self.path, self.line, self.column, "" if key == self.key else key, message)
 
     def folder(self, base: Path) -> Path:
-        """The folder that relative paths written here start from: the file's own; ``base`` where there is no file."""
+        """The folder that relative paths at this place start from: that of the file, or ``base`` if there is none."""
         return Path(self.path).parent if self.line else base
 
 
 @dataclass(frozen=True)
 class Value:
-    """A value and its place: a scalar, a tuple of values, or a mapping of values with the places of its keys.
+    """A value and its place: a scalar, a tuple of values, or a mapping of values.
 
     Args:
-        written: the text of a scalar that was not in quotes and is no string; empty otherwise.
+        keys: the places of a mapping's keys.
         size: the number of values in it, itself included.
+        written: the spelling in the file of a scalar that is not a string; otherwise empty.
     """
 
     content: bool | int | float | str | tuple[Value, ...] | dict[str, Value] | None
@@ -108,10 +112,10 @@ def join(key: str, part: str | int) -> str:
 
 
 def from_plain(content: Any, place: Place) -> Value:
-    """A Python value as if it had been read at ``place``; numbers of numpy and paths are taken as well.
+    """A Python value as if it had been read at ``place``; numpy's numbers and paths are allowed.
 
     Raises:
-        SpecError: it is not plain data, or too deep or too large.
+        SpecError: it is not plain data, or is nested too deep or too large.
     """
     return _from_plain(content, place, "", 0)
 
@@ -152,7 +156,7 @@ def _mapping(content: Mapping[Any, Any], place: Place, key: str, depth: int) -> 
             raise SpecError([place.fault(key, f"invalid key {name!r}: expected a string")])
         inner = join(key, str(name))
         if str(name) in entries:
-            raise SpecError([place.fault(inner, f"the key '{name}' stands twice")])
+            raise SpecError([place.fault(inner, f"the key '{name}' is given twice")])
         entries[str(name)] = _from_plain(item, place, inner, depth + 1)
         size = _bounded(size + 1 + entries[str(name)].size, place, key)
     return Value(entries, place, dict.fromkeys(entries, place), size)
@@ -165,10 +169,10 @@ def _bounded(size: int, place: Place, key: str) -> int:
 
 
 def spelling_hint(value: Value, text_expected: bool) -> str:
-    """What to write instead of a value that does not fit, if its spelling is the cause; else nothing.
+    """A hint on the spelling of an invalid value, for the end of a message; empty if the spelling is not the cause.
 
     Args:
-        text_expected: whether a string was expected; otherwise a number or a truth value.
+        text_expected: whether a string was expected; otherwise a number or a truth value was.
     """
     for _, scalar in value.scalars():
         if text_expected and scalar.written:
@@ -181,7 +185,7 @@ def spelling_hint(value: Value, text_expected: bool) -> str:
 
 
 def _older_reading(text: str) -> str:
-    """The number or truth value that YAML 1.1 reads where YAML 1.2 reads this text; empty if both read text."""
+    """The number or truth value that YAML 1.1 reads where YAML 1.2 reads a string; empty if both read a string."""
     if _OLD_TRUE.match(text) or _OLD_FALSE.match(text):
         return "true" if _OLD_TRUE.match(text) else "false"
     if len(text) > 40:
@@ -199,21 +203,22 @@ def _older_reading(text: str) -> str:
 
 
 def warn_of_octals(value: Value, key: str) -> None:
-    """Warn of integers that YAML 1.1 reads as octal: ``010`` is 10 here, as YAML 1.2 says, and 8 there."""
+    """Warn of integers such as ``010``, which is 10 in YAML 1.2 and 8 in YAML 1.1."""
     for inner, scalar in value.scalars(key):
         if isinstance(scalar.content, int) and _LEADING_ZERO.match(scalar.written):
-            read = f"YAML 1.2 reads {scalar.written} as the number {scalar.content}, YAML 1.1 as an octal number"
-            fault = scalar.place.fault(inner, f"{read}; write {scalar.content}, or '{scalar.written}' for text")
+            message = f"YAML 1.2 reads {scalar.written} as the number {scalar.content}, YAML 1.1 as an octal number"
+            fault = scalar.place.fault(inner, f"{message}; write {scalar.content}, or '{scalar.written}' for text")
             warnings.warn(str(fault), NlpipeWarning, stacklevel=3)
 
 
 def respelled(value: Value) -> str:
-    """What is wrong with a scalar that stands for text, such as a label: it was read as another text; else nothing."""
+    """The fault of a scalar that is used as text, such as a label, if YAML reads another text; otherwise empty."""
     if isinstance(value.content, str):
         return ""
     if isinstance(value.content, bool) or value.content is None or isinstance(value.content, tuple | dict):
         shown = value.written or ("null" if value.content is None else repr(value.plain()))
         return f"invalid value {shown}: expected text; put it in quotes"
     if value.written and str(value.content) != value.written:
-        return f"YAML reads {value.written} as the number {value.content}; write '{value.written}' in quotes"
+        changed = f"YAML reads {value.written} as a number, so that the text would be '{value.content}'"
+        return f"{changed}; write '{value.written}' in quotes"
     return ""

@@ -18,15 +18,13 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--slow", action="store_true", help="run the tests that take minutes")
     parser.addoption("--network", action="store_true", help="run the tests that fetch from a package registry")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        for mark in ("slow", "network"):
-            if item.get_closest_marker(mark) and not config.getoption(f"--{mark}"):
-                item.add_marker(pytest.mark.skip(reason=f"{mark}; run with --{mark}"))
+        if item.get_closest_marker("network") and not config.getoption("--network"):
+            item.add_marker(pytest.mark.skip(reason="network; run with --network"))
         if item.get_closest_marker("shared_data") and not SHARED_DATA.is_dir():
             item.add_marker(pytest.mark.skip(reason="needs the public data sets in ../shared/data, which is absent"))
 

@@ -1,5 +1,7 @@
-"""The same weights in CTranslate2, float32; run by the interpreter of its environment. Arguments: our folder, its
-directory, options as JSON, those of `nlpipe_decoding.py`. It is given tokens and gives tokens: less work than ours.
+"""Time CTranslate2 with the same weights in float32; run by the interpreter of its environment.
+
+Arguments: the folder of our pipeline, the exported directory, options as JSON as in `nlpipe_decoding.py`. Its input and
+output are tokens, so that it does less work than nlpipe.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ SPECIALS = [["<pad>"], ["<s>"]]
 
 
 class Timed:
-    """Its translator."""
+    """A CTranslate2 translator and methods that time it."""
 
     def __init__(self, directory: str, threads: int) -> None:
         self.translator = ctranslate2.Translator(
@@ -28,15 +30,15 @@ class Timed:
         )
 
     def translate(self, batch: list[list[str]], beam: int, penalty: float = 1.0) -> list[list[str]]:
-        """One batch."""
-        found = self.translator.translate_batch(
+        """Translate one batch."""
+        results = self.translator.translate_batch(
             batch, beam_size=beam, length_penalty=penalty, max_decoding_length=256, min_decoding_length=0,
             disable_unk=True, suppress_sequences=SPECIALS, max_batch_size=0,
         )  # fmt: skip
-        return [answer.hypotheses[0] for answer in found]
+        return [answer.hypotheses[0] for answer in results]
 
     def speed(self, sentences: list[list[str]], beam: int, size: int) -> tuple[float, float]:
-        """Sentences a second, and the median seconds of a batch."""
+        """Sentences per second, and the median of the seconds per batch."""
         batches = [sentences[i : i + size] for i in range(0, len(sentences), size)]
         self.translate(batches[len(batches) // 2], beam)
         seconds = []
@@ -47,7 +49,7 @@ class Timed:
         return len(sentences) / sum(seconds), median(seconds)
 
     def token(self, sentence: list[str], length: int) -> float:
-        """Seconds a token of greedy search that goes on for ``length`` tokens."""
+        """Seconds per token of greedy search that is forced to generate ``length`` tokens."""
         seconds = []
         for _ in range(max(3, 300 // length)):
             started = time.perf_counter()
@@ -59,27 +61,27 @@ class Timed:
 
 
 def main() -> None:
-    """Print what `nlpipe_decoding.py` prints."""
+    """Print the same figures as `nlpipe_decoding.py`."""
     options = json.loads(sys.argv[3])
     tokenizer = Pipeline.load(sys.argv[1]).stages[0]
     assert isinstance(tokenizer, BPE)
     texts: list[str] = json.loads(Path(options["sentences"]).read_text(encoding="utf-8"))
     sentences = [list(words) for words in tokenizer.forward(Text(texts)).words]
     timed = Timed(sys.argv[2], options["threads"])
-    found: dict[str, float] = {}
+    figures: dict[str, float] = {}
     for beam, size, count in options["ways"]:
         rate, batch = timed.speed(sentences[:: len(texts) // count][:count], beam, size)
-        found[f"rate {beam} {size}"], found[f"seconds {beam} {size}"] = rate, batch
+        figures[f"rate {beam} {size}"], figures[f"seconds {beam} {size}"] = rate, batch
     for length in options["lengths"]:
-        found[f"token {length}"] = timed.token(sentences[len(texts) // 2], length)
+        figures[f"token {length}"] = timed.token(sentences[len(texts) // 2], length)
     if options["answers"]:
         answers = {}
         for beam in (1, 5):
             batches = (sentences[i : i + 64] for i in range(0, len(sentences), 64))
-            said = [words for batch in batches for words in timed.translate(batch, beam, 0.0)]
-            answers[f"beam {beam}"] = [tokenizer.join(words) for words in said]
+            translated = [words for batch in batches for words in timed.translate(batch, beam, 0.0)]
+            answers[f"beam {beam}"] = [tokenizer.join(words) for words in translated]
         Path(options["answers"]).write_text(json.dumps(answers), encoding="utf-8")
-    print(json.dumps(found))
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
-"""The same weights in JoeyNMT; run by the interpreter of its environment. Arguments: our folder, options as JSON, those
-of `nlpipe_decoding.py`. Its search is given token ids and gives token ids: less work than ours.
+"""Time JoeyNMT with the same weights; run by the interpreter of its environment.
+
+Arguments: the folder of our pipeline, options as JSON as in `nlpipe_decoding.py`. The input and output of its search
+are token ids, so that it does less work than nlpipe.
 """
 
 from __future__ import annotations
@@ -23,11 +25,11 @@ from nlpipe.pipeline import Pipeline
 from nlpipe.wire import Text
 
 PAD, UNKNOWN, START, END = 1, 0, 2, 3
-"""Its ids; ours have the first two the other way round."""
+"""Ids of JoeyNMT's special tokens; nlpipe has the first two in reverse order."""
 
 
 def convert(pipeline: Pipeline) -> Any:
-    """Its model with our weights, and ours to its ids."""
+    """A JoeyNMT model with the weights of our pipeline, ordered by JoeyNMT's token ids."""
     embedding, encoder, head = pipeline.stages[1:]
     words = [f"w{i}" for i in range(4, len(embedding.vocabulary))]  # type: ignore[attr-defined]
     specials = SimpleNamespace(
@@ -36,8 +38,8 @@ def convert(pipeline: Pipeline) -> Any:
     )  # fmt: skip
     vocabulary = Vocabulary(words, specials)
     sides = [_side(stage, embedding) for stage in (encoder, head.decoder)]  # type: ignore[attr-defined]
-    told = {"tied_embeddings": True, "tied_softmax": True, "encoder": sides[0], "decoder": sides[1]}
-    model = build_model(told, vocabulary, vocabulary).eval()
+    config = {"tied_embeddings": True, "tied_softmax": True, "encoder": sides[0], "decoder": sides[1]}
+    model = build_model(config, vocabulary, vocabulary).eval()
     table = embedding.table.weight.detach().clone()  # type: ignore[attr-defined]
     table[[0, 1]] = table[[1, 0]]
     with torch.no_grad():
@@ -99,12 +101,12 @@ def batch_of(rows: list[list[int]]) -> Batch:
 def translate(model: Any, rows: list[list[int]], beam: int) -> list[list[int]]:
     """One batch; beam 1 is greedy search."""
     longest = 2 * max(map(len, rows)) + 10
-    found, _, _ = search(model, batch_of(rows), longest, beam, 1.0, generate_unk=False)
-    return [row[: row.index(END)] if END in row else row for row in found.tolist()]
+    ids, _, _ = search(model, batch_of(rows), longest, beam, 1.0, generate_unk=False)
+    return [row[: row.index(END)] if END in row else row for row in ids.tolist()]
 
 
 def main() -> None:
-    """Print sentences a second of each way, and the share of greedy translations that are ours."""
+    """Print sentences per second of each setting, and the share of greedy translations that equal nlpipe's."""
     options = json.loads(sys.argv[2])
     torch.set_num_threads(options["threads"])
     pipeline = Pipeline.load(sys.argv[1])
@@ -113,26 +115,26 @@ def main() -> None:
     swap = {0: 1, 1: 0}
     rows = [[swap.get(i, i) for i in ids.tolist()] for ids in head.prepare_target(Text(texts)).ids]
     model = convert(pipeline)
-    found: dict[str, float] = {}
+    figures: dict[str, float] = {}
     for beam, size, count in options["ways"]:
-        some = rows[:: len(rows) // count][:count]
-        batches = [some[i : i + size] for i in range(0, len(some), size)]
+        subset = rows[:: len(rows) // count][:count]
+        batches = [subset[i : i + size] for i in range(0, len(subset), size)]
         translate(model, batches[len(batches) // 2], beam)
         seconds = []
         for batch in batches:
             started = time.perf_counter()
             translate(model, batch, beam)
             seconds.append(time.perf_counter() - started)
-        found[f"rate {beam} {size}"], found[f"seconds {beam} {size}"] = len(some) / sum(seconds), median(seconds)
-    few = slice(len(rows) // 2, len(rows) // 2 + 32)
-    said = [head._text(row) for row in translate(model, rows[few], 1)]
-    wire: Any = Text(texts[few])
+        figures[f"rate {beam} {size}"], figures[f"seconds {beam} {size}"] = len(subset) / sum(seconds), median(seconds)
+    sample = slice(len(rows) // 2, len(rows) // 2 + 32)
+    translations = [head._text(row) for row in translate(model, rows[sample], 1)]
+    wire: Any = Text(texts[sample])
     with torch.no_grad():
         for stage in pipeline.body:
             wire = stage.forward(wire)
         ours = head.predict_quickly(wire).values.strings
-    found["equal"] = sum(a == b for a, b in zip(said, ours, strict=True)) / len(ours)
-    print("\n" + json.dumps(found))
+    figures["equal"] = sum(a == b for a, b in zip(translations, ours, strict=True)) / len(ours)
+    print("\n" + json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""JoeyNMT's own training loop; run by the interpreter of its environment. Arguments: the file of ids, options as JSON.
+"""Time JoeyNMT's training loop; run by the interpreter of its environment. Arguments: a file of ids, options as JSON.
 
-Options: threads, shape (layers, heads, dim, feed_forward, dropout), tokens, lr, updates, seed. The ids go in as words.
+Options: threads, shape (layers, heads, dim, feed_forward, dropout), tokens, lr, updates, seed. Ids are written as
+words.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ import torch
 from joeynmt.training import TrainManager, train
 
 FIRST = 4
-"""Updates that are not timed."""
+"""Number of updates at the start that are not timed."""
 
 
 def config(folder: Path, options: dict[str, Any]) -> dict[str, Any]:
-    """What `joeynmt train` reads."""
+    """The configuration that `joeynmt train` reads."""
     shape = options["shape"]
     side = {
         "type": "transformer", "num_layers": shape["layers"], "num_heads": shape["heads"], "layer_norm": "pre",
@@ -46,18 +47,18 @@ def config(folder: Path, options: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def write(folder: Path, told: dict[str, Any]) -> None:
-    """Texts of numbered words, and their vocabulary; the specials are JoeyNMT's own."""
+def write(folder: Path, data: dict[str, Any]) -> None:
+    """Write texts of numbered words and their vocabulary; special tokens are JoeyNMT's own."""
     (folder / "model").mkdir()
-    (folder / "words.txt").write_text("".join(f"w{i}\n" for i in range(4, told["words"])), encoding="utf-8")
-    for language, rows in zip(("en", "de"), told["pairs"], strict=True):
+    (folder / "words.txt").write_text("".join(f"w{i}\n" for i in range(4, data["words"])), encoding="utf-8")
+    for language, rows in zip(("en", "de"), data["pairs"], strict=True):
         lines = (" ".join(f"w{i}" for i in row) + "\n" for row in rows)
         (folder / f"train.{language}").write_text("".join(lines), encoding="utf-8")
 
 
 def main() -> None:
-    """Train; print target tokens a second, their ends counted, after the first updates."""
-    told, options = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), json.loads(sys.argv[2])
+    """Train; print target tokens per second, end tokens included, after the first updates."""
+    data, options = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), json.loads(sys.argv[2])
     torch.set_num_threads(options["threads"])
     moments: list[tuple[float, int]] = []
     original = TrainManager._train_step
@@ -68,11 +69,11 @@ def main() -> None:
 
     TrainManager._train_step = timed
     with tempfile.TemporaryDirectory() as name:
-        write(Path(name), told)
+        write(Path(name), data)
         train(0, 1, config(Path(name), options), skip_test=True)
-    timed_ones = moments[FIRST:]
-    tokens = sum(count for _, count in timed_ones[:-1])  # from the start of one step to that of the last
-    print("\n" + json.dumps({"rate": tokens / (timed_ones[-1][0] - timed_ones[0][0])}))
+    timed_updates = moments[FIRST:]
+    tokens = sum(count for _, count in timed_updates[:-1])  # from the start of one step to that of the last
+    print("\n" + json.dumps({"rate": tokens / (timed_updates[-1][0] - timed_updates[0][0])}))
 
 
 if __name__ == "__main__":

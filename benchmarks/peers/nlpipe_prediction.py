@@ -1,4 +1,4 @@
-"""Prediction by a saved pipeline: its folder, a file of texts."""
+"""Predict with a saved pipeline. Arguments: its folder, a JSON file of texts."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ THREADS = 2
 
 
 def main() -> None:
-    """Predict a few to warm up, then all; print seconds."""
+    """Predict some texts to warm up, then all; print the seconds."""
     torch.set_num_threads(THREADS)
     texts = json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
     pipeline = Pipeline.load(Path(sys.argv[1]))
     pipeline.predict(texts[:64])
     started = time.perf_counter()
-    found = pipeline.predict(texts)
+    predictions = pipeline.predict(texts)
     seconds = time.perf_counter() - started
-    assert len(found.values) == len(texts)
+    assert len(predictions.values) == len(texts)
     print(json.dumps({"predict": seconds}))
 
 

@@ -1,4 +1,4 @@
-"""`tfidf_logreg` in the same frame as plain_tfidf.py."""
+"""Run `tfidf_logreg` under the same conditions as plain_tfidf.py."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Read, fit, predict; print seconds, memory and predictions."""
+    """Read the data, fit and predict; print seconds and peak memory, and write the predictions."""
     data, answers = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), Path(sys.argv[2])
     import nlpipe
 
@@ -17,9 +17,9 @@ def main() -> None:
     started = time.perf_counter()
     pipeline.fit(data["train_texts"], data["train_labels"])
     fitted = time.perf_counter()
-    found = pipeline.predict(data["test_texts"]).values.values
+    predictions = pipeline.predict(data["test_texts"]).values.values
     predicted = time.perf_counter()
-    answers.write_text(json.dumps(found), encoding="utf-8")
+    answers.write_text(json.dumps(predictions), encoding="utf-8")
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     peak = int(status.split("VmHWM:")[1].split()[0]) / 1024
     print(json.dumps({"fit": fitted - started, "predict": predicted - fitted, "peak": peak}))

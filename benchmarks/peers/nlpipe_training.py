@@ -1,4 +1,4 @@
-"""A pipeline file trained in the same frame as its peers; arguments: options as JSON.
+"""Train a pipeline file under the same conditions as the other scripts. Argument: options as JSON.
 
 Options: file, overrides, seed, epochs, data (of `nlpipe.datasets`), limit (training examples; null for all), save (a
 folder for the fitted pipeline, or null).
@@ -22,7 +22,7 @@ THREADS = 2
 
 
 def main() -> None:
-    """Train; print examples a second of the epochs after the first (of the only one, if so), and accuracy on dev."""
+    """Train; print accuracy on dev and examples per second of all epochs but the first (of the only one, if one)."""
     options = json.loads(sys.argv[1])
     torch.set_num_threads(THREADS)
     data = load_dataset(options["data"], ROOT)
@@ -35,14 +35,14 @@ def main() -> None:
     fitted = time.perf_counter() - started
     epochs = pipeline.history.epochs
     timed = epochs[1:] or epochs
-    found = pipeline.predict(data.dev.inputs).values.values
+    predicted = pipeline.predict(data.dev.inputs).values.values
     if options["save"]:
         pipeline.save(Path(options["save"]))
     print(
         json.dumps(
             {
                 "rate": sum(e.units for e in timed) / sum(e.seconds for e in timed),
-                "accuracy": float(np.mean(np.array(found) == np.array(data.dev.targets.values))),
+                "accuracy": float(np.mean(np.array(predicted) == np.array(data.dev.targets.values))),
                 "fit": fitted,
                 "precision": pipeline.history.precision,
             }

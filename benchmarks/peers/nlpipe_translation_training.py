@@ -1,4 +1,4 @@
-"""A translation pipeline trained, and what its peers need of it; arguments: options as JSON.
+"""Train a translation pipeline and write its token ids for the other scripts. Argument: options as JSON.
 
 Options: threads, file, data (of `nlpipe.datasets`), limit (training pairs), epochs, seed, ids (a file for the pairs as
 token ids, or null).
@@ -19,7 +19,7 @@ from nlpipe.heads.seq2seq import Seq2Seq
 
 
 def main() -> None:
-    """Train; print target tokens a second, their ends counted, of the epochs after the first."""
+    """Train; print target tokens per second, end tokens included, of all epochs but the first."""
     options = json.loads(sys.argv[1])
     torch.set_num_threads(options["threads"])
     data = load_dataset(options["data"], ROOT)
@@ -32,8 +32,8 @@ def main() -> None:
     assert isinstance(head, Seq2Seq)
     if options["ids"]:
         sides = [head.prepare_target(texts).ids for texts in (train.inputs, train.targets)]  # type: ignore[attr-defined]
-        told = {"words": len(head.vocabulary), "pairs": [[row.tolist() for row in rows] for rows in sides]}
-        Path(options["ids"]).write_text(json.dumps(told), encoding="utf-8")
+        pairs_of_ids = {"words": len(head.vocabulary), "pairs": [[row.tolist() for row in rows] for rows in sides]}
+        Path(options["ids"]).write_text(json.dumps(pairs_of_ids), encoding="utf-8")
     rate = sum(e.units for e in epochs) / sum(e.seconds for e in epochs)
     print(json.dumps({"rate": rate, "words": len(head.vocabulary), "precision": pipeline.history.precision}))
 

@@ -1,4 +1,4 @@
-"""The plain script that `tfidf_logreg` is held against: scikit-learn alone, same tokens, same options, same split."""
+"""The plain scikit-learn script beside `tfidf_logreg`, with the same tokens, options and split."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 
 def main() -> None:
-    """Read, fit, predict; print seconds, memory and predictions."""
+    """Read the data, fit and predict; print seconds and peak memory, and write the predictions."""
     data, answers = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), Path(sys.argv[2])
     started = time.perf_counter()
     options = {**data["tfidf"], "ngram_range": tuple(data["tfidf"]["ngram_range"])}
@@ -20,9 +20,9 @@ def main() -> None:
     classifier = LogisticRegression(**data["logistic_regression"])
     classifier.fit(vectorizer.fit_transform(data["train_texts"]), data["train_labels"])
     fitted = time.perf_counter()
-    found = classifier.predict(vectorizer.transform(data["test_texts"]))
+    predictions = classifier.predict(vectorizer.transform(data["test_texts"]))
     predicted = time.perf_counter()
-    answers.write_text(json.dumps(found.tolist()), encoding="utf-8")
+    answers.write_text(json.dumps(predictions.tolist()), encoding="utf-8")
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     peak = int(status.split("VmHWM:")[1].split()[0]) / 1024
     print(json.dumps({"fit": fitted - started, "predict": predicted - fitted, "peak": peak}))

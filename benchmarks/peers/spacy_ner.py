@@ -1,8 +1,8 @@
-"""spaCy's own `ner`, trained on conll files and timed: a JSON of data, epochs, repeats; prints F1 and words/s.
+"""Train and time spaCy's `ner`. Argument: JSON with data, seed, epochs and repeats. Prints F1 and words per second.
 
-As `spacy init config --pipeline ner --optimize efficiency` sets it up (a hashed-embedding CNN of 96 features), trained
-with its loop: batches of 100 words that grow to 1,000, dropout 0.1, the best epoch on dev. Prediction is `nlp.pipe`
-over documents whose words are given.
+The model is that of `spacy init config --pipeline ner --optimize efficiency` (a CNN over hashed embeddings with 96
+features), trained as spaCy does: batches that grow from 100 to 1,000 words, dropout 0.1, the best epoch on dev.
+Prediction is `nlp.pipe` over documents whose words are given.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from nlpipe.wire import Tags
 
 
 def main() -> None:
-    """Train, keep the best epoch, score the test split, time it."""
-    told = json.loads(sys.argv[1])
-    data = load_dataset(told["data"])
-    fix_random_seed(told["seed"])
+    """Train, restore the best epoch, score the test split and time its prediction."""
+    options = json.loads(sys.argv[1])
+    data = load_dataset(options["data"])
+    fix_random_seed(options["seed"])
     nlp = spacy.blank("en")
     nlp.add_pipe("ner")
     train = [example(nlp, words, tags) for words, tags in pairs(data.train)]
@@ -40,7 +40,7 @@ def main() -> None:
     best, weights = -1.0, b""
     words_in_batch = compounding(100.0, 1000.0, 1.001)  # over all epochs
     started = time.perf_counter()
-    for _ in range(told["epochs"]):
+    for _ in range(options["epochs"]):
         random.shuffle(train)
         for batch in minibatch_by_words(train, words_in_batch, tolerance=0.2):
             nlp.update(batch, sgd=optimizer, drop=0.1)
@@ -49,11 +49,11 @@ def main() -> None:
             best, weights = score, nlp.to_bytes()
     fit = time.perf_counter() - started
     nlp.from_bytes(weights)
-    found, _ = answer(nlp, data.test)
-    speeds = [answer(nlp, data.test)[1] for _ in range(told["repeats"])]
+    predicted, _ = answer(nlp, data.test)
+    speeds = [answer(nlp, data.test)[1] for _ in range(options["repeats"])]
     words = sum(map(len, data.test.inputs.words))  # type: ignore[attr-defined]
     seconds = sorted(speeds)[len(speeds) // 2]
-    print("\n" + json.dumps({"f1": f1(data, data.test, found), "rate": words / seconds, "fit": fit}))
+    print("\n" + json.dumps({"f1": f1(data, data.test, predicted), "rate": words / seconds, "fit": fit}))
 
 
 def pairs(split: Split) -> Any:
@@ -62,25 +62,27 @@ def pairs(split: Split) -> Any:
 
 
 def example(nlp: Any, words: list[str], tags: list[str]) -> Example:
-    """A sentence to train on."""
+    """A training example."""
     gold = Doc(nlp.vocab, words=words)
     gold.set_ents([Span(gold, start, end, label=kind) for start, end, kind in tag_schemes.to_spans(tags)])
     return Example(Doc(nlp.vocab, words=words), gold)
 
 
 def answer(nlp: Any, split: Split) -> tuple[Tags, float]:
-    """Tags of all sentences, and the seconds that they took, making the documents aside."""
+    """The tags of all sentences and the seconds of their prediction, without making the documents."""
     documents = [Doc(nlp.vocab, words=words) for words in split.inputs.words]  # type: ignore[attr-defined]
     started = time.perf_counter()
     done = list(nlp.pipe(documents, batch_size=256))
     seconds = time.perf_counter() - started
-    units = [[(span.start, span.end, span.label_) for span in doc.ents] for doc in done]
-    return Tags([tag_schemes.from_spans(found, len(doc)) for found, doc in zip(units, done, strict=True)]), seconds
+    entities = [[(span.start, span.end, span.label_) for span in doc.ents] for doc in done]
+    return Tags(
+        [tag_schemes.from_spans(predicted, len(doc)) for predicted, doc in zip(entities, done, strict=True)]
+    ), seconds
 
 
-def f1(data: Any, split: Split, found: Tags) -> float:
-    """Strict F1."""
-    return tagging_metrics(data.labels, "IOB2")[0](split.targets, Predictions(found))["f1"]
+def f1(data: Any, split: Split, predicted: Tags) -> float:
+    """Strict F1 on a split."""
+    return tagging_metrics(data.labels, "IOB2")[0](split.targets, Predictions(predicted))["f1"]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The textbook loop that `bilstm` is held against: PyTorch alone, random batches padded to the longest, fp32.
+"""The textbook loop beside `bilstm`: plain PyTorch, random batches padded to the longest text, fp32.
 
-Arguments: the folder with words.json and vectors.npy, the seed, the epochs, and `padded` or `packed`.
+Arguments: the folder with words.json and vectors.npy, the seed, the number of epochs, and `padded` or `packed`.
 """
 
 from __future__ import annotations
@@ -50,24 +50,24 @@ def collate(examples: list[tuple[Tensor, int]]) -> tuple[Tensor, Tensor, Tensor]
 
 
 def main() -> None:
-    """Train; print examples a second of the epochs after the first, and the best accuracy on dev."""
-    folder, seed, epochs, way = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    """Train; print examples per second of all epochs but the first, and the best accuracy on dev."""
+    folder, seed, epochs, variant = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
     torch.set_num_threads(THREADS)
     torch.manual_seed(seed)
-    told: dict[str, Any] = json.loads((folder / "words.json").read_text(encoding="utf-8"))
-    places = {word: i for i, word in enumerate(told["words"], start=2)}
+    settings: dict[str, Any] = json.loads((folder / "words.json").read_text(encoding="utf-8"))
+    ids_by_word = {word: i for i, word in enumerate(settings["words"], start=2)}
     vectors = torch.from_numpy(np.load(folder / "vectors.npy"))
     splits = {
         name: [
-            (torch.tensor([places.get(word, 1) for word in words] or [1]), int(label))
-            for words, label in zip(told[name]["words"], told[name]["labels"], strict=True)
+            (torch.tensor([ids_by_word.get(word, 1) for word in words] or [1]), int(label))
+            for words, label in zip(settings[name]["words"], settings[name]["labels"], strict=True)
         ]
         for name in ("train", "dev")
     }
-    train = DataLoader(splits["train"], batch_size=told["batch_size"], shuffle=True, collate_fn=collate)  # type: ignore[arg-type]
+    train = DataLoader(splits["train"], batch_size=settings["batch_size"], shuffle=True, collate_fn=collate)  # type: ignore[arg-type]
     dev = DataLoader(splits["dev"], batch_size=256, collate_fn=collate)  # type: ignore[arg-type]
-    model = BiLSTM(vectors, told["hidden"], told["dropout"], way == "packed")
-    optimizer = torch.optim.AdamW(model.parameters(), lr=told["lr"])
+    model = BiLSTM(vectors, settings["hidden"], settings["dropout"], variant == "packed")
+    optimizer = torch.optim.AdamW(model.parameters(), lr=settings["lr"])
     seconds, scores = [], []
     for _ in range(epochs):
         model.train()
@@ -81,8 +81,8 @@ def main() -> None:
         seconds.append(time.perf_counter() - started)
         model.eval()
         with torch.no_grad():
-            right = sum(int((model(ids, lengths).argmax(-1) == labels).sum()) for ids, lengths, labels in dev)
-        scores.append(right / len(splits["dev"]))
+            correct = sum(int((model(ids, lengths).argmax(-1) == labels).sum()) for ids, lengths, labels in dev)
+        scores.append(correct / len(splits["dev"]))
     rate = len(splits["train"]) * (epochs - 1) / sum(seconds[1:])
     print(json.dumps({"rate": rate, "accuracy": max(scores)}))
 

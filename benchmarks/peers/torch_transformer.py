@@ -1,7 +1,7 @@
-"""A bare `torch.nn.Transformer` trained to translate, as tutorials build it; arguments: ids (a file), options as JSON.
+"""Train a plain `torch.nn.Transformer` to translate, as tutorials do. Arguments: the file of ids, options as JSON.
 
-Options: threads, shape (layers, heads, dim, feed_forward, dropout), tokens, lr, epochs, seed. bf16 autocast, tied
-tables, label smoothing, fused AdamW; the batches are those of nlpipe, by length.
+Options: threads, shape (layers, heads, dim, feed_forward, dropout), tokens, lr, epochs, seed. It uses bf16 autocast,
+tied tables, label smoothing, fused AdamW, and the same batches of similar length as nlpipe.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from nlpipe.nn.positions import sinusoids
-from nlpipe.training.batching import plan
+from nlpipe.training.batching import plan_batches
 
 PAD, START, END = 0, 2, 3
 
 
 class Translator(nn.Module):
-    """One table for source, target and output; nn.Transformer between."""
+    """`nn.Transformer` with one embedding table for source, target and output."""
 
     def __init__(self, words: int, layers: int, heads: int, dim: int, feed_forward: int, dropout: float) -> None:
         super().__init__()
@@ -37,42 +37,44 @@ class Translator(nn.Module):
         )
 
     def embed(self, ids: Tensor) -> Tensor:
-        """(B, T, D) of (B, T)."""
+        """Vectors (B, T, D) of ids (B, T)."""
         x: Tensor = self.dropout(self.table(ids) * self.table.embedding_dim**0.5 + self.positions[: ids.shape[1]])
         return x
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
-        hidden = source == PAD  # (B, S)
-        later = torch.ones(target.shape[1], target.shape[1], dtype=torch.bool).triu(1)  # (T, T)
+        padding = source == PAD  # (B, S)
+        future = torch.ones(target.shape[1], target.shape[1], dtype=torch.bool).triu(1)  # (T, T)
         y = self.transformer(
-            self.embed(source), self.embed(target), tgt_mask=later, tgt_is_causal=True,
-            src_key_padding_mask=hidden, memory_key_padding_mask=hidden,
+            self.embed(source), self.embed(target), tgt_mask=future, tgt_is_causal=True,
+            src_key_padding_mask=padding, memory_key_padding_mask=padding,
         )  # fmt: skip
         scores: Tensor = y @ self.table.weight.T  # (B, T, V)
         return scores
 
 
 def main() -> None:
-    """Train; print target tokens a second, their ends counted, of the epochs after the first."""
-    told, options = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), json.loads(sys.argv[2])
+    """Train; print target tokens per second, end tokens included, of all epochs but the first."""
+    data, options = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), json.loads(sys.argv[2])
     torch.set_num_threads(options["threads"])
     torch.manual_seed(options["seed"])
-    sources, targets = ([torch.tensor(row) for row in rows] for rows in told["pairs"])
+    sources, targets = ([torch.tensor(row) for row in rows] for rows in data["pairs"])
     lengths = np.array([max(len(a), len(b)) for a, b in zip(sources, targets, strict=True)])
-    model = Translator(told["words"], **options["shape"]).train()
+    model = Translator(data["words"], **options["shape"]).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=options["lr"], fused=True)
     loss_of = nn.CrossEntropyLoss(ignore_index=PAD, label_smoothing=0.1)
     units = seconds = 0.0
     for epoch in range(options["epochs"]):
         started = time.perf_counter()
-        batches = plan(lengths, batch_size=32, tokens=options["tokens"], seed=options["seed"], epoch=epoch)
+        batches = plan_batches(lengths, batch_size=32, tokens=options["tokens"], seed=options["seed"], epoch=epoch)
         for chosen in batches:
             source = pad_sequence([sources[i] for i in chosen], batch_first=True)  # (B, S)
-            read = pad_sequence([nn.functional.pad(targets[i], (1, 0), value=START) for i in chosen], batch_first=True)
+            inputs = pad_sequence(
+                [nn.functional.pad(targets[i], (1, 0), value=START) for i in chosen], batch_first=True
+            )
             gold = pad_sequence([nn.functional.pad(targets[i], (0, 1), value=END) for i in chosen], batch_first=True)
             optimizer.zero_grad()
             with torch.autocast("cpu", torch.bfloat16):
-                loss = loss_of(model(source, read).flatten(0, 1), gold.flatten())
+                loss = loss_of(model(source, inputs).flatten(0, 1), gold.flatten())
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()

@@ -1,6 +1,7 @@
-"""Prediction by `transformers.pipeline`: a folder, a file of texts, a batch size, fp32 or bf16, `sorted` or `given`.
+"""Predict with `transformers.pipeline`.
 
-`documented` as batch size: the list is given and nothing else, as the documentation shows it.
+Arguments: a folder, a file of texts, a batch size, `fp32` or `bf16`, `sorted` or `given`. The batch size `documented`
+passes the list without a batch size, as the documentation shows it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ THREADS = 2
 
 
 def main() -> None:
-    """Predict a few to warm up, then all; print seconds."""
+    """Predict some texts to warm up, then all; print the seconds."""
     model, texts_file, size, precision, order = sys.argv[1:6]
     torch.set_num_threads(THREADS)
     texts: list[str] = json.loads(Path(texts_file).read_text(encoding="utf-8"))
@@ -27,10 +28,10 @@ def main() -> None:
     batching = {} if size == "documented" else {"batch_size": int(size)}
     classifier(texts[:64], **batching)
     started = time.perf_counter()
-    given = sorted(texts, key=len) if order == "sorted" else texts
-    found = classifier(given, **batching)
+    ordered = sorted(texts, key=len) if order == "sorted" else texts
+    predictions = classifier(ordered, **batching)
     seconds = time.perf_counter() - started
-    assert len(found) == len(texts)
+    assert len(predictions) == len(texts)
     print("\n" + json.dumps({"predict": seconds}))
 
 

@@ -1,7 +1,7 @@
-"""Fine-tuning by `transformers.Trainer`, as its guide to text classification shows it; arguments: options as JSON.
+"""Fine-tune with `transformers.Trainer`, as its guide to text classification shows it. Arguments: options, a mode.
 
-Options: model, train and dev (texts and labels), epochs, batch_size, lr, save (a folder). Second argument: default,
-bf16, or best, the Trainer's own best settings (bf16, batches of like length).
+Options are a JSON file: model, train and dev (texts and labels), epochs, batch_size, lr, save (a folder). Modes:
+`default`, `bf16`, or `best`, the Trainer's own best settings (bf16, batches of similar length).
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ THREADS = 2
 
 
 def main() -> None:
-    """Train; print examples a second and accuracy on dev."""
+    """Train; print examples per second and accuracy on dev."""
     options = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    best, half = sys.argv[2] == "best", sys.argv[2] != "default"
+    best, bf16 = sys.argv[2] == "best", sys.argv[2] != "default"
     torch.set_num_threads(THREADS)
     tokenizer = AutoTokenizer.from_pretrained(options["model"])
     model = AutoModelForSequenceClassification.from_pretrained(options["model"], num_labels=2)
@@ -49,7 +49,7 @@ def main() -> None:
             report_to="none",
             disable_tqdm=True,
             use_cpu=True,
-            bf16=half,
+            bf16=bf16,
             train_sampling_strategy="group_by_length" if best else "random",
         )
         trainer = Trainer(
@@ -63,10 +63,10 @@ def main() -> None:
         started = time.perf_counter()
         trainer.train()
         seconds = time.perf_counter() - started
-        found = trainer.predict(splits["dev"]).predictions.argmax(-1)
-        if options["save"] and not half:
+        predicted = trainer.predict(splits["dev"]).predictions.argmax(-1)
+        if options["save"] and not bf16:
             trainer.save_model(options["save"])
-    accuracy = float(np.mean(found == np.array(options["dev"]["label"])))
+    accuracy = float(np.mean(predicted == np.array(options["dev"]["label"])))
     print("\n" + json.dumps({"rate": options["epochs"] * len(splits["train"]) / seconds, "accuracy": accuracy}))
 
 

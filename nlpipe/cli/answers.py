@@ -17,29 +17,42 @@ from nlpipe.pipeline.batches import BATCH
 from nlpipe.yaml_reader import parse
 from nlpipe.yaml_values import Place, spelling_hint, warn_of_octals
 
+MAX_DRAWN = 50
+"""Texts whose attention is drawn: people look at sentences, not at files."""
 
-def lines_of(file: Path | None, given: str | None, field: str) -> Iterator[str]:
-    """Texts of a file (also gzipped) or of standard input, one a line; in JSON Lines, objects with a text."""
-    where = "standard input" if file is None or str(file) == "-" else str(file)
-    open_file = gzip.open if where.endswith(".gz") else open
-    as_json = given == "jsonl" if given else where.removesuffix(".gz").endswith(".jsonl")
-    with sys.stdin.buffer if where == "standard input" else open_file(where, "rb") as handle:
-        for number, raw in enumerate(handle, 1):
+
+def read_texts(file: Path | None, form: str | None, field: str) -> Iterator[str]:
+    """The texts of a file (also gzipped) or of standard input, one a line.
+
+    Args:
+        form: text, or jsonl (a string, or an object with the text in ``field``); None: as the file's name ends.
+
+    Raises:
+        NlpipeError: a line is not UTF-8, not JSON, or has no such field.
+    """
+    name = "standard input" if file is None or str(file) == "-" else str(file)
+    as_json = form == "jsonl" if form else name.removesuffix(".gz").endswith(".jsonl")
+    open_file = gzip.open if name.endswith(".gz") else open
+    with sys.stdin.buffer if name == "standard input" else open_file(name, "rb") as lines:
+        for number, raw in enumerate(lines, 1):
             try:
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\n").removesuffix("\r")
+                text = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\n").removesuffix("\r")
             except UnicodeDecodeError as error:
-                raise NlpipeError(f"{where}:{number}: not UTF-8 at byte {error.start + 1}; convert it first") from None
-            if as_json:
-                try:
-                    record = json.loads(line)
-                    line = record[field] if isinstance(record, dict) else record
-                except json.JSONDecodeError as error:
-                    raise NlpipeError(f"{where}:{number}: not JSON: {error}") from None
-                except KeyError:
-                    raise NlpipeError(f"{where}:{number}: no field '{field}'; say which with --field") from None
-                if not isinstance(line, str):
-                    raise NlpipeError(f"{where}:{number}: {line!r} is not a text")
-            yield line
+                raise NlpipeError(f"{name}:{number}: not UTF-8 at byte {error.start + 1}; convert it first") from None
+            yield _field(text, field, f"{name}:{number}") if as_json else text
+
+
+def _field(line: str, field: str, place: str) -> str:
+    try:
+        record = json.loads(line)
+        text = record[field] if isinstance(record, dict) else record
+    except json.JSONDecodeError as error:
+        raise NlpipeError(f"{place}: not JSON: {error}") from None
+    except KeyError:
+        raise NlpipeError(f"{place}: no field '{field}'; say which with --field") from None
+    if not isinstance(text, str):
+        raise NlpipeError(f"{place}: invalid value {text!r}: expected a text")
+    return text
 
 
 def change(pipeline: Pipeline, typed: Sequence[str]) -> None:
@@ -63,50 +76,53 @@ def change(pipeline: Pipeline, typed: Sequence[str]) -> None:
 
 
 def answer(pipeline: Pipeline, texts: Iterator[str], form: str) -> Iterator[str]:
-    """What is written, batch by batch; an html page at the end, as one.
+    """The answers, batch by batch; an HTML page comes whole, at the end.
 
     Args:
         form: text (a line for each), jsonl (an object for each), html (entities marked).
     """
-    marked: list[dict[str, Any]] = []
+    documents: list[dict[str, Any]] = []
     for batch, predictions in pipeline.predict_stream(texts):
-        written = []
+        lines = []
         for i, text in enumerate(batch):
             record = pipeline.task.record(None, predictions, i)
             if form == "html":
-                marked.append({"text": text, "entities": record.get("entities", record.get("tokens"))})
+                documents.append({"text": text, "entities": record.get("entities", record.get("tokens"))})
             elif form == "jsonl":
-                written.append(json.dumps({"text": text, **record}, ensure_ascii=False) + "\n")
+                lines.append(json.dumps({"text": text, **record}, ensure_ascii=False) + "\n")
             else:
-                written.append(pipeline.task.line(record) + "\n")
-        yield "".join(written)
+                lines.append(pipeline.task.line(record) + "\n")
+        yield "".join(lines)
     if form == "html":
         from nlpipe.report.entity_page import entity_page
 
-        yield entity_page(marked)
+        yield entity_page(documents)
 
 
-def several(pipeline: Pipeline, texts: Iterator[str], n: int) -> Iterator[str]:
+def n_best(pipeline: Pipeline, texts: Iterator[str], n: int) -> Iterator[str]:
     """The ``n`` best answers to each text as JSON Lines, batch by batch; log-probabilities in nats."""
     while batch := list(islice(texts, BATCH)):
         yield "".join(
-            json.dumps({"text": text, "n_best": [asdict(each) for each in found]}, ensure_ascii=False) + "\n"
-            for text, found in zip(batch, pipeline.n_best(batch, n), strict=True)
+            json.dumps({"text": text, "n_best": [asdict(answer) for answer in answers]}, ensure_ascii=False) + "\n"
+            for text, answers in zip(batch, pipeline.n_best(batch, n), strict=True)
         )
 
 
 def draw_attention(pipeline: Pipeline, texts: Iterator[str], target: Path) -> Iterator[str]:
-    """The same texts again, once the attention over the first of them is drawn into ``target``."""
+    """Draw the attention over the first texts into the file ``target``; then all texts, the first ones too.
+
+    Raises:
+        NlpipeError: the head has no attention, or the file cannot be written.
+    """
     from nlpipe.report.attention_page import attention_of, page
 
-    most = 50  # single sentences are looked at, not files
-    first = list(islice(texts, most))
-    found = attention_of(pipeline, first)
+    first = list(islice(texts, MAX_DRAWN))
+    attention = attention_of(pipeline, first)
     records = [pipeline.task.record(None, pipeline.predict([text]), 0) for text in first]
     answers = [pipeline.task.line(record) for record in records]
     try:
-        drawn = page(zip(first, answers, found, strict=True), f"Attention of {pipeline.name}")
-        target.write_text(drawn, encoding="utf-8")
+        html = page(zip(first, answers, attention, strict=True), f"Attention of {pipeline.name}")
+        target.write_text(html, encoding="utf-8")
     except OSError as error:
         raise NlpipeError(f"--attention {target}: {error.strerror or error}") from None
     return chain(first, texts)

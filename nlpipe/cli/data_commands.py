@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    pass
 
 
 def data_list() -> None:
@@ -39,6 +36,6 @@ def data_fetch(names: Annotated[list[str], typer.Argument(metavar="CARD...")]) -
     from nlpipe.datasets.load import load_dataset
 
     for name in names:
-        found = load_dataset(name, Path())
-        sizes = f"train {len(found.train):,}, dev {len(found.dev):,}, test {len(found.test):,}"
+        dataset = load_dataset(name)
+        sizes = f"train {len(dataset.train):,}, dev {len(dataset.dev):,}, test {len(dataset.test):,}"
         typer.echo(f"{name}: {sizes}")

@@ -8,29 +8,31 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nlpipe.cli.arguments import split
-from nlpipe.errors import NlpipeError
+from nlpipe.cli.arguments import Imports, Out, import_modules, split
 
 if TYPE_CHECKING:
     from nlpipe.compare.results import Comparison
     from nlpipe.runs.result import Result
+
+FAILED_ROW = 1
+"""Exit status of a comparison in which a run failed."""
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A pipeline file (YAML).")]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the file, such as head.C=2 or data=imdb."),
 ]
-Out = Annotated[Path, typer.Option("--out", help="The folder that run folders are written into.")]
 
 
 def run(
     file: FileArgument,
     overrides: Overrides = None,
     out: Out = Path("runs"),
-    seed: Annotated[int | None, typer.Option(help="Instead of the seed in the file.", min=0)] = None,
+    seed: Annotated[int | None, typer.Option(help="Replaces the seed of the file.", min=0)] = None,
     again: Annotated[bool, typer.Option("--again", help="Run it even if it has been run before.")] = False,
+    imports: Imports = None,
 ) -> None:
-    """Fit a pipeline, score it on the test split, and leave a folder with all there is to know; prints that folder."""
+    """Fit a pipeline, score it on the test split, and leave a folder with all results; prints that folder."""
     from rich.console import Console
 
     from nlpipe import api
@@ -41,7 +43,7 @@ def run(
     def report(text: str) -> None:
         console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-    result = api.run(file, overrides or [], out, seed, again, report)
+    result = api.run(file, overrides or [], out, seed, again, report, import_modules(imports))
     if rank() == 0:
         _show_result(console, result)
         typer.echo(result.folder)
@@ -52,18 +54,22 @@ def _show_result(console: Any, result: Result) -> None:
 
     from nlpipe.compare.results import SECONDARY
 
-    scores, found, primary = result.metrics["scores"], result.costs, result.metrics["primary"]
+    scores, costs, primary = result.scores, result.costs, result.metrics["primary"]
     table = Table(show_header=False, box=None, padding=(0, 2))
-    told = f"on {result.metrics['split']}; {result.metrics['dev'][primary]:.4f} on dev"
-    table.add_row(primary, f"{scores[primary]:.4f}", told, style="bold")
-    for name in SECONDARY:
+    splits = f"on {result.metrics['split']}"
+    if "dev" in result.metrics:
+        splits += f"; {result.metrics['dev'][primary]:.4f} on dev"
+    table.add_row(primary, f"{scores[primary]:.4f}", splits, style="bold")
+    for name in (*SECONDARY, *result.metrics.get("registered", {})):
         if name in scores and name != primary:
             table.add_row(name, f"{scores[name]:.4f}", "")
-    table.add_row("fit", f"{found['fit_seconds']:.1f} s", "learning, without reading the data")
-    table.add_row("latency", f"{found['latency_p50_seconds'] * 1000:.1f} ms", "one text, median, in a fresh process")
-    table.add_row("speed", f"{found['texts_per_second']:,.0f}/s", f"in batches, {found['threads']} threads")
-    table.add_row("memory", f"{found['peak_memory_bytes'] / 1e6:,.0f} MB", "peak of that process")
-    table.add_row("model", f"{found['model_bytes'] / 1e6:,.1f} MB", "on disk")
+    table.add_row("fit", f"{costs['fit_seconds']:.1f} s", "learning, without reading the data")
+    if "latency_p50_seconds" in costs:
+        milliseconds = costs["latency_p50_seconds"] * 1000
+        table.add_row("latency", f"{milliseconds:.1f} ms", "one text, median, in a fresh process")
+        table.add_row("speed", f"{costs['texts_per_second']:,.0f}/s", f"in batches, {costs['threads']} threads")
+        table.add_row("memory", f"{costs['peak_memory_bytes'] / 1e6:,.0f} MB", "peak of that process")
+    table.add_row("model", f"{costs['model_bytes'] / 1e6:,.1f} MB", "on disk")
     console.print(table)
     for warning in result.ledger.get("warnings", []):
         console.print(f"warning: {warning}", highlight=False, markup=False, soft_wrap=True)
@@ -75,8 +81,9 @@ def compare(
     ],
     out: Out = Path("runs"),
     jobs: Annotated[int, typer.Option("--jobs", help="Runs at a time; they share the processor.", min=1)] = 1,
+    imports: Imports = None,
 ) -> None:
-    """Run several pipelines on the same data with the same seeds, and set their scores and costs side by side."""
+    """Run several pipelines on the same data with the same seeds, and show their scores and costs side by side."""
     from rich.console import Console
 
     from nlpipe.compare.comparison import compare as run_comparison
@@ -84,9 +91,9 @@ def compare(
 
     console = Console(stderr=True)
     files, overrides = split(arguments)
-    spec = read_comparison(files, overrides)
-    for name, why in spec.left_out:
-        console.print(f"left out: {name}: {why}", highlight=False, markup=False)
+    spec = read_comparison(files, overrides, import_modules(imports))
+    for name, reason in spec.left_out:
+        console.print(f"{name} is left out: {reason}", highlight=False, markup=False, soft_wrap=True)
     total = len(spec.pipelines) * len(spec.seeds) * len(spec.train_sizes)
     with console.status(f"0 of {total}: starting") as status:
         counted = 0
@@ -99,11 +106,11 @@ def compare(
             nonlocal counted
             counted += 1
             if outcome.result is None:
-                said = f"failed: {outcome.error}"
+                text = f"failed: {outcome.error}"
             else:
-                said = f"{outcome.result.metrics['primary']} {outcome.result.score:.3f}"
-                said += f", {outcome.result.costs['fit_seconds']:.1f} s to fit"
-            console.print(f"[{counted}/{total}] {outcome.job}: {said}", highlight=False, markup=False)
+                text = f"{outcome.result.metrics['primary']} {outcome.result.score:.3f}"
+                text += f", {outcome.result.costs['fit_seconds']:.1f} s to fit"
+            console.print(f"[{counted}/{total}] {outcome.job}: {text}", highlight=False, markup=False)
 
         comparison = run_comparison(spec, out, jobs, report, ended)
     output = Console()
@@ -116,14 +123,16 @@ def compare(
         output.print(f"failed: {line}", highlight=False, markup=False, soft_wrap=True)
     _show_next(output, comparison)
     if comparison.best is None:
-        raise NlpipeError("every run failed; the reasons are above")
+        console.print("error: every run failed; the reasons are above", highlight=False, markup=False, soft_wrap=True)
+    if comparison.failures:
+        raise typer.Exit(FAILED_ROW)
 
 
 def _show_next(output: Any, comparison: Comparison) -> None:
     command = sys.argv[0] if Path(sys.argv[0]).name == "nlpipe" else "nlpipe"
     output.print(f"table: {comparison.folder / 'table.md'}", highlight=False, markup=False, soft_wrap=True)
     if comparison.best is not None:
-        best = comparison.best.results[0]  # of the first seed: choosing among seeds by the test score would flatter
+        best = comparison.best.results[0]  # of the first seed: the best one on the test split would be optimistic
         text = "a text to try it on"
         output.print(f"best:  {comparison.best.name}, saved in {best.folder}; try it:", highlight=False, soft_wrap=True)
         output.print(f'  {command} predict {best.folder} "{text}"', highlight=False, markup=False, soft_wrap=True)

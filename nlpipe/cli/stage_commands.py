@@ -1,54 +1,56 @@
-"""Commands that show what there is: list and show."""
+"""Commands that show the stages: list and show."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from nlpipe.errors import NlpipeError
-
-if TYPE_CHECKING:
-    pass
+from nlpipe.cli.arguments import Imports, import_modules
+from nlpipe.errors import NlpipeError, suggest
 
 
 def list_stages(
     slot_name: Annotated[str | None, typer.Argument(metavar="[SLOT]", help="tokenizer, representation, …")] = None,
+    imports: Imports = None,
 ) -> None:
-    """List the stages there are, by slot, with a line about each."""
+    """List the stages by slot, with a line about each."""
     from rich.console import Console
     from rich.table import Table
 
     from nlpipe.registry import FOLDERS, slot
 
+    import_modules(imports)
     console = Console()
     for name in [slot_name] if slot_name else FOLDERS:
-        found = slot(name)
-        if not found.names():
+        stages = slot(name)
+        if not stages.names():
             continue
-        table = Table(title=found.name, show_header=False, box=None, title_justify="left", padding=(0, 2))
-        for stage in found.names():
-            table.add_row(f"  {stage}", found.summary(stage))
+        table = Table(title=stages.name, show_header=False, box=None, title_justify="left", padding=(0, 2))
+        for stage in stages.names():
+            table.add_row(f"  {stage}", stages.summary(stage))
         console.print(table)
 
 
-def show(name: Annotated[str, typer.Argument(metavar="NAME", help="A stage, as files call it, or trainer.")]) -> None:
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A stage, as files call it, or trainer.")],
+    imports: Imports = None,
+) -> None:
     """Show a stage, or the trainer: what it takes and gives, its options with types, ranges and defaults."""
     from nlpipe.registry import FOLDERS, slot
 
+    import_modules(imports)
     if name == "trainer":
         from nlpipe.training.trainer import Trainer
 
         _show_options("[bold]trainer[/bold]", Trainer)
         return
-    found = [(key, slot(key)) for key in FOLDERS if name in slot(key).names()]
-    if not found:
-        from nlpipe.errors import suggest
-
-        known = ["trainer", *(stage for key in FOLDERS for stage in slot(key).names())]
-        raise NlpipeError(f"there is no stage '{name}'{suggest(name, known)}")
-    for key, each in found:
-        owner = each.load(name)
+    slots = [key for key in FOLDERS if name in slot(key).names()]
+    if not slots:
+        names = ["trainer", *(stage for key in FOLDERS for stage in slot(key).names())]
+        raise NlpipeError(f"there is no stage '{name}'{suggest(name, names)}")
+    for key in slots:
+        owner = slot(key).load(name)
         _show_options(f"[bold]{name}[/bold] ({key}): {owner.takes.__name__} → {owner.gives.__name__}", owner)
 
 
@@ -69,8 +71,8 @@ def _show_options(title: str, owner: Any) -> None:
     table = Table(show_header=True, box=None, header_style="italic", padding=(0, 2))
     for heading in ("option", "values", "default", ""):
         table.add_column(heading)
-    told = option_texts(owner)
+    texts = option_texts(owner)
     for option in options_of(owner).values():
         default = "required" if option.required else json.dumps(option.default, default=str, ensure_ascii=False)
-        table.add_row(option.name, *map(escape, (option.describe(), default, told.get(option.name, ""))))
+        table.add_row(option.name, *map(escape, (option.describe(), default, texts.get(option.name, ""))))
     console.print(table)

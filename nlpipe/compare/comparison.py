@@ -1,9 +1,9 @@
-"""A comparison from its file to its folder: every run carried out, then brought together."""
+"""A comparison: every run is carried out, and their results are brought together in a folder."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from nlpipe.compare.execute import Outcome, execute
-from nlpipe.compare.plan import Job, hash_of, jobs_of, sizes_of
+from nlpipe.compare.plan import Job, hash_of, jobs_of
 from nlpipe.compare.results import Comparison, Row
 from nlpipe.datasets.load import load_dataset
 from nlpipe.errors import NlpipeError
 from nlpipe.files import whole_folder, write_json
-from nlpipe.metrics.bootstrap import resampled_scores
+from nlpipe.metrics.bootstrap import resampled_sums
 from nlpipe.runs.result import Result
 from nlpipe.spec import ComparisonSpec
-from nlpipe.tasks import task_named
+from nlpipe.user_code import stop_if_registering
 
 
 def compare(
@@ -40,30 +40,36 @@ def compare(
     Raises:
         NlpipeError: the file or the data has faults. A run that fails is a row of the result.
     """
+    stop_if_registering()
     jobs = jobs_of(spec)
     if spec.data is None:
         raise NlpipeError(f"{spec.path}: no data: say 'data: CARD' in the file, or data=CARD on the command line")
-    base = Path(spec.path).parent
-    dataset = load_dataset(spec.data, base)  # faults of the data are reported once, before any worker starts
+    dataset = load_dataset(spec.data)  # faults of the data are reported once, before any worker starts
     outcomes = []
-    for outcome in execute(jobs, spec.data, base, out, workers, report):
+    for outcome in execute(jobs, out, workers, report):
         outcomes.append(outcome)
         ended(outcome)
+    groups = dict.fromkeys((job.spec.name, job.train_size) for job in jobs)
     rows = [
-        _row(pipeline.name, size, [o for o in outcomes if o.job.spec is pipeline and o.job.train_size == size])
-        for size in sizes_of(spec)
-        for pipeline in spec.pipelines
+        _row(name, size, [o for o in outcomes if (o.job.spec.name, o.job.train_size) == (name, size)])
+        for name, size in groups
     ]
-    rows.sort(key=lambda row: (row.score is None, -(row.score or 0.0)))
+    primary = dataset.task.primary_of(dataset.labels)
+    metrics = dataset.task.every_metric(dataset.labels, dataset.ordinal)
+    higher_is_better = next(m for m in metrics if primary in m.definitions).higher_is_better[primary]
+    sign = -1.0 if higher_is_better else 1.0
+    rows.sort(key=lambda row: (row.score is None, sign * (row.score or 0.0)))
     comparison = Comparison(
         spec.title,
         dataset.name,
-        dataset.task.primary_of(dataset.labels),
+        primary,
         len(dataset.test),
         tuple(rows),
         out / f"comparison-{_slug(spec.title)}-{hash_of(jobs, dataset.digest)}",
         asdict(spec.budget),
         spec.tolerance,
+        higher_is_better,
+        tuple(metric.name for metric in dataset.task.user_metrics()),
     )
     with whole_folder(comparison.folder) as partial:
         write_json(partial / "comparison.json", comparison.record())
@@ -88,21 +94,23 @@ def _row(name: str, size: int | None, outcomes: Sequence[Outcome]) -> Row:
         name, size, results, errors,
         score=float(scores.mean()), low=float(low), high=float(high),
         deviation=float(scores.std(ddof=1)) if len(scores) > 1 else None,
-        scores=_mean([result.metrics["scores"] for result in results]),
-        costs=_mean([result.costs for result in results]),
+        scores=mean_of([result.scores for result in results]),
+        costs=mean_of([result.costs for result in results]),
         samples=samples,
     )  # fmt: skip
 
 
 def _resampled(result: Result) -> np.ndarray:
     """(R,) the primary score on resampled test items, the same resamples for every result of a data set."""
-    task = task_named(result.environment["task"])
-    gold, predictions = result.predictions()
-    labels = result.environment["labels"]
-    metric = task.metrics(labels, result.environment["ordinal"])[0]
-    return resampled_scores(metric, gold, predictions)[task.primary_of(labels)]
+    metric, statistics = result.primary_items()
+    return metric.scores(resampled_sums(statistics))[result.metrics["primary"]]
 
 
-def _mean(records: Sequence[dict[str, Any]]) -> dict[str, float]:
-    names = [name for name, value in records[0].items() if isinstance(value, int | float)]
-    return {name: float(np.mean([record[name] for record in records if name in record])) for name in names}
+def mean_of(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The mean of every number over the records that have it; what none has is absent."""
+    values: dict[str, list[float]] = {}
+    for record in records:
+        for name, value in record.items():
+            if isinstance(value, int | float):
+                values.setdefault(name, []).append(value)
+    return {name: float(np.mean(numbers)) for name, numbers in values.items()}

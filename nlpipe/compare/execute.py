@@ -1,33 +1,39 @@
-"""Runs the jobs of a comparison in worker processes; a crash is a row, not the end.
+"""Carries out the jobs of a comparison, in worker processes or in this one; a crash is a row, not the end.
 
-Each worker keeps the data set it has loaded. A job is handed out when a worker is free, so that when a worker dies it
-is known which job killed it; the others go on in a new one. What is done is on disk: the same comparison started
-again takes it from there.
+A job is given out when a worker is free, one to each, so that when a worker dies it is known which job it was; the
+others go on, and a new worker takes its place. What is done is on disk: the same comparison started again takes it
+from there. Workers are fresh processes that know nothing of the program that started them, so that a comparison can be
+started from a script without a main guard, from standard input and from a notebook.
 """
 
 from __future__ import annotations
 
-import functools
-import multiprocessing
+import contextlib
+import json
 import os
+import queue
+import signal
+import subprocess
+import sys
 import threading
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
-from nlpipe.compare.plan import Job
-from nlpipe.datasets.dataset import Dataset
-from nlpipe.datasets.load import load_dataset
-from nlpipe.errors import NlpipeError
-from nlpipe.runs.costs import THREAD_VARIABLES
+from nlpipe.compare.plan import Job, Order
+from nlpipe.compare.worker import Message, attempt
+from nlpipe.errors import NlpipeWarning
+from nlpipe.runs.costs import ending, process_environment
 from nlpipe.runs.environment import thread_count
+from nlpipe.runs.identity import names_of
 from nlpipe.runs.result import Result
-from nlpipe.runs.run import run
+from nlpipe.user_code import UserCode, all_others, only_here, user_code
+
+PATIENCE = 10.0
+"""Seconds that an interrupted worker has to tidy up."""
 
 
 @dataclass(frozen=True)
@@ -40,134 +46,134 @@ class Outcome:
 
 
 Report = Callable[[Job, str], None]
-"""Told what a job is doing, in a few words."""
+"""Called with a job and what it is doing, in a few words."""
 
 
 def execute(
-    jobs: Sequence[Job], data: Any, base: Path, out: Path, workers: int = 1, report: Report = lambda job, text: None
+    jobs: Sequence[Job], out: Path, workers: int = 1, report: Report = lambda job, text: None
 ) -> Iterator[Outcome]:
     """Do all jobs and give each one's outcome as it ends.
 
     Args:
-        data: a card's name or an inline description, as pipeline files have it; ``base`` is where its paths start.
+        out: the folder that run folders are written into.
         workers: processes at a time; they share the processor's threads evenly.
     """
-    waiting = deque(jobs)
-    context = multiprocessing.get_context("spawn")
-    messages = context.SimpleQueue()
-    share = max(1, thread_count() // workers)
-    while waiting:
-        with _threads(share):
-            executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(messages,))
-            try:
-                yield from _drain(
-                    executor, waiting, functools.partial(_work, data, base, out), workers, messages, report
-                )
-            finally:
-                executor.shutdown(wait=True, cancel_futures=True)
+    others = all_others()
+    here = only_here(others.union(*(names_of(job.spec) for job in jobs)))
+    orders: list[Order] = []
+    for number, job in enumerate(jobs):
+        needed = names_of(job.spec) | others
+        code = UserCode() if here else user_code(needed, job.spec.imports)
+        orders.append({
+            "number": number, "pipeline": job.spec.resolved(), "seed": job.seed, "train_size": job.train_size,
+            "out": str(out), "user_code": code.plain(), "needed": [list(pair) for pair in sorted(needed)],
+        })  # fmt: skip
+    if here:
+        message = f"{', '.join(here)}: known in this process alone, so the runs go one after another in it"
+        warnings.warn(f"{message}; write the definition to a module and import that", NlpipeWarning, stacklevel=3)
+        yield from _in_process(jobs, orders, report)
+    else:
+        yield from _in_workers(jobs, orders, workers, report)
 
 
-def _drain(
-    executor: Executor,
-    waiting: deque[Job],
-    work: Callable[[Job, int], Outcome],
-    workers: int,
-    messages: Any,
-    report: Report,
-) -> Iterator[Outcome]:
-    """Hand out jobs until none is left or the pool breaks; a job that ran when it broke is tried alone, once."""
-    running: dict[Future[Outcome], Job] = {}
-    jobs = list(waiting)
-    while waiting or running:
-        while waiting and len(running) < workers:
-            try:
-                running[executor.submit(work, waiting[0], jobs.index(waiting[0]))] = waiting[0]
-            except BrokenProcessPool:
-                break  # told below, of the job that broke it
-            waiting.popleft()
-        if not running:
-            return  # the pool broke between two jobs: a new one takes the rest
-        done, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
-        while not messages.empty():
-            number, text = messages.get()
-            report(jobs[number], text)
-        broken = [future for future in done if isinstance(future.exception(), BrokenProcessPool)]
-        for future in set(done) - set(broken):
-            job = running.pop(future)
-            error = future.exception()
-            yield (
-                replace(future.result(), job=job)
-                if error is None
-                else Outcome(job, error=f"{type(error).__name__}: {error}")
-            )
-        if broken:
-            lost = list(running.values())
-            if len(lost) == 1:
-                yield Outcome(lost[0], error="the process died (killed, or out of memory)")
-            else:  # which of them did it is found out by doing them one at a time
-                for job in lost:
-                    with ProcessPoolExecutor(
-                        1, mp_context=multiprocessing.get_context("spawn"), initializer=_begin, initargs=(messages,)
-                    ) as alone:
-                        try:
-                            yield replace(alone.submit(work, job, jobs.index(job)).result(), job=job)
-                        except BrokenProcessPool:
-                            yield Outcome(job, error="the process died (killed, or out of memory)")
-            return
+def _in_process(jobs: Sequence[Job], orders: Sequence[Order], report: Report) -> Iterator[Outcome]:
+    for job, order in zip(jobs, orders, strict=True):
+        yield _outcome(job, attempt(order, lambda text, job=job: report(job, text)))  # type: ignore[misc]
 
 
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Processes started in the block use ``count`` threads each: the libraries read these variables at their start."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update({name: str(count) for name in THREAD_VARIABLES})
+def _in_workers(jobs: Sequence[Job], orders: Sequence[Order], workers: int, report: Report) -> Iterator[Outcome]:
+    waiting = deque(orders)
+    running: dict[Worker, int] = {}
+    idle: list[Worker] = []
+    messages: queue.SimpleQueue[tuple[Worker, Message | None]] = queue.SimpleQueue()
+    threads = max(1, thread_count() // workers)
     try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
+        while waiting or running:
+            while waiting and len(running) < workers:
+                worker = idle.pop() if idle else Worker(threads, messages)
+                order = waiting.popleft()
+                running[worker] = order["number"]
+                worker.send(order)
+            worker, message = messages.get()
+            if message is None:  # its end
+                if worker in running:
+                    job = jobs[running.pop(worker)]
+                    yield Outcome(job, error=f"the process died: it {ending(worker.stop())}")
+                elif worker in idle:
+                    idle.remove(worker)
+                    worker.stop()
+            elif "report" in message:
+                report(jobs[message["number"]], message["report"])
             else:
-                os.environ[name] = value
+                running.pop(worker)
+                idle.append(worker)
+                yield _outcome(jobs[message["number"]], message)
+    finally:
+        for worker in running:
+            worker.interrupt()
+        for worker in (*running, *idle):
+            worker.stop(tidying=worker in running)
 
 
-_messages: Any = None
+def _outcome(job: Job, message: Message) -> Outcome:
+    return (
+        Outcome(job, Result(Path(message["folder"]))) if "folder" in message else Outcome(job, error=message["error"])
+    )
 
 
-def _begin(messages: Any) -> None:
-    """Runs in each worker when it starts; a worker whose parent is killed ends too."""
-    global _messages
-    _messages = messages
-    parent = multiprocessing.parent_process()
-    assert parent is not None
+class Worker:
+    """A process that carries out one order after another; see ``nlpipe.compare.worker``.
 
-    def follow() -> None:
-        parent.join()
-        os._exit(1)
+    Args:
+        threads: that it calculates with.
+        messages: where what it says goes, with itself; None is its end.
+    """
 
-    threading.Thread(target=follow, daemon=True).start()
+    def __init__(self, threads: int, messages: queue.SimpleQueue[tuple[Worker, Message | None]]) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "nlpipe.compare.worker", "--attached"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=process_environment(threads),
+        )  # fmt: skip
+        self.messages = messages
+        self.listener = threading.Thread(target=self._listen, daemon=True)
+        self.listener.start()
 
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            with contextlib.suppress(ValueError):  # what was printed before the worker took charge of its output
+                message = json.loads(line)
+                if isinstance(message, dict) and "number" in message:
+                    self.messages.put((self, cast(Message, message)))
+        self.messages.put((self, None))
 
-@functools.lru_cache(maxsize=2)
-def _dataset(data: str, base: Path) -> Dataset:
-    import json
+    def send(self, order: Order) -> None:
+        """Give it an order; one that has died says so by its end."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            self.process.stdin.write(json.dumps(order).encode() + b"\n")
+            self.process.stdin.flush()
 
-    return load_dataset(json.loads(data), base)
+    def interrupt(self) -> None:
+        """Have it give up its job and tidy up."""
+        if os.name == "posix":
+            self.process.send_signal(signal.SIGINT)
+        else:
+            self.process.kill()
 
-
-def _work(data: Any, base: Path, out: Path, job: Job, number: int) -> Outcome:
-    import json
-
-    def report(text: str) -> None:
-        _messages.put((number, text))
-
-    try:
-        report("reading the data")
-        dataset = _dataset(json.dumps(data), base)
-        return Outcome(job, run(job.spec, dataset, out, job.seed, job.train_size, report=report, progress=False))
-    except NlpipeError as error:
-        return Outcome(job, error=str(error))
-    except KeyboardInterrupt:
-        return Outcome(job, error="interrupted")  # the parent is told by the same signal and ends the comparison
-    except MemoryError:
-        return Outcome(job, error="out of memory")
+    def stop(self, tidying: bool = False) -> int:
+        """End it, and give the status it ended with; it is to be idle or dead, or ``tidying`` after an interruption."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        if tidying:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(PATIENCE)
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()  # at which a worker ends
+        try:
+            status = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            status = self.process.wait()
+        self.listener.join()
+        self.process.stdout.close()
+        return status

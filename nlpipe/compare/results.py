@@ -67,23 +67,23 @@ class Row:
 
     @property
     def title(self) -> str:
-        """Its name, with the training size where it is not the whole split."""
+        """The pipeline's name, with the training size where it is not the whole split."""
         return self.name if self.train_size is None else f"{self.name} on {self.train_size:,}"
 
     @property
     def size(self) -> str:
-        """Its training size for a reader."""
+        """The training size as a reader sees it."""
         return "all" if self.train_size is None else f"{self.train_size:,}"
 
     def cost(self, name: str, scale: float, form: str) -> str:
-        """A cost for a reader; a dash where it was not measured."""
+        """A cost as a reader sees it; a dash where it was not measured."""
         value = (self.costs or {}).get(name)
         return MISSING if value is None else format(value * scale, form)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far a row's score lies below the best one's, with the 2.5th and 97.5th percentile over resampled items."""
+    """How much worse a row is than the best one, with the 2.5th and 97.5th percentile over resampled items."""
 
     mean: float
     low: float
@@ -95,7 +95,13 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What ``compare`` found. ``rows`` are sorted: the best score first, those that failed last."""
+    """The result of a comparison.
+
+    Args:
+        rows: the best score first, those that failed last.
+        higher_is_better: whether a larger primary score is a better one.
+        user_metrics: names of the metrics of the user's own, which the table shows too.
+    """
 
     title: str
     data: str
@@ -105,10 +111,12 @@ class Comparison:
     folder: Path
     budget: dict[str, float | None]
     tolerance: float
+    higher_is_better: bool = True
+    user_metrics: tuple[str, ...] = ()
 
     @property
     def best(self) -> Row | None:
-        """The row with the highest primary score among those with the most training data; None where all failed."""
+        """The row with the best primary score among those with the most training data; None where all failed."""
         done = [row for row in self.rows if row.score is not None]
         sizes = [float("inf") if row.train_size is None else row.train_size for row in done]
         return next((row for row, size in zip(done, sizes, strict=True) if size == max(sizes)), None)
@@ -123,12 +131,16 @@ class Comparison:
         best = self.best
         if best is None or row is best or row.samples is None or best.samples is None:
             return None
-        low, high = np.percentile(best.samples - row.samples, [2.5, 97.5])
-        return Difference((best.score or 0.0) - (row.score or 0.0), float(low), float(high))
+        sign = 1.0 if self.higher_is_better else -1.0
+        low, high = np.percentile(sign * (best.samples - row.samples), [2.5, 97.5])
+        return Difference(sign * ((best.score or 0.0) - (row.score or 0.0)), float(low), float(high))
 
     @property
     def not_shown_worse(self) -> str:
-        """Which rows the test items do not show to be worse than the best, in a sentence; empty for one row."""
+        """A sentence that names the rows which the test items do not show to be worse than the best.
+
+        Empty where there is one row.
+        """
         best = self.best
         if best is None:
             return ""
@@ -149,10 +161,8 @@ class Comparison:
         """A line for each run that failed: pipeline, seed, training size and reason."""
         return [error for row in self.rows for error in row.errors]
 
-    # -- for readers ---------------------------------------------------------------------------------------------
-
     def columns(self) -> dict[str, Callable[[Row], str]]:
-        """Heading to what stands under it for a row with a score."""
+        """Heading of each column to the function that gives its cell for a row with a score."""
         best = self.best
         columns: dict[str, Callable[[Row], str]] = {"pipeline": lambda row: row.name}
         if any(row.train_size is not None for row in self.rows):
@@ -163,7 +173,7 @@ class Comparison:
             columns["behind the best"] = lambda row: str(self.behind(row) or "")
         if any(row.deviation is not None for row in self.rows):
             columns["± seeds"] = lambda row: "" if row.deviation is None else f"{row.deviation:.3f}"
-        for name in SECONDARY:
+        for name in (*SECONDARY, *self.user_metrics):
             if name != self.primary and best is not None and name in (best.scores or {}):
                 columns[name.replace("_", " ")] = _score_column(name)
         for heading, (name, scale, form) in COSTS.items():
@@ -171,13 +181,13 @@ class Comparison:
         return columns
 
     def as_table(self) -> Table:
-        """Its table, to be drawn."""
+        """The table, to be drawn."""
         columns = self.columns()
         lines = []
         for row in self.rows:
             if row.score is None:
-                known = {"pipeline": row.name, "train": row.size}
-                lines.append(Line(tuple(known.get(heading, MISSING) for heading in columns), failed=True))
+                cells = {"pipeline": row.name, "train": row.size}
+                lines.append(Line(tuple(cells.get(heading, MISSING) for heading in columns), failed=True))
             else:
                 lines.append(Line(tuple(cell(row) for cell in columns.values()), best=row is self.best))
         caption = (
@@ -189,7 +199,7 @@ class Comparison:
         return Table(self.title, tuple(columns), tuple(lines), caption, tuple(notes), ESSENTIAL | {self.primary})
 
     def table(self) -> str:
-        """Its table in Markdown."""
+        """The table in Markdown."""
         return self.as_table().markdown()
 
     def _repr_html_(self) -> str:
@@ -220,7 +230,7 @@ class Comparison:
 
 
 def _score_column(name: str) -> Callable[[Row], str]:
-    return lambda row: f"{(row.scores or {}).get(name, float('nan')):.3f}"
+    return lambda row: MISSING if row.scores is None or name not in row.scores else f"{row.scores[name]:.3f}"
 
 
 def _cost_column(name: str, scale: float, form: str) -> Callable[[Row], str]:

@@ -1,4 +1,4 @@
-"""A table of text cells, drawn for a terminal, as Markdown and as HTML; it knows nothing of what the cells say."""
+"""A table of text cells, drawn for a terminal, as Markdown and as HTML, whatever the cells say."""
 
 from __future__ import annotations
 

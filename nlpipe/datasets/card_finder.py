@@ -15,16 +15,17 @@ from nlpipe.yaml_reader import read_yaml
 from nlpipe.yaml_values import Place, Value, from_plain
 
 GENERIC = (*SPLITS, "training", "data")
-"""File names that say nothing of the data in them."""
+"""File names that do not tell one data set from another."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """A card, and where it was found.
+class LocatedCard:
+    """A card and where it is.
 
     Args:
-        place: where messages say that it stands.
-        data: what finds the same card from any folder: its name, its absolute path, or its keys with absolute paths.
+        place: the card's file, or ``data``, for messages.
+        data: the value of ``data:`` that finds the same card from any folder: its name, its absolute path, or its keys
+            with absolute paths.
     """
 
     card: Card
@@ -33,7 +34,7 @@ class Found:
 
     @property
     def name(self) -> str:
-        """What reports call the data set."""
+        """The name of the data set in reports."""
         if self.card.name:
             return self.card.name
         source = self.card.origin()
@@ -62,15 +63,15 @@ def card_names() -> list[str]:
     return sorted(path.stem for path in data_folder().glob("*.yaml"))
 
 
-def find_card(data: str | Mapping[str, Any] | Value, base: Path | None = None) -> Found:
-    """The card that ``data`` names (a card, or a path to one) or is (inline). No data is read.
+def find_card(data: str | Mapping[str, Any] | Value, base: Path | None = None) -> LocatedCard:
+    """The card that ``data`` names (by its name or its path) or describes; no data is read.
 
     Args:
-        data: as Python holds it, or as it stands in a file, whose folder its relative paths then start from.
-        base: where relative paths start that are written in no file; the working directory by default.
+        data: a Python value, or a value read from a file, in which relative paths start from that file's folder.
+        base: where relative paths start in a Python value; the working directory by default.
 
     Raises:
-        CardError: there is none, or it has faults: all of them, each with its place.
+        CardError: there is no such card, or it has faults: all of them, each with its place.
     """
     value = data if isinstance(data, Value) else _from_python(data)
     key = "data" if isinstance(data, Value) else ""
@@ -81,14 +82,14 @@ def find_card(data: str | Mapping[str, Any] | Value, base: Path | None = None) -
         message = f"invalid value {value.plain()!r}: expected the name of a card or a mapping of its keys"
         raise CardError([value.place.fault(key, message)])
     card, settled = read_card(value, key, folder)
-    return Found(card, "data", settled.plain())
+    return LocatedCard(card, "data", settled.plain())
 
 
 def existing(path: str) -> Path:
-    """The file at an absolute path.
+    """``path``, an absolute path, as the path of a file that exists.
 
     Raises:
-        DataError: there is none; with a way out.
+        DataError: there is no such file; the message names a similar one.
     """
     file = Path(path)
     if file.is_file():
@@ -101,8 +102,8 @@ def existing(path: str) -> Path:
         names = []
     near = suggest(file.name, names)
     if not near.startswith("; did"):
-        tails = (Path(*file.parts[i:]) for i in range(1, len(file.parts)))
-        here = next((tail for tail in tails if tail.is_file()), None)
+        endings = (Path(*file.parts[i:]) for i in range(1, len(file.parts)))
+        here = next((ending for ending in endings if ending.is_file()), None)
         near = f"; {here} is in the working directory, but paths start from the file that names them" if here else ""
     raise DataError(f"{path}: there is no such file{near}")
 
@@ -114,7 +115,7 @@ def _from_python(data: Any) -> Value:
         raise CardError(error.faults) from None
 
 
-def _named(data: str, place: Place, key: str, folder: Path) -> Found:
+def _named(data: str, place: Place, key: str, folder: Path) -> LocatedCard:
     """The card of that name or at that path."""
     names = card_names()
     if data in names:
@@ -132,4 +133,4 @@ def _named(data: str, place: Place, key: str, folder: Path) -> Found:
     except SpecError as error:
         raise CardError(error.faults) from None
     card, _ = read_card(value, "", path.parent)
-    return Found(card, str(path), data if data in names else str(path))
+    return LocatedCard(card, str(path), data if data in names else str(path))

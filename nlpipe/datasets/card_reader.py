@@ -26,18 +26,18 @@ PARTS: dict[str, type[BaseModel]] = {
     "file": FileSource, "wheel": WheelSource, "wheels": WheelsSource, "hub": HubSource, "parts": WheelPart,
     "splits": Sizes, "expect": Expected, "filter": Filter,
 }  # fmt: skip
-"""What pydantic calls the parts of a card in the place of a fault, to the class that has their keys."""
+"""The name of a part of a card in pydantic's errors, to the class with its keys."""
 
 
 def read_card(value: Value, key: str, base: Path) -> tuple[Card, Value]:
-    """The card that a mapping describes, and the mapping that describes the same card from any folder.
+    """The card that a mapping describes, and a mapping that describes the same card from any folder.
 
     Args:
-        key: the key path of the mapping, which faults begin with.
-        base: where relative paths start that are written in no file.
+        key: the key path of the mapping, for faults.
+        base: where relative paths start that do not come from a file.
 
     Raises:
-        CardError: every fault of it.
+        CardError: every fault of the card.
     """
     settled = _with_absolute_files(value, base)
     faults: list[Fault] = []
@@ -56,10 +56,10 @@ def read_card(value: Value, key: str, base: Path) -> tuple[Card, Value]:
 
 
 def absolute(written: str, folder: Path) -> str:
-    """``written``, a path that starts from ``folder``, from the root; as it is where it cannot be a path."""
+    """The absolute form of ``written``, a path that starts from ``folder``; unchanged if it cannot be a path."""
     try:
         return str((folder / Path(written).expanduser()).resolve())
-    except (OSError, RuntimeError, ValueError):  # a loop of links, no such user, a null character
+    except (OSError, RuntimeError, ValueError):  # a loop of links, an unknown user, a null character
         return written
 
 
@@ -87,7 +87,7 @@ def _with_absolute_files(value: Value, base: Path) -> Value:
 
 
 def _files(value: Value, base: Path) -> Value:
-    """A file, or a list of files, each by its absolute path."""
+    """The absolute path of a file, or of each file of a list."""
     if isinstance(value.content, tuple):
         return Value(tuple(_files(item, base) for item in value.content), value.place)
     if isinstance(value.content, str) and value.content:
@@ -96,7 +96,7 @@ def _files(value: Value, base: Path) -> Value:
 
 
 def _as_text(value: Value, key: str, faults: list[Fault]) -> Value:
-    """A list or mapping whose scalars are text: numbers as they are spelled, if YAML kept their spelling."""
+    """A list or mapping with its numbers made text; a number whose spelling YAML has changed is a fault."""
     if isinstance(value.content, tuple):
         return Value(tuple(_text(item, join(key, i), faults) for i, item in enumerate(value.content)), value.place)
     if isinstance(value.content, dict):
@@ -106,16 +106,16 @@ def _as_text(value: Value, key: str, faults: list[Fault]) -> Value:
 
 
 def _text(value: Value, key: str, faults: list[Fault]) -> Value:
-    wrong = respelled(value)
-    if wrong:
-        faults.append(value.place.fault(key, wrong))
+    message = respelled(value)
+    if message:
+        faults.append(value.place.fault(key, message))
     return Value(str(value.plain()), value.place)
 
 
 def _faults(error: ValidationError, value: Value, key: str) -> list[Fault]:
-    """Each place that pydantic complains of, once, with all that would do there."""
+    """The faults in pydantic's error: one for each key path, with all that is expected there."""
     places: dict[str, Place] = {}
-    fixed: dict[str, str] = {}
+    messages: dict[str, str] = {}
     expected: dict[str, list[str]] = {}
     values: dict[str, Value] = {}
     for details in error.errors():
@@ -123,20 +123,20 @@ def _faults(error: ValidationError, value: Value, key: str) -> list[Fault]:
         path, node, place = _located(details["loc"], value, key, kind)
         places.setdefault(path, place)
         if kind == "extra_forbidden":
-            fixed[path] = f"there is no such key{suggest(str(details['loc'][-1]), _names_beside(details['loc']))}"
+            messages[path] = f"there is no such key{suggest(str(details['loc'][-1]), _names_beside(details['loc']))}"
         elif kind == "missing":
-            fixed[path] = "is missing"
+            messages[path] = "is missing"
         elif kind == "value_error":
-            fixed[path] = str(details["msg"]).removeprefix("Value error, ")
+            messages[path] = str(details["msg"]).removeprefix("Value error, ")
         else:
             expected.setdefault(path, []).append(_expectation(str(details["msg"])))
             values[path] = node
-    messages = {path: _invalid(values[path], list(dict.fromkeys(texts))) for path, texts in expected.items()}
-    return [place.fault(path, {**messages, **fixed}[path]) for path, place in places.items()]
+    invalid = {path: _invalid(values[path], list(dict.fromkeys(texts))) for path, texts in expected.items()}
+    return [place.fault(path, {**invalid, **messages}[path]) for path, place in places.items()]
 
 
 def _located(location: tuple[Any, ...], value: Value, key: str, kind: str) -> tuple[str, Value, Place]:
-    """Key path, value and place of a fault; the parts of pydantic's own (a union's member) are left out."""
+    """The key path, value and place of a fault; parts that pydantic adds (the member of a union) are left out."""
     place = value.place
     for number, part in enumerate(location):
         last = number == len(location) - 1
@@ -152,7 +152,7 @@ def _located(location: tuple[Any, ...], value: Value, key: str, kind: str) -> tu
 
 
 def _expectation(message: str) -> str:
-    """Pydantic's message as what goes after 'expected'."""
+    """Pydantic's message, changed so that it can follow 'expected'."""
     for start in ("Input should be ", "String should have ", "Tuple should have "):
         message = message.removeprefix(start)
     return f"a number {message}" if message.startswith(("greater", "less")) else message[:1].lower() + message[1:]
@@ -166,6 +166,6 @@ def _invalid(value: Value, expected: list[str]) -> str:
 
 
 def _names_beside(location: tuple[Any, ...]) -> list[str]:
-    """The keys allowed beside the one at ``location``."""
+    """The keys that the mapping of the key at ``location`` may have."""
     names = [part for part in location if isinstance(part, str)]
     return list(PARTS[names[-2]].model_fields if len(names) > 1 else Card.model_fields)

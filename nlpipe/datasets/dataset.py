@@ -1,4 +1,4 @@
-"""A data set in memory: three splits of one task, with where they come from and what was dropped."""
+"""A data set in memory: three splits of one task, with counts of what was dropped."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class Dataset:
     """Train, dev and test examples of one task.
 
     Args:
-        labels: of the training split: in the card's order where it gives one, else sorted (as numbers if all are);
-            empty for other tasks. Where ``ordinal``, the card's whole order, so that ranks never shift.
-        ordinal: whether that order means something (stars).
+        labels: the labels of the training split, in the card's order if it has one, otherwise sorted; empty for tasks
+            without labels. If ``ordinal``, all labels of the card, so that ranks do not depend on the split.
+        ordinal: whether the order of the labels has a meaning (stars).
         digest: hash of the three splits' content; part of a run's hash.
         ledger: counts of what reading and splitting dropped, by split name and ``all``.
     """
@@ -28,5 +28,7 @@ class Dataset:
     ordinal: bool = False
     digest: str = ""
     ledger: dict[str, Ledger] = field(default_factory=dict)
-    licence: str = ""
-    notes: str = ""
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{name} {len(getattr(self, name)):,}" for name in ("train", "dev", "test"))
+        return f"Dataset({self.name!r}, {self.task.name}: {sizes})"

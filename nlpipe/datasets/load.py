@@ -1,4 +1,4 @@
-"""A card to a data set in memory: rows, examples, splits, and what was found on the way."""
+"""A card to a data set in memory: rows, examples and splits, with counts of what was dropped and what is doubtful."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from nlpipe.datasets.card_finder import Found, find_card
+from nlpipe.datasets.card_finder import LocatedCard, find_card
 from nlpipe.datasets.cards import SPLITS, Card, FileSource, Filter
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.filters import filtered
@@ -18,92 +18,97 @@ from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Ledger, Row, Split
 from nlpipe.wire import Labels
 
+MAX_SHOWN = 10
+"""Values of a ``where`` column that a message names."""
+
 
 def load_dataset(data: str | Mapping[str, Any], base: Path | None = None) -> Dataset:
     """The data set that a card's name, a card's path or an inline mapping stands for.
 
     Args:
         base: the folder that relative paths in ``data`` start from; the working directory by default. Paths in a
-            card start from the card.
+            card's file start from that file.
 
     Raises:
-        DataError: anything wrong with the card, the files or their content.
+        DataError: the card, the files or their content are faulty.
         MissingExtra: the source needs a package that is not installed.
     """
-    found = find_card(data, base)
-    card = found.card
+    located = find_card(data, base)
+    card = located.card
     task = task_named(card.task, **card.settings())
     given = {}
     ledger = {name: Ledger() for name in ("all", *SPLITS)}
     for name in SPLITS:
-        read = rows(found, name, _columns(card), ledger[name])
-        if read is not None:
-            kept = _cleaned(found, name, read)
+        source_rows = rows(located, name, _columns(card), ledger[name])
+        if source_rows is not None:
+            clean_rows = _cleaned(located, name, source_rows)
             if name == "train" and "target" in task.columns:
-                kept = filtered(kept, card.filter or Filter(), ledger[name], found.name)
-            given[name] = task.split(kept, card.labels, ledger[name].add)
+                clean_rows = filtered(clean_rows, card.filter or Filter(), ledger[name], located.name)
+            given[name] = task.split(clean_rows, card.labels, ledger[name].add)
             if not len(given[name]):
-                raise DataError(f"{found.name}: the {name} split has no examples")
+                raise DataError(f"{located.name}: the {name} split has no examples")
     if task.label_role:
-        _labels(found, given["train"])  # one label alone is told before anything is split off
-    splits = complete(task, given, card.splits, _place(found), ledger)
-    labels = _labels(found, splits["train"]) if task.label_role else task.labels(splits["train"])
+        _labels(located, given["train"])  # a single label is reported before dev and test are split off
+    splits = complete(task, given, card.splits, _place(located), ledger)
+    labels = _labels(located, splits["train"]) if task.label_role else task.labels(splits["train"])
     digest = digest_of(splits)
-    _check_expected(found, splits, digest)
+    _check_expected(located, splits, digest)
     return Dataset(
-        found.name, task, **splits, labels=labels, ordinal=card.ordinal, digest=digest, ledger=ledger,
-        licence=card.licence, notes=card.notes,
+        located.name, task, **splits, labels=labels, ordinal=card.ordinal, digest=digest, ledger=ledger
     )  # fmt: skip
 
 
-def _place(found: Found) -> str:
-    """Where messages say that the examples stand: the training file, or the data set's name."""
-    source = found.card.origin()
-    return source.train[0] if isinstance(source, FileSource) else found.name
+def _place(located: LocatedCard) -> str:
+    """Where messages say that the examples are: the training file, or the data set's name."""
+    source = located.card.origin()
+    return source.train[0] if isinstance(source, FileSource) else located.name
 
 
 def _columns(card: Card) -> dict[str, str | int]:
-    """What to read: the roles, and the columns that ``where`` looks at."""
+    """The columns to read: those of the roles, and those of ``where``."""
     return {**card.roles(), **{f"where {column}": column for column in card.conditions()}}
 
 
-def _cleaned(found: Found, split: str, read: Iterator[Row]) -> Iterator[Row]:
-    """The rows that ``where`` keeps, ``replace`` done in all fields but labels.
+def _cleaned(located: LocatedCard, split: str, source_rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows that ``where`` selects, with the replacements of ``replace`` made in all fields but the label.
 
     Raises:
-        DataError: ``where`` keeps none.
+        DataError: ``where`` selects no row.
     """
-    card = found.card
+    card = located.card
     roles = [role for role in card.roles() if role != task_named(card.task).label_role]
-    wanted = [(f"where {column}", value) for column, value in card.conditions().items()]
-    kept, seen = 0, {role: set[str]() for role, _ in wanted}
-    for row in read:
-        if wanted:
-            values = {role: str(row.fields[role]) for role, _ in wanted}
-            if any(values[role] != value for role, value in wanted):
-                for role, value in values.items():
-                    if len(seen[role]) < 10:
-                        seen[role].add(value)
-                continue
-        kept += 1
-        if card.replace:
-            fields = dict(row.fields)
-            for role in roles:
-                value = fields[role]
-                if isinstance(value, str):
-                    fields[role] = _replaced(value, card.replace)
-                elif role == "token" and isinstance(value, list):
-                    fields[role] = [_replaced(item, card.replace) for item in value]
-            row = Row(fields, row.path, row.line, row.columns, row.lines)
-        yield row
-    if wanted and not kept:
-        there = "; ".join(f"{role[6:]}: {', '.join(sorted(values))}" for role, values in seen.items())
-        asked = ", ".join(f"{role[6:]}: {value}" for role, value in wanted)
-        raise DataError(f"{found.name}: no row of the {split} split has {asked}; there are {there}")
+    conditions = [(f"where {column}", value) for column, value in card.conditions().items()]
+    selected = 0
+    others: dict[str, set[str]] = {role: set() for role, _ in conditions}
+    for row in source_rows:
+        values = {role: str(row.fields[role]) for role, _ in conditions}
+        if any(values[role] != value for role, value in conditions):
+            for role, value in values.items():
+                if len(others[role]) < MAX_SHOWN:
+                    others[role].add(value)
+            continue
+        selected += 1
+        yield _with_replacements(row, roles, card.replace) if card.replace else row
+    if conditions and not selected:
+        expected = ", ".join(f"{role[6:]}: {value}" for role, value in conditions)
+        actual = "; ".join(f"{role[6:]}: {', '.join(sorted(values))}" for role, values in others.items())
+        raise DataError(f"{located.name}: no row of the {split} split has {expected}; there are {actual}")
+
+
+def _with_replacements(row: Row, roles: list[str], replace: Mapping[str, str]) -> Row:
+    """``row`` with every replacement made in the fields of ``roles``: in texts, and in each token."""
+    fields = dict(row.fields)
+    for role in roles:
+        value = fields[role]
+        if isinstance(value, str):
+            fields[role] = _replaced(value, replace)
+        elif role == "token" and isinstance(value, list):
+            fields[role] = [_replaced(item, replace) for item in value]
+    return Row(fields, row.path, row.line, row.columns, row.lines)
 
 
 def _replaced(value: Any, replace: Mapping[str, str]) -> Any:
-    """``value`` with every replacement done; one written between slashes is a regular expression."""
+    """``value`` with every replacement made; one written between slashes is a regular expression."""
     if isinstance(value, str):
         for old, new in replace.items():
             pattern = old[1:-1] if len(old) > 2 and old[0] == old[-1] == "/" else None
@@ -111,44 +116,44 @@ def _replaced(value: Any, replace: Mapping[str, str]) -> Any:
     return value
 
 
-def _labels(found: Found, train: Split) -> tuple[str, ...]:
-    """Labels of the training split, in order.
+def _labels(located: LocatedCard, train: Split) -> tuple[str, ...]:
+    """The labels of the training split, in order.
 
     Raises:
         DataError: it has only one.
     """
     assert isinstance(train.targets, Labels)
-    there = set(train.targets.values)
-    if len(there) < 2:
+    labels = set(train.targets.values)
+    if len(labels) < 2:
         raise DataError(
-            f"{_place(found)}: every training example ({len(train)}) has the label '{next(iter(there))}'; "
+            f"{_place(located)}: every training example ({len(train)}) has the label '{next(iter(labels))}'; "
             "there is nothing to learn from one label"
         )
-    order = found.card.order()
-    if found.card.ordinal:
+    order = located.card.order()
+    if located.card.ordinal:
         return order
-    return tuple(label for label in order if label in there) if order else sorted_labels(there)
+    return tuple(label for label in order if label in labels) if order else sorted_labels(labels)
 
 
 def sorted_labels(labels: set[str]) -> tuple[str, ...]:
-    """Sorted as numbers if all are, else as text."""
+    """Sorted as numbers if all are numbers, otherwise as text."""
     try:
         return tuple(sorted(labels, key=lambda label: (float(label), label)))
     except ValueError:
         return tuple(sorted(labels))
 
 
-def _check_expected(found: Found, splits: dict[str, Split], digest: str) -> None:
-    expect = found.card.expect
+def _check_expected(located: LocatedCard, splits: dict[str, Split], digest: str) -> None:
+    expect = located.card.expect
     for name in SPLITS:
-        wanted = getattr(expect, name)
-        if wanted is not None and wanted != len(splits[name]):
+        expected = getattr(expect, name)
+        if expected is not None and expected != len(splits[name]):
             raise DataError(
-                f"{found.place}: expect.{name}: {wanted} examples, but {len(splits[name])} were read; "
+                f"{located.place}: expect.{name}: {expected} examples, but {len(splits[name])} were read; "
                 "the source is not the one the card was written for"
             )
     if expect.digest is not None and expect.digest != digest:
         raise DataError(
-            f"{found.place}: expect.digest: {expect.digest}, but what was read has {digest}; "
+            f"{located.place}: expect.digest: {expect.digest}, but what was read has {digest}; "
             "the source is not the one the card was written for"
         )

@@ -1,4 +1,4 @@
-"""A starter pipeline file from a user's data: which column is the text, which the label, and what was seen."""
+"""A pipeline file to start from, made from a user's data: which column is the text and which the label."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ from nlpipe.errors import DataError
 from nlpipe.tag_schemes import marks_entities
 from nlpipe.yaml_reader import to_yaml
 
-LOOKED_AT = 2000
-"""Rows the columns are guessed from."""
-MOST_LABELS = 200
-SHOWN_LABELS = 20
+MAX_ROWS = 2000
+"""Rows that the columns are guessed from."""
+MAX_LABELS = 200
+MAX_SHOWN_LABELS = 20
+
+LABEL_NAMES = ("label", "labels", "sentiment", "class", "target")
 
 Column = str | int
 
 
 @dataclass
-class _Seen:
-    """What a column holds in the rows looked at."""
+class _Summary:
+    """The values of a column in the rows that were read."""
 
     values: Counter[str] = field(default_factory=Counter)
     characters: int = 0
@@ -45,12 +47,12 @@ class _Seen:
 
     @property
     def repeats(self) -> bool:
-        """Whether it could be a label: at least two values, most of them more than once."""
-        return 2 <= len(self.values) <= min(MOST_LABELS, self.rows // 2) and "" not in self.values
+        """Whether it could be the label: at least two values, most of them more than once."""
+        return 2 <= len(self.values) <= min(MAX_LABELS, self.rows // 2) and "" not in self.values
 
     @property
     def numbers(self) -> bool:
-        """Whether it holds nothing else."""
+        """Whether all its values are numbers."""
         return all(_number(value) for value in self.values)
 
 
@@ -60,14 +62,14 @@ class Starter:
 
     Args:
         files: the user's files, as they were named.
-        seen: what was seen in them, a sentence each.
+        findings: sentences about the files, for comments.
         data: the keys of ``data:``.
-        advice: comments under them.
         stages: the lines of the stages.
+        advice: comments under the keys of ``data:``.
     """
 
     files: str
-    seen: tuple[str, ...]
+    findings: tuple[str, ...]
     data: dict[str, Any]
     stages: tuple[str, ...]
     advice: tuple[str, ...] = ()
@@ -76,8 +78,8 @@ class Starter:
         """The file's text, with paths that start from ``folder``; as they were named where it is None."""
         data = to_yaml({**self.data, "train": _from(folder, self.data["train"])}, width=1000)
         lines = [
-            f"# A starter for {_comment(self.files)}: {self.seen[0]}",
-            *(f"# {line}" for line in self.seen[1:]),
+            f"# A starter for {_comment(self.files)}: {self.findings[0]}",
+            *(f"# {line}" for line in self.findings[1:]),
             "# A dev and a test split are taken from it; name your own with dev: and test: beside train:.",
             "data:",
             *(f"  {line}" for line in [*data.rstrip("\n").split("\n"), *self.advice]),
@@ -110,21 +112,19 @@ def init_spec(*paths: str | Path, folder: Path | None = None) -> str:
 def _starter(shown: list[str]) -> Starter:
     """The starter for files, as their names, columns and values suggest.
 
-    The format tells the task: conll, and jsonl with lists of ``entities``, are tagging; po, two files, and tables of
-    two columns without repeating values are translation; other tables are classification. Of those the longest column
-    is taken for the text, the shortest one whose values repeat for the label. Comments say what was seen, so that a
-    wrong guess shows.
+    The format decides the task: conll, and jsonl with lists of ``entities``, are tagging; po, two files, and tables of
+    two columns without repeated values are translation; other tables are classification. There the longest column is
+    taken as the text, and the shortest one with repeated values as the label. Comments in the file say what was found,
+    so that a wrong guess is noticed.
     """
     if len(shown) == 2:
         return _translation({"format": "parallel", "train": shown}, " and ".join(shown))
     if len(shown) != 1:
-        raise DataError(f"one file of examples, or two that are parallel, not {len(shown)}: {', '.join(shown)}")
+        raise DataError(f"expected one file of examples, or two parallel files, not {len(shown)}: {', '.join(shown)}")
     path = shown[0]
     kind = format_of(path)
     if kind is None:
-        raise DataError(
-            f"{path}: the ending tells no format; name it .csv, .tsv, .jsonl, .conll or .po, or give two parallel files"
-        )
+        raise DataError(f"{path}: unknown suffix; expected .csv, .tsv, .jsonl, .conll or .po, or two parallel files")
     if kind == "conll":
         return _tagging({"format": kind, "train": path}, path, "The word is column 0, the tag the last one")
     if kind == "po":
@@ -137,10 +137,10 @@ def _starter(shown: list[str]) -> Starter:
 
 
 def _table_starter(origin: Origin, shown: str, kind: str) -> Starter:
-    """The file is read twice and never held."""
+    """The starter for a table; the file is read twice and is never in memory as a whole."""
     layout = Layout(header=False, delimiter=_delimiter(origin, kind))
     header = kind != "jsonl" and _has_header(origin, kind, layout)
-    columns = _look(origin, kind, layout, header)
+    columns = _summaries(origin, kind, layout, header)
     data: dict[str, Any] = {"format": kind}
     if layout.delimiter:
         data["delimiter"] = layout.delimiter
@@ -155,7 +155,7 @@ def _table_starter(origin: Origin, shown: str, kind: str) -> Starter:
 
 
 def _tagging(data: dict[str, Any], shown: str, columns: str) -> Starter:
-    """The whole file is read, so that its faults show now."""
+    """The starter for sentences with tags; the whole file is read, so that its faults are found now."""
     data = {"task": "tagging", **data}
     dataset = load_dataset(data)
     splits = dataset.train, dataset.dev, dataset.test
@@ -163,7 +163,7 @@ def _tagging(data: dict[str, Any], shown: str, columns: str) -> Starter:
     marked = marks_entities(tags)
     kinds = Counter({tag[2:]: count for tag, count in tags.items() if tag[:2] == "B-"}) if marked else tags
     scheme = f" in the scheme {dataset.task.scheme}" if marked and data["format"] == "conll" else ""  # type: ignore[attr-defined]
-    seen = (
+    findings = (
         f"{sum(map(len, splits))} sentences, {tags.total()} words.",
         f"{columns}{scheme}; {'entities' if marked else 'tags'}: {_listed(kinds)}.",
     )
@@ -172,24 +172,24 @@ def _tagging(data: dict[str, Any], shown: str, columns: str) -> Starter:
         "representation: {name: window, min_count: 2}",
         "head: {name: logistic_regression, C: 10}",
     )
-    return Starter(shown, seen, data, stages)
+    return Starter(shown, findings, data, stages)
 
 
 def _translation(data: dict[str, Any], shown: str) -> Starter:
-    """The whole file is read, so that its faults show now."""
+    """The starter for pairs of texts; the whole file is read, so that its faults are found now."""
     data = {"task": "translation", **data}
     dataset = load_dataset(data)
-    seen = [f"{sum(map(len, (dataset.train, dataset.dev, dataset.test)))} pairs of texts."]
+    findings = [f"{sum(map(len, (dataset.train, dataset.dev, dataset.test)))} pairs of texts."]
     if "columns" in data:
         source, target = data["columns"].values()
         counted = "; no header line was seen, so columns are counted from 0" if source == 0 else ""
-        seen.append(f"The source is column {_comment(source)}, the target column {_comment(target)}{counted}.")
+        findings.append(f"The source is column {_comment(source)}, the target column {_comment(target)}{counted}.")
     stages = ("tokenizer: regex", "head: {name: lexical, tokenizer: {name: regex, lowercase: false}}")
-    return Starter(shown, tuple(seen), data, stages)
+    return Starter(shown, tuple(findings), data, stages)
 
 
 def _delimiter(origin: Origin, kind: str) -> str | None:
-    """A semicolon where a csv file has those alone, as spreadsheets in much of Europe write it."""
+    """A semicolon if a csv file has no commas in its first line, as spreadsheets in much of Europe write it."""
     if kind != "csv":
         return None
     _, first = next(records(origin, Layout(quoting=False), "\n", quoting=False), (0, [""]))
@@ -197,9 +197,13 @@ def _delimiter(origin: Origin, kind: str) -> str | None:
 
 
 def _records(origin: Origin, kind: str, layout: Layout) -> Iterator[list[str]]:
-    found = records(origin, layout, "," if kind == "csv" else "\t", quoting=kind == "csv")
+    """The fields of each record.
+
+    Raises:
+        DataError: a record has fewer fields than the first.
+    """
     width = 0
-    for line, values in found:
+    for line, values in records(origin, layout, "," if kind == "csv" else "\t", quoting=kind == "csv"):
         width = width or len(values)
         if len(values) < width:
             raise DataError(f"{origin.name}:{line}: too few fields: {len(values)}, where the first line has {width}")
@@ -207,7 +211,7 @@ def _records(origin: Origin, kind: str, layout: Layout) -> Iterator[list[str]]:
 
 
 def _has_header(origin: Origin, kind: str, layout: Layout) -> bool:
-    """Whether the first line names columns: short words that differ, none of which is a value further down."""
+    """Whether the first line has the names of the columns: short, different, and none of them a value further down."""
     rows = _records(origin, kind, layout)
     first = next(rows, None)
     if first is None:
@@ -215,7 +219,7 @@ def _has_header(origin: Origin, kind: str, layout: Layout) -> bool:
     if len(set(first)) < len(first) or any(not name.strip() or len(name) > 60 or _number(name) for name in first):
         return False
     names = [name.strip() for name in first]
-    for _, row in zip(range(LOOKED_AT), rows, strict=False):
+    for _, row in zip(range(MAX_ROWS), rows, strict=False):
         if any(name == value.strip() for name, value in zip(names, row, strict=False)):
             return False
     return True
@@ -230,7 +234,7 @@ def _number(value: str) -> bool:
 
 
 def _table(origin: Origin, kind: str, layout: Layout, header: bool) -> Iterator[dict[Column, str]]:
-    """Rows as column to text; columns by name where the file names them."""
+    """Rows as column to text; columns are names if the file has them, otherwise indices."""
     if kind == "jsonl":
         for _, record in objects(origin, layout.encoding):
             yield {name: _plain(value) for name, value in record.items() if not isinstance(value, dict | list)}
@@ -247,33 +251,39 @@ def _plain(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _look(origin: Origin, kind: str, layout: Layout, header: bool) -> dict[Column, _Seen]:
-    columns: dict[Column, _Seen] = {}
-    for _, row in zip(range(LOOKED_AT), _table(origin, kind, layout, header), strict=False):
+def _summaries(origin: Origin, kind: str, layout: Layout, header: bool) -> dict[Column, _Summary]:
+    columns: dict[Column, _Summary] = {}
+    for _, row in zip(range(MAX_ROWS), _table(origin, kind, layout, header), strict=False):
         for column, value in row.items():
-            columns.setdefault(column, _Seen()).add(value)
+            columns.setdefault(column, _Summary()).add(value)
     if not columns:
         raise DataError(f"{origin.name}: there are no rows")
     return columns
 
 
-def _guess(shown: str, columns: dict[Column, _Seen]) -> tuple[Column, Column]:
+def _guess(shown: str, columns: dict[Column, _Summary]) -> tuple[Column, Column]:
+    """The columns of the text and of the label.
+
+    Raises:
+        DataError: no column has repeated values, as labels do.
+    """
     text = max(columns, key=lambda column: columns[column].length)
-    could = [column for column, seen in columns.items() if column != text and seen.repeats]
-    if not could:
-        there = ", ".join(f"{column} ({len(seen.values)} different)" for column, seen in columns.items())
+    candidates = [column for column, summary in columns.items() if column != text and summary.repeats]
+    if not candidates:
+        counts = ", ".join(f"{column} ({len(summary.values)} different)" for column, summary in columns.items())
         raise DataError(
-            f"{shown}: no column beside the text {text!r} has values that repeat, as labels do; there are: {there}"
+            f"{shown}: no column beside the text {text!r} has values that repeat, as labels do; there are: {counts}"
         )
-    called = [column for column in could if str(column).lower() in ("label", "labels", "sentiment", "class", "target")]
-    return text, (called or sorted(could, key=lambda column: (len(columns[column].values), columns[column].length)))[0]
+    by_name = [column for column in candidates if str(column).lower() in LABEL_NAMES]
+    by_size = sorted(candidates, key=lambda column: (len(columns[column].values), columns[column].length))
+    return text, (by_name or by_size)[0]
 
 
-def _classification(shown: str, data: dict[str, Any], counts: Counter[str], text: _Seen, header: bool) -> Starter:
+def _classification(shown: str, data: dict[str, Any], counts: Counter[str], text: _Summary, header: bool) -> Starter:
     labels = sorted_labels(set(counts))
     columns = data["columns"]
     head = "" if header or data["format"] == "jsonl" else "; no header line was seen, so columns are counted from 0"
-    seen = (
+    findings = (
         f"{counts.total()} rows{head}.",
         f"The text is column {_comment(columns['text'])}, {text.length:.0f} characters on average.",
         f"The label is column {_comment(columns['label'])}, {len(labels)} values: {_listed(counts)}.",
@@ -282,17 +292,17 @@ def _classification(shown: str, data: dict[str, Any], counts: Counter[str], text
     order = ", ".join(label if str(int(label)) == label else f"'{label}'" for label in labels) if ranks else ""
     advice = (f"# these look like ranks; if they are: {{labels: [{order}], ordinal: true}}",) if ranks else ()
     stages = ("tokenizer: regex", "representation: tfidf", "head: logistic_regression")
-    return Starter(shown, seen, data, stages, advice)
+    return Starter(shown, findings, data, stages, advice)
 
 
 def _listed(counts: Counter[str]) -> str:
-    """Each label with how often it occurs; the first few of many."""
+    """Each label with the number of times it occurs; of many labels, the first ones."""
     labels = sorted_labels(set(counts))
-    more = f", and {len(labels) - SHOWN_LABELS} more" if len(labels) > SHOWN_LABELS else ""
-    return ", ".join(f"{_comment(label) or '(none)'} {counts[label]}" for label in labels[:SHOWN_LABELS]) + more
+    more = f", and {len(labels) - MAX_SHOWN_LABELS} more" if len(labels) > MAX_SHOWN_LABELS else ""
+    return ", ".join(f"{_comment(label) or '(none)'} {counts[label]}" for label in labels[:MAX_SHOWN_LABELS]) + more
 
 
 def _comment(value: Any) -> str:
-    """A value as one line of a comment may hold it."""
+    """A value as part of a comment of one line."""
     text = repr(value) if isinstance(value, str) and not value.isprintable() else str(value)
     return text if len(text) <= 200 else text[:197] + "..."

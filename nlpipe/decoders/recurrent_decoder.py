@@ -12,6 +12,7 @@ The first h is made of the mean of the source's vectors, as in Sennrich et al. 2
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 from nlpipe.nn.dropout import Drop
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.recurrent_attention import KINDS, Alignment
-from nlpipe.nn.recurrent_layer import LayerState, run_layers, states_of
+from nlpipe.nn.recurrent_layer import LayerState, ready_layer, run_layers, states_of
 from nlpipe.options import Dropout, Positive
 from nlpipe.stage import Decoder
 from nlpipe.wire import Sequences
@@ -164,12 +165,18 @@ class RecurrentDecoder(Neural[Sequences, Sequences], Decoder[Sequences, Sequence
         """One token (N, 1, D): output (N, 1, hidden), weights (N, 1, S) if there is attention, the new state."""
         if state.output is not None:
             x = torch.cat([x, state.output[:, None].to(x.dtype)], -1)  # (N, 1, D + hidden)
-        rows, layers = run_layers(self.cells, self.dropout, x, state.layers)  # (N, 1, hidden)
+        rows, layers = run_layers(self._ready_cells(), self.dropout, x, state.layers)  # (N, 1, hidden)
         output, weights = self._attend(rows, memory)
         coverage = state.coverage
         if coverage is not None and weights is not None:
             coverage = coverage + weights[:, 0]  # (N, S)
         return output, weights, RecurrentState(layers, output[:, 0] if self.input_feeding else None, coverage)
+
+    def _ready_cells(self) -> Iterable[nn.Module]:
+        """The layers, ready to predict where nothing is trained; for the other kinds there is nothing to get ready."""
+        if self.cell is not nn.LSTM or self.training or torch.is_grad_enabled():
+            return self.cells
+        return self.from_weights("cells", lambda: [ready_layer(cell, self.dtype) for cell in self.cells])
 
     def _attend(self, rows: Tensor, memory: RecurrentMemory) -> tuple[Tensor, Tensor | None]:
         """States (N, T, hidden) with what they attend to: outputs (N, T, hidden) and weights (N, T, S), if any."""

@@ -77,7 +77,7 @@ class Transformer(Neural[Sequences, Sequences], Decoder[Sequences, Sequences]):
         self.max_length = max_length
 
     @property
-    def longest(self) -> int | None:
+    def max_positions(self) -> int | None:
         return self.max_length if self.positions == "learned" else None
 
     def allocate(self, width: int) -> int:

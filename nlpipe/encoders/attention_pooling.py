@@ -42,6 +42,6 @@ class AttentionPooling(Neural[Sequences, Vectors], Encoder[Sequences, Vectors]):
         return scores.masked_fill(~mask, torch.finfo(scores.dtype).min).softmax(-1) * mask  # (B, T)
 
     def forward(self, source: Sequences) -> Vectors:
-        rows, mask = open_batch(source, next(self.parameters()))  # (B, T, D)
+        rows, mask = open_batch(source, self.device, self.dtype)  # (B, T, D)
         weights = self.weights(rows, mask).to(rows.dtype)  # (B, T)
         return Vectors((weights[:, None] @ rows.masked_fill(~mask[..., None], 0.0)).squeeze(1))  # (B, D)

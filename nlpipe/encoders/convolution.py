@@ -6,8 +6,6 @@ here it is the stage ``max``, so that a tagger can use the same filters.
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -32,8 +30,6 @@ class Convolution(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
         width: D of the inputs, to use it alone in Python; in a pipeline it is known.
     """
 
-    causal: ClassVar[bool] = False
-
     def __init__(
         self,
         widths: list[Positive] = [3, 4, 5],  # noqa: B006 - a default that YAML can spell; copied below
@@ -55,7 +51,7 @@ class Convolution(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
         return self.filters * len(self.widths)
 
     def forward(self, source: Sequences) -> Sequences:
-        rows, mask = open_batch(source, next(self.parameters()))  # (B, T, D)
+        rows, mask = open_batch(source, self.device, self.dtype)  # (B, T, D)
         rows = self.dropout(rows.masked_fill(~mask[..., None], 0.0))  # a filter at the end must see nothing there
         columns = rows.transpose(1, 2)  # (B, D, T)
         found = [self._slide(group, columns, span) for group, span in zip(self.groups, self.widths, strict=True)]

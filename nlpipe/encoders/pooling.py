@@ -30,11 +30,12 @@ class Pooling(Encoder[Sequences, Vectors]):
         padded, mask = source.padded()  # (B, T, D), (B, T)
         if padded.shape[1] == 0:
             return Vectors(padded.sum(1))  # (B, D), zeros
-        return Vectors(self._pool_padded(padded, mask))
+        shorter = bool((source.lengths < padded.shape[1]).any())
+        return Vectors(self._pool_padded(padded, mask if shorter else None))
 
     @abstractmethod
-    def _pool_padded(self, rows: Tensor, mask: Tensor) -> Tensor:
-        """(B, T, D) with T at least 1 and mask (B, T), to (B, D)."""
+    def _pool_padded(self, rows: Tensor, mask: Tensor | None) -> Tensor:
+        """(B, T, D) with T at least 1, and mask (B, T), None where no text is shorter, to (B, D)."""
 
     @abstractmethod
     def _pool_ragged(self, rows: Any, lengths: np.ndarray) -> Any:
@@ -56,7 +57,9 @@ def _choose(rows: Any, chosen: np.ndarray, lengths: np.ndarray) -> Any:
 class Mean(Pooling):
     """Mean of the token vectors."""
 
-    def _pool_padded(self, rows: Tensor, mask: Tensor) -> Tensor:
+    def _pool_padded(self, rows: Tensor, mask: Tensor | None) -> Tensor:
+        if mask is None:
+            return rows.sum(1) / rows.new_full((len(rows), 1), rows.shape[1])  # (B, D)
         total = rows.masked_fill(~mask[..., None], 0.0).sum(1)  # (B, D)
         return total / mask.sum(1, keepdim=True).clamp(min=1).to(rows.dtype)
 
@@ -69,7 +72,9 @@ class Mean(Pooling):
 class Max(Pooling):
     """Maximum of each feature over the tokens."""
 
-    def _pool_padded(self, rows: Tensor, mask: Tensor) -> Tensor:
+    def _pool_padded(self, rows: Tensor, mask: Tensor | None) -> Tensor:
+        if mask is None:
+            return rows.amax(1)  # (B, D)
         highest = rows.masked_fill(~mask[..., None], float("-inf")).amax(1)  # (B, D)
         return highest.masked_fill(~mask.any(1, keepdim=True), 0.0)
 
@@ -101,8 +106,8 @@ def _sparse_max(rows: sp.csr_matrix, lengths: np.ndarray) -> sp.csr_matrix:
 class First(Pooling):
     """Vector of the first token."""
 
-    def _pool_padded(self, rows: Tensor, mask: Tensor) -> Tensor:
-        return rows[:, 0].masked_fill(~mask[:, :1], 0.0)  # (B, D)
+    def _pool_padded(self, rows: Tensor, mask: Tensor | None) -> Tensor:
+        return rows[:, 0] if mask is None else rows[:, 0].masked_fill(~mask[:, :1], 0.0)  # (B, D)
 
     def _pool_ragged(self, rows: Any, lengths: np.ndarray) -> Any:
         return _choose(rows, _starts(lengths), lengths)
@@ -111,7 +116,9 @@ class First(Pooling):
 class Last(Pooling):
     """Vector of the last token; after a bidirectional encoder it knows the whole text only in its forward half."""
 
-    def _pool_padded(self, rows: Tensor, mask: Tensor) -> Tensor:
+    def _pool_padded(self, rows: Tensor, mask: Tensor | None) -> Tensor:
+        if mask is None:
+            return rows[:, -1]  # (B, D)
         where = (mask.sum(1) - 1).clamp(min=0)  # (B,)
         chosen = rows.gather(1, where[:, None, None].expand(-1, 1, rows.shape[2]))[:, 0]  # (B, D)
         return chosen.masked_fill(~mask[:, :1], 0.0)

@@ -12,25 +12,24 @@ Neural Networks"; dropout between layers and not in time: Zaremba et al. 2014.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Iterable
 from typing import ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nlpipe.capabilities import Steps
 from nlpipe.errors import WiringError
 from nlpipe.nn.dropout import Drop
 from nlpipe.nn.neural import Neural
-from nlpipe.nn.padding import close_batch, open_batch, reversal
-from nlpipe.nn.precision import bf16_pays
-from nlpipe.nn.recurrent_layer import LayerState, run_layer, run_layers, states_of
+from nlpipe.nn.padding import close_batch, full, open_batch, reversal, turn_around
+from nlpipe.nn.recurrent_layer import LayerState, ready_layer, run_layer, run_layers, states_of
 from nlpipe.options import Dropout, Positive
 from nlpipe.stage import Encoder
 from nlpipe.wire import Sequences
 
 
-class Recurrent(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
+class Recurrent(Neural[Sequences, Sequences], Encoder[Sequences, Sequences], Steps[tuple[LayerState, ...]]):
     """What the recurrent encoders share; the kind of cell is the subclass's."""
 
     cell: ClassVar[type[nn.RNN] | type[nn.LSTM] | type[nn.GRU]]
@@ -53,7 +52,6 @@ class Recurrent(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
 
     @property
     def causal(self) -> bool:
-        """Whether a token's vector depends only on it and those before it."""
         return not self.bidirectional
 
     def allocate(self, width: int) -> int:
@@ -67,49 +65,57 @@ class Recurrent(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
         return self.cell(width, self.hidden, batch_first=True)
 
     def forward(self, source: Sequences) -> Sequences:
-        rows, mask = open_batch(source, next(self.parameters()))  # (B, T, D)
-        kind = rows.device.type
-        half = self.bf16 and not (self.training or torch.is_grad_enabled()) and bf16_pays(self, kind)
-        with torch.autocast(kind, torch.bfloat16) if half else nullcontext():
-            rows = self._read(rows, mask, source.lengths)
-        return close_batch(rows.float() if half else rows, mask, source)
-
-    def _read(self, rows: Tensor, mask: Tensor, lengths: np.ndarray) -> Tensor:
-        """(B, T, D) of the outputs of the last layer."""
-        if self.bidirectional:
-            order = reversal(mask, torch.as_tensor(lengths, device=mask.device))  # (B T,)
-            for ahead, back in zip(self.forwards, self.backwards, strict=True):
-                rows = self.dropout(rows)
-                seen = run_layer(ahead, rows)[0]  # (B, T, hidden)
-                coming = _turn(run_layer(back, _turn(rows, order))[0], order)  # (B, T, hidden)
-                rows = torch.cat([seen, coming], -1)  # (B, T, 2 hidden)
+        rows, mask = open_batch(source, self.device, self.dtype)  # (B, T, D)
+        order = None  # where no text is shorter, each is simply turned around
+        if self.bidirectional and not full(source, mask):
+            order = reversal(mask, torch.as_tensor(source.lengths, device=mask.device))  # (B T,)
+        if self.training or torch.is_grad_enabled():
+            return close_batch(self._read(rows, order, self.forwards, self.backwards), mask, source)
+        if self.bf16 and self.bf16_is_faster:
+            with torch.autocast(rows.device.type, torch.bfloat16):
+                rows = self._read(rows, order, *self._ready_layers(torch.bfloat16)).float()  # (B, T, features)
         else:
-            for ahead in self.forwards:
-                rows = run_layer(ahead, self.dropout(rows))[0]  # (B, T, hidden)
+            rows = self._read(rows, order, *self._ready_layers(self.dtype))  # (B, T, features)
+        return close_batch(rows, mask, source)
+
+    def _ready_layers(self, dtype: torch.dtype) -> tuple[list[nn.Module], list[nn.Module]]:
+        """The layers of both directions, ready to predict in ``dtype``."""
+
+        def make() -> tuple[list[nn.Module], list[nn.Module]]:
+            forwards, backwards = (
+                [ready_layer(layer, dtype) for layer in part] for part in (self.forwards, self.backwards)
+            )
+            return forwards, backwards
+
+        return self.from_weights(f"layers in {dtype}", make)
+
+    def _read(
+        self, rows: Tensor, order: Tensor | None, forwards: Iterable[nn.Module], backwards: Iterable[nn.Module]
+    ) -> Tensor:
+        """(B, T, features) of the outputs of the last layer."""
+        if not self.bidirectional:
+            for layer in forwards:
+                rows = run_layer(layer, self.dropout(rows))[0]  # (B, T, hidden)
+            return rows
+        for forward, backward in zip(forwards, backwards, strict=True):
+            rows = self.dropout(rows)
+            ahead = run_layer(forward, rows)[0]  # (B, T, hidden)
+            back = turn_around(run_layer(backward, turn_around(rows, order))[0], order)  # (B, T, hidden)
+            rows = torch.cat([ahead, back], -1)  # (B, T, 2 hidden)
         return rows
 
     def start(self, batch: int) -> tuple[LayerState, ...]:
-        """The state of ``batch`` texts of which nothing has been read.
-
-        Raises:
-            WiringError: it reads in both directions.
-        """
         if self.bidirectional:
             raise WiringError(
                 f"a bidirectional {type(self).__name__} cannot read word by word; set bidirectional: false"
             )
-        weight = next(self.parameters())
-        count = states_of(self.cell)
-        return tuple(tuple(weight.new_zeros(batch, self.hidden) for _ in range(count)) for _ in self.forwards)
+        zeros = torch.zeros(batch, self.hidden, device=self.device, dtype=self.dtype)
+        return ((zeros,) * states_of(self.cell),) * self.depth
 
     def step(self, x: Tensor, state: tuple[LayerState, ...]) -> tuple[Tensor, tuple[LayerState, ...]]:
-        """Read the next tokens ``x`` (N, T, D), T usually 1: their vectors (N, T, hidden), and the new state."""
-        return run_layers(self.forwards, self.dropout, x, state)
-
-
-def _turn(rows: Tensor, order: Tensor) -> Tensor:
-    """``rows`` (B, T, D) with each text turned around, by ``reversal``."""
-    return rows.flatten(0, 1).index_select(0, order).view_as(rows)
+        predicting = not (self.training or torch.is_grad_enabled())
+        layers = self._ready_layers(self.dtype)[0] if predicting else self.forwards
+        return run_layers(layers, self.dropout, x, state)
 
 
 class RNN(Recurrent):

@@ -5,8 +5,10 @@ Vaswani et al. 2017, "Attention Is All You Need"; the layer itself is in ``nlpip
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
+from nlpipe.capabilities import Steps
 from nlpipe.errors import WiringError
 from nlpipe.nn.dropout import Drop
 from nlpipe.nn.key_value_cache import KeyValueCache
@@ -19,7 +21,7 @@ from nlpipe.stage import Encoder
 from nlpipe.wire import Sequences
 
 
-class Transformer(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
+class Transformer(Neural[Sequences, Sequences], Encoder[Sequences, Sequences], Steps[KeyValueCache]):
     """Transformer: layers in which every token attends to all others, or to those before it.
 
     Options:
@@ -61,10 +63,14 @@ class Transformer(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
         self.positions = positions
         self.norm = norm
         self.activation: Activation = activation
-        self.causal = causal
+        self.sees_past_alone = causal
         self.max_length = max_length
         if width is not None:
             self.build(width)
+
+    @property
+    def causal(self) -> bool:
+        return self.sees_past_alone
 
     def allocate(self, width: int) -> int:
         dim = self.hidden or width
@@ -86,7 +92,7 @@ class Transformer(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
         return dim
 
     def forward(self, source: Sequences) -> Sequences:
-        rows, mask = open_batch(source, next(self.parameters()))  # (B, T, D)
+        rows, mask = open_batch(source, self.device, self.dtype)  # (B, T, D)
         rows = self.dropout(self.place(self.project(rows)))  # (B, T, hidden)
         hide = None if self.causal or full(source, mask) else mask  # causal: padding comes later than every token
         for layer in self.layers:
@@ -94,17 +100,12 @@ class Transformer(Neural[Sequences, Sequences], Encoder[Sequences, Sequences]):
         return close_batch(self.last(rows), mask, source)
 
     def start(self, batch: int) -> KeyValueCache:
-        """The state of ``batch`` texts of which nothing has been read.
-
-        Raises:
-            WiringError: it is not causal.
-        """
         if not self.causal:
             raise WiringError("a transformer that sees the words to come cannot read word by word; set causal: true")
-        return KeyValueCache(self.depth, self.heads, self.out_width // self.heads, next(self.parameters()), batch)
+        like = torch.empty(0, device=self.device, dtype=self.dtype)
+        return KeyValueCache(self.depth, self.heads, self.out_width // self.heads, like, batch)
 
     def step(self, x: Tensor, state: KeyValueCache) -> tuple[Tensor, KeyValueCache]:
-        """Read the next tokens ``x`` (N, T, D), T usually 1: their vectors (N, T, hidden), and the new state."""
         state = state.extend(len(x), x.shape[1])
         rows = self.dropout(self.place(self.project(x), state.length - x.shape[1])).flatten(0, 1)  # (N T, hidden)
         for index, layer in enumerate(self.stack()):

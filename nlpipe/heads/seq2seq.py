@@ -34,7 +34,7 @@ from nlpipe.nn.neural import Neural
 from nlpipe.nn.padding import open_batch
 from nlpipe.options import Count, Dropout, NonNegativeFloat, Positive
 from nlpipe.search import SearchResult, Tree, beam_search, greedy
-from nlpipe.stage import Data, Decoder, Head, Predictions, Stage, State, Tokenizer
+from nlpipe.stage import AnyStage, Data, Decoder, Head, Predictions, State, Tokenizer
 from nlpipe.vocabulary import END, PAD, START, UNKNOWN, EncodedText, Vocabulary
 from nlpipe.wire import Sequences, Text
 
@@ -113,7 +113,6 @@ class Seq2Seq(
         self.counted = Vocabulary.from_counts(Counter(), 1, None, self.specials)
         # in a tuple, so that torch does not register the shared stages as submodules
         self._body: tuple[Tokenizer, SharesTable] | None = None
-        self._bf16_copy: list[DecoderStep] = []
 
     @property
     def joint(self) -> bool:
@@ -121,7 +120,7 @@ class Seq2Seq(
 
     # -- vocabulary and table, shared or its own
 
-    def bind(self, body: Sequence[Stage[Any, Any]]) -> None:
+    def bind(self, body: Sequence[AnyStage]) -> None:
         """If ``joint``, find the tokenizer and the representation whose vocabulary and table the target shares.
 
         Raises:
@@ -232,7 +231,7 @@ class Seq2Seq(
         inputs[:, :1] = start
         gold[inner] = flat
         gold[np.arange(len(ids)), lengths - 1] = end
-        rows, mask = open_batch(source, self._table.weight)  # (B, S, D)
+        rows, mask = open_batch(source, self._table.weight.device, self._table.weight.dtype)  # (B, S, D)
         memory = self.decoder.remember(rows, mask)
         x = self._embed(torch.as_tensor(inputs, device=rows.device))  # (B, T, D)
         y = self.decoder.read(x, memory).flatten(0, 1)  # (B T, D)
@@ -262,24 +261,23 @@ class Seq2Seq(
 
     # -- prediction
 
-    def train(self, mode: bool = True) -> Seq2Seq:
-        super().train(mode)
-        self._bf16_copy.clear()  # weights may have changed
-        return self
-
     def _model(self) -> DecoderStep:
-        """What is stepped through: in bf16 where that is faster."""
-        model = DecoderStep(self.decoder, self._table.weight, self.project, self._scale)
-        if self.training or torch.is_grad_enabled() or not model.bf16_is_faster():
-            return model
-        if not self._bf16_copy:
-            self._bf16_copy.append(model.bf16_copy())
-        return self._bf16_copy[0]
+        """The decoder as a search steps through it: in bf16 where that is faster."""
+        if self.training or torch.is_grad_enabled():
+            return self._decoder_step()
+        return self.from_weights("decoder step", self._fastest_decoder_step, [self._table.weight])
+
+    def _decoder_step(self) -> DecoderStep:
+        return DecoderStep(self.decoder, self._table.weight, self.project, self._scale)
+
+    def _fastest_decoder_step(self) -> DecoderStep:
+        model = self._decoder_step()
+        return model.bf16_copy() if model.bf16_is_faster() else model
 
     def start(self, source: Sequences, track_coverage: bool = False) -> tuple[DecoderStep, Tensor, Tree, Tree]:
         """What a search needs: the model, whose ``step`` it calls, first tokens (B,), state and memory."""
         model = self._model()
-        rows, mask = open_batch(source, model.table)  # (B, S, D)
+        rows, mask = open_batch(source, model.table.device, model.table.dtype)  # (B, S, D)
         memory = model.decoder.remember(rows, mask)
         first = torch.full((len(source),), self.vocabulary.id(START), device=rows.device)
         return model, first, model.decoder.start(memory, track_coverage), memory
@@ -287,7 +285,8 @@ class Seq2Seq(
     def _limits(self, source: Sequences) -> dict[str, Any]:
         """The arguments that greedy search and beam search have in common."""
         lengths = source.lengths
-        limit = self.max_length if self.decoder.longest is None else min(self.max_length, self.decoder.longest - 1)
+        positions = self.decoder.max_positions
+        limit = self.max_length if positions is None else min(self.max_length, positions - 1)
         longest = np.minimum((self.max_ratio * lengths).astype(np.int64) + SPARE, limit)
         longest = np.where(lengths > 0, longest, 0)  # the answer to an empty text is empty
         shortest = np.minimum((self.min_ratio * lengths).astype(np.int64), longest)
@@ -314,9 +313,10 @@ class Seq2Seq(
     def _text(self, ids: Sequence[int]) -> str:
         return self.tokenizer.join(self.vocabulary.words(ids))
 
-    def _predictions(self, found: SearchResult) -> Predictions[Text]:
-        texts = [self._text(hypotheses[0]) for hypotheses in found.lists()]
-        return Predictions(Text(texts), found.log_probs[:, 0].cpu().double().numpy())
+    def _predictions(self, result: SearchResult) -> Predictions[Text]:
+        """The best hypothesis of each text."""
+        texts = [self._text(hypotheses[0]) for hypotheses in result.lists()]
+        return Predictions(Text(texts), result.log_probs[:, 0].cpu().double().numpy())
 
     @torch.no_grad()
     def predict(self, source: Sequences) -> Predictions[Text]:
@@ -341,18 +341,21 @@ class Seq2Seq(
                 f"n_best: invalid value {n}: expected an integer from 1 to the beam, {self.beam}; raise the option "
                 "beam to get more"
             )
-        found = self._search(source, n)
-        log_probs, scores = found.log_probs.tolist(), found.scores.tolist()
+        result = self._search(source, n)
+        log_probs, scores = result.log_probs.tolist(), result.scores.tolist()
         return [
-            [Translation(self._text(ids), *numbers) for ids, *numbers in zip(rows, logged, ranked, strict=False)]
-            for rows, logged, ranked in zip(found.lists(), log_probs, scores, strict=True)
+            [
+                Translation(self._text(ids), log_prob, score)
+                for ids, log_prob, score in zip(hypotheses, text_log_probs, text_scores, strict=False)
+            ]
+            for hypotheses, text_log_probs, text_scores in zip(result.lists(), log_probs, scores, strict=True)
         ]
 
     @torch.no_grad()
     def attend(self, source: Sequences, target: Text | None = None) -> list[Attention]:
         """The attention with which each target is read; ``target`` None takes the answers that ``predict`` gives."""
         encoded = self.prepare_target(self.predict(source).values if target is None else target)
-        rows, mask = open_batch(source, self._table.weight)  # (B, S, D)
+        rows, mask = open_batch(source, self._table.weight.device, self._table.weight.dtype)  # (B, S, D)
         found = []
         for b, ids in enumerate(encoded.ids):  # one by one, because lengths differ and speed does not matter
             memory = self.decoder.remember(rows[b : b + 1], mask[b : b + 1])
@@ -374,7 +377,6 @@ class Seq2Seq(
         return State(state.arrays, {**state.data, "vocabulary": self.counted.state() if self.own is not None else None})
 
     def load_state(self, state: State, version: int) -> None:
-        self._bf16_copy.clear()
         if self.own is not None and version == self.version:
             self.counted = Vocabulary.from_state(state.data["vocabulary"])
         super().load_state(state, version)

@@ -9,13 +9,12 @@ Efron 1979, "Bootstrap methods: another look at the jackknife".
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from nlpipe.metrics.metric import Metric
-from nlpipe.stage import Predictions
+from nlpipe.stage import AnyPredictions
 from nlpipe.wire import Wire
 
 CHUNK = 4_000_000
@@ -25,22 +24,22 @@ CHUNK = 4_000_000
 def interval(
     metric: Metric,
     gold: Wire,
-    predictions: Predictions[Any],
+    predictions: AnyPredictions,
     level: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
     """The middle ``level`` of each score over resamples of the examples; empty where the metric does not apply."""
     ends = [(1 - level) / 2, (1 + level) / 2]
-    found = {}
+    intervals = {}
     for name, values in resampled_scores(metric, gold, predictions, resamples, seed).items():
         low, high = np.quantile(values, ends)
-        found[name] = (float(low), float(high))
-    return found
+        intervals[name] = (float(low), float(high))
+    return intervals
 
 
 def resampled_scores(
-    metric: Metric, gold: Wire, predictions: Predictions[Any], resamples: int = 1000, seed: int = 0
+    metric: Metric, gold: Wire, predictions: AnyPredictions, resamples: int = 1000, seed: int = 0
 ) -> dict[str, np.ndarray]:
     """Each score on each resample of the examples: name to (R,); empty where the metric does not apply."""
     if not metric.applies(predictions) or len(gold) == 0:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from nlpipe.metrics.metric import Metric
+from nlpipe.metrics.metric import Definition, Metric, Unit
 from nlpipe.stage import Predictions
 from nlpipe.wire import Labels
 
@@ -28,9 +28,14 @@ SMALLEST = float(np.finfo(np.float64).eps)
 
 
 def classification_metrics(labels: Sequence[str], ordinal: bool = False) -> list[Metric]:
-    """All of them, accuracy first; ``labels`` are those known from training, in order where ``ordinal``."""
-    found = [accuracy(), counts_by_class(labels), log_loss(), calibration_error()]
-    return [*found, ordinal_agreement(labels)] if ordinal else found
+    """All metrics of single labels, accuracy first.
+
+    Args:
+        labels: those of the training split.
+        ordinal: whether their order means something.
+    """
+    metrics = [accuracy(), counts_by_class(labels), log_loss(), calibration_error()]
+    return [*metrics, ordinal_agreement(labels)] if ordinal else metrics
 
 
 def accuracy() -> Metric:
@@ -43,7 +48,8 @@ def accuracy() -> Metric:
     def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
         return {"accuracy": _ratio(sums[..., 0], sums[..., 1])}
 
-    return Metric(statistics, scores, {"accuracy": "accuracy: share of examples whose predicted label is the gold one"})
+    definitions = {"accuracy": Definition("accuracy: share of examples whose predicted label is the gold one")}
+    return Metric("accuracy", statistics, scores, definitions)
 
 
 def counts_by_class(labels: Sequence[str]) -> Metric:
@@ -52,34 +58,34 @@ def counts_by_class(labels: Sequence[str]) -> Metric:
     codes = {label: c for c, label in enumerate(labels)}
 
     def statistics(gold: Labels, predictions: Predictions[Labels]) -> sp.csr_matrix:
-        true, said = _codes(gold, codes), _codes(predictions.values, codes)  # (N,)
-        columns = np.stack([true, size + said, 2 * size + true], axis=1).reshape(-1)  # (3N,)
+        gold_codes, predicted_codes = _codes(gold, codes), _codes(predictions.values, codes)  # (N,)
+        columns = np.stack([gold_codes, size + predicted_codes, 2 * size + gold_codes], axis=1).reshape(-1)  # (3N,)
         ones = np.ones(len(gold))
         values = np.stack([_right(gold, predictions), ones, ones], axis=1).reshape(-1)  # (3N,)
         starts = np.arange(0, 3 * len(gold) + 1, 3)
         return sp.csr_matrix((values, columns, starts), shape=(len(gold), 3 * size))
 
     def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
-        right, said, true = sums[..., :size], sums[..., size : 2 * size], sums[..., 2 * size :]  # (..., C + 1)
-        precision, recall, f1 = _ratio(right, said), _ratio(right, true), _ratio(2 * right, said + true)
-        occurs, total = (said + true) > 0, true.sum(-1)
-        found = {
+        right, predicted, gold = sums[..., :size], sums[..., size : 2 * size], sums[..., 2 * size :]  # (..., C + 1)
+        precision, recall, f1 = _ratio(right, predicted), _ratio(right, gold), _ratio(2 * right, predicted + gold)
+        occurs, total = (predicted + gold) > 0, gold.sum(-1)
+        by_name = {
             "f1_macro": _ratio(f1.sum(-1), occurs.sum(-1)),
-            "f1_weighted": _ratio((f1 * true).sum(-1), total),
+            "f1_weighted": _ratio((f1 * gold).sum(-1), total),
             "precision_macro": _ratio(precision.sum(-1), occurs.sum(-1)),
             "recall_macro": _ratio(recall.sum(-1), occurs.sum(-1)),
-            "balanced_accuracy": _ratio(recall.sum(-1), (true > 0).sum(-1)),
+            "balanced_accuracy": _ratio(recall.sum(-1), (gold > 0).sum(-1)),
         }
-        above = right.sum(-1) * total - (said * true).sum(-1)
-        spread = (total**2 - (said**2).sum(-1)) * (total**2 - (true**2).sum(-1))
-        found["matthews_correlation"] = _ratio(above, np.sqrt(np.maximum(spread, 0)))
+        covariance = right.sum(-1) * total - (predicted * gold).sum(-1)
+        variances = (total**2 - (predicted**2).sum(-1)) * (total**2 - (gold**2).sum(-1))
+        by_name["matthews_correlation"] = _ratio(covariance, np.sqrt(np.maximum(variances, 0)))
         if len(labels) <= MOST_LABELS:
             for name, values in (("f1", f1), ("precision", precision), ("recall", recall)):
-                found |= {f"{name}[{label}]": values[..., c] for c, label in enumerate(labels)}
-        return found
+                by_name |= {f"{name}[{label}]": values[..., c] for c, label in enumerate(labels)}
+        return by_name
 
     over = "mean over the labels that are gold or predicted, 0 where 0/0, labels unseen in training as one more"
-    signatures = {
+    full_names = {
         "f1_macro": f"f1_macro: F1, {over}",
         "f1_weighted": "f1_weighted: F1 of each label weighted by how often it is gold, 0 where 0/0",
         "precision_macro": f"precision_macro: precision, {over}",
@@ -95,46 +101,49 @@ def counts_by_class(labels: Sequence[str]) -> Metric:
             ("precision", "share of right ones among those predicted"),
             ("recall", "share of right ones among those gold"),
         ):
-            signatures |= {f"{name}[{label}]": f"{name}[{label}]: {what}, '{label}', 0 where 0/0" for label in labels}
-    return Metric(statistics, scores, signatures)
+            full_names |= {f"{name}[{label}]": f"{name}[{label}]: {what}, '{label}', 0 where 0/0" for label in labels}
+    units: dict[str, Unit] = {"matthews_correlation": "correlation"}
+    definitions = {name: Definition(text, units.get(name, "share")) for name, text in full_names.items()}
+    return Metric("counts_by_class", statistics, scores, definitions)
 
 
 def log_loss() -> Metric:
     """Mean negative log-likelihood of the gold label, in nats."""
 
     def statistics(gold: Labels, predictions: Predictions[Labels]) -> np.ndarray:
-        given = np.maximum(_probability_of(gold, predictions), SMALLEST)
-        return np.stack([-np.log(np.minimum(given, 1.0)), np.ones(len(gold))], axis=1)  # (N, 2)
+        probabilities = np.maximum(_probability_of(gold, predictions), SMALLEST)
+        return np.stack([-np.log(np.minimum(probabilities, 1.0)), np.ones(len(gold))], axis=1)  # (N, 2)
 
     def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
         return {"log_loss": _ratio(sums[..., 0], sums[..., 1])}
 
-    signature = f"log_loss: mean negative log-likelihood of the gold label, in nats, at most {-np.log(SMALLEST):.1f}"
-    return Metric(statistics, scores, {"log_loss": signature}, frozenset({"log_loss"}), needs_probabilities=True)
+    full_name = f"log_loss: mean negative log-likelihood of the gold label, in nats, at most {-np.log(SMALLEST):.1f}"
+    definitions = {"log_loss": Definition(full_name, "nats", higher_is_better=False)}
+    return Metric("log_loss", statistics, scores, definitions, needs_probabilities=True)
 
 
 def calibration_error() -> Metric:
     """Expected calibration error of the predicted label's probability."""
 
     def statistics(gold: Labels, predictions: Predictions[Labels]) -> sp.csr_matrix:
-        sure = _probability_of(predictions.values, predictions)  # (N,)
+        confidence = _probability_of(predictions.values, predictions)  # (N,)
         # bin k is (k/BINS, (k+1)/BINS]; the difference is what the score needs, the last column counts
-        bins = np.clip(np.ceil(sure * BINS).astype(np.int64) - 1, 0, BINS - 1)
+        bins = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
         columns = np.stack([bins, np.full_like(bins, BINS)], axis=1).reshape(-1)  # (2N,)
         ones = np.ones(len(gold))
-        values = np.stack([_right(gold, predictions) - sure, ones], axis=1).reshape(-1)  # (2N,)
+        values = np.stack([_right(gold, predictions) - confidence, ones], axis=1).reshape(-1)  # (2N,)
         starts = np.arange(0, 2 * len(gold) + 1, 2)
         return sp.csr_matrix((values, columns, starts), shape=(len(gold), BINS + 1))
 
     def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
         return {"calibration_error": _ratio(np.abs(sums[..., :BINS]).sum(-1), sums[..., BINS])}
 
-    signature = (
+    full_name = (
         f"calibration_error: expected calibration error (Guo et al. 2017), {BINS} bins of equal width, "
         "of the predicted label's probability"
     )
-    lower = frozenset({"calibration_error"})
-    return Metric(statistics, scores, {"calibration_error": signature}, lower, needs_probabilities=True)
+    definitions = {"calibration_error": Definition(full_name, "share", higher_is_better=False)}
+    return Metric("calibration_error", statistics, scores, definitions, needs_probabilities=True)
 
 
 def ordinal_agreement(labels: Sequence[str]) -> Metric:
@@ -142,48 +151,48 @@ def ordinal_agreement(labels: Sequence[str]) -> Metric:
     codes = {label: c for c, label in enumerate(labels)}
 
     def statistics(gold: Labels, predictions: Predictions[Labels]) -> np.ndarray:
-        true, said = _codes(gold, codes), _codes(predictions.values, codes)  # (N,)
-        i, j = true.astype(np.float64), said.astype(np.float64)
+        gold_codes, predicted_codes = _codes(gold, codes), _codes(predictions.values, codes)  # (N,)
+        i, j = gold_codes.astype(np.float64), predicted_codes.astype(np.float64)
         columns = [np.abs(i - j), (i - j) ** 2, i, j, i**2, j**2, np.ones_like(i)]
-        known = (true < len(labels)) & (said < len(labels))
-        return np.stack(columns, axis=1) * known[:, None]  # (N, 7)
+        counted = (gold_codes < len(labels)) & (predicted_codes < len(labels))
+        return np.stack(columns, axis=1) * counted[:, None]  # (N, 7)
 
     def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
-        away, squared, i, j, ii, jj, count = np.moveaxis(sums, -1, 0)
+        distance, squared_distance, i, j, ii, jj, count = np.moveaxis(sums, -1, 0)
         chance = ii + jj - 2 * _ratio(i * j, count)  # the squared distance expected of independent ranks
         chance = np.where(chance > 1e-9 * (1 + ii + jj), chance, 0.0)
         return {
-            "mean_absolute_error": _ratio(away, count),
-            "quadratic_kappa": np.where(chance > 0, 1 - _ratio(squared, chance), 0.0),
+            "mean_absolute_error": _ratio(distance, count),
+            "quadratic_kappa": np.where(chance > 0, 1 - _ratio(squared_distance, chance), 0.0),
         }
 
     order = " < ".join(labels)
-    signatures = {
-        "mean_absolute_error": f"mean_absolute_error: in ranks of {order}",
-        "quadratic_kappa": f"quadratic_kappa: Cohen's kappa with quadratic weights over {order}, in [-1, 1], "
-        "0 where it is undefined",
+    kappa = f"quadratic_kappa: Cohen's kappa with quadratic weights over {order}, in [-1, 1], 0 where it is undefined"
+    definitions = {
+        "mean_absolute_error": Definition(f"mean_absolute_error: in ranks of {order}", "ranks", higher_is_better=False),
+        "quadratic_kappa": Definition(kappa, "correlation"),
     }
-    return Metric(statistics, scores, signatures, frozenset({"mean_absolute_error"}))
+    return Metric("ordinal_agreement", statistics, scores, definitions)
 
 
-def _ratio(above: Any, below: Any) -> np.ndarray:
-    """Elementwise ratio, 0 where ``below`` is 0."""
-    above, below = np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
-    found = np.zeros(np.broadcast_shapes(above.shape, below.shape))
-    np.divide(above, below, out=found, where=below != 0)
-    return found
+def _ratio(numerator: Any, denominator: Any) -> np.ndarray:
+    """Elementwise ratio, 0 where ``denominator`` is 0."""
+    numerator, denominator = np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
+    quotient = np.zeros(np.broadcast_shapes(numerator.shape, denominator.shape))
+    np.divide(numerator, denominator, out=quotient, where=denominator != 0)
+    return quotient
 
 
 def _right(gold: Labels, predictions: Predictions[Labels]) -> np.ndarray:
     """(N,) 1 where the label is right."""
     pairs = zip(gold.values, predictions.values.values, strict=True)
-    return np.fromiter((true == said for true, said in pairs), dtype=np.float64, count=len(gold))
+    return np.fromiter((label == predicted for label, predicted in pairs), dtype=np.float64, count=len(gold))
 
 
 def _codes(labels: Labels, codes: dict[str, int]) -> np.ndarray:
-    """(N,) class of each label, C for all that are not known."""
-    other = len(codes)
-    return np.fromiter((codes.get(label, other) for label in labels.values), dtype=np.int64, count=len(labels))
+    """(N,) the class of each label; C for every label that is not in ``codes``."""
+    unknown = len(codes)
+    return np.fromiter((codes.get(label, unknown) for label in labels.values), dtype=np.int64, count=len(labels))
 
 
 def _probability_of(labels: Labels, predictions: Predictions[Labels]) -> np.ndarray:

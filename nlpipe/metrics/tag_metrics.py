@@ -1,7 +1,7 @@
 """Scores of tagging, as sums over sentences: entities by exact match, in two readings, and single words.
 
-Predicted tags that break IOB2 (``I-PER`` after ``O``) are read in two ways, which differ by points where a tagger is
-free to break it, so both are given and say which they are:
+Predicted tags that break IOB2 (``I-PER`` after ``O``) can be read in two ways. The scores differ by points where a
+tagger is free to break the scheme, so both are given:
 
     f1             strict: only B-X begins an entity; what continues nothing belongs to none (seqeval's strict mode)
     f1_conlleval   what continues nothing begins an entity (the script conlleval; seqeval's usual mode)
@@ -14,6 +14,7 @@ Tjong Kim Sang and Buchholz 2000, "Introduction to the CoNLL-2000 Shared Task"; 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ import scipy.sparse as sp
 
 from nlpipe import tag_schemes
 from nlpipe.metrics.label_metrics import MOST_LABELS, accuracy, counts_by_class
-from nlpipe.metrics.metric import Metric
+from nlpipe.metrics.metric import Definition, Metric
 from nlpipe.stage import Predictions
 from nlpipe.wire import Labels, Tags
 
@@ -37,12 +38,12 @@ WHAT = {
 
 
 def tagging_metrics(labels: Sequence[str], scheme: str, seen: Seen = None) -> list[Metric]:
-    """The first gives the primary score.
+    """All metrics of tags; the first gives the primary score.
 
     Args:
         labels: tags of the training split.
         scheme: IOB2, or none where tags mark no entities: each tag is then a class of its own.
-        seen: for the scores of entities that training had, and of those it had not.
+        seen: what tells the entities that occur in training from those that do not; None leaves their scores out.
     """
     if scheme == "none":
         return [_by_word(accuracy()), _by_word(counts_by_class(labels))]
@@ -52,16 +53,16 @@ def tagging_metrics(labels: Sequence[str], scheme: str, seen: Seen = None) -> li
 
 def strict_spans(tags: Sequence[str]) -> list[tag_schemes.Unit]:
     """Entities of well-formed IOB2 alone: B-X and the I-X after it."""
-    found: list[tag_schemes.Unit] = []
+    units: list[tag_schemes.Unit] = []
     first, open_type = 0, ""
     for i, tag in enumerate([*tags, "O"]):
         role, kind = tag_schemes.parts(tag)
         if open_type and not (role == "I" and kind == open_type):
-            found.append((first, i, open_type))
+            units.append((first, i, open_type))
             open_type = ""
         if role == "B":
             first, open_type = i, kind
-    return found
+    return units
 
 
 def entities(types: Sequence[str], seen: Seen = None) -> Metric:
@@ -80,55 +81,58 @@ def entities(types: Sequence[str], seen: Seen = None) -> Metric:
         rows: list[int] = []
         columns: list[int] = []
 
-        def count(i: int, start: int, true: set[Any], said: set[Any], right: int | None = None) -> None:
-            for offset, number in enumerate((len(true & said) if right is None else right, len(said), len(true))):
+        def count(i: int, start: int, true: set[Any], predicted: set[Any], right: int | None = None) -> None:
+            """Add the numbers of units that are right, predicted and gold to sentence ``i`` of a group."""
+            matches = len(true & predicted) if right is None else right
+            for offset, number in enumerate((matches, len(predicted), len(true))):
                 rows.extend([i] * number)
                 columns.extend([start + offset] * number)
 
         words = gold.tokens.words if gold.tokens is not None else None
-        for i, (tags, answer) in enumerate(zip(gold.values, predictions.values.values, strict=True)):
-            true, said = set(strict_spans(tags)), set(strict_spans(answer))
-            count(i, 0, true, said)
-            count(i, place["conlleval"], set(tag_schemes.to_spans(tags)), set(tag_schemes.to_spans(answer)))
-            count(i, place["spans"], {unit[:2] for unit in true}, {unit[:2] for unit in said})
-            count(i, place["overlap"], true, said, overlapping(true, said))
-            for kind in {unit[2] for unit in true | said} & of_type.keys():
-                own = {unit for unit in true if unit[2] == kind}, {unit for unit in said if unit[2] == kind}
-                count(i, of_type[kind], *own)
+        for i, (gold_tags, predicted_tags) in enumerate(zip(gold.values, predictions.values.values, strict=True)):
+            true, predicted = set(strict_spans(gold_tags)), set(strict_spans(predicted_tags))
+            count(i, 0, true, predicted)
+            lenient = set(tag_schemes.to_spans(gold_tags)), set(tag_schemes.to_spans(predicted_tags))
+            count(i, place["conlleval"], *lenient)
+            count(i, place["spans"], {unit[:2] for unit in true}, {unit[:2] for unit in predicted})
+            count(i, place["overlap"], true, predicted, overlapping(true, predicted))
+            for kind in {unit[2] for unit in true | predicted} & of_type.keys():
+                gold_of_kind = {unit for unit in true if unit[2] == kind}
+                count(i, of_type[kind], gold_of_kind, {unit for unit in predicted if unit[2] == kind})
             if seen is not None and words is not None:
-                known = {unit for unit in true | said if _surface(words[i], unit) in seen}
-                count(i, place["seen"], true & known, said & known)
-                count(i, place["unseen"], true - known, said - known)
+                seen_units = {unit for unit in true | predicted if _surface(words[i], unit) in seen}
+                count(i, place["seen"], true & seen_units, predicted & seen_units)
+                count(i, place["unseen"], true - seen_units, predicted - seen_units)
         shape = (len(gold.values), 3 * len(names))
         return sp.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape)  # equal places are summed
 
     def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
-        found: dict[str, np.ndarray] = {}
+        by_name: dict[str, np.ndarray] = {}
         for name, start in place.items():
-            right, said, true = (sums[..., start + k] for k in range(3))
-            found |= {
-                _name("f1", name, groups): _ratio(2 * right, said + true),
-                _name("precision", name, groups): _ratio(right, said),
-                _name("recall", name, groups): _ratio(right, true),
+            right, predicted, gold = (sums[..., start + k] for k in range(3))
+            by_name |= {
+                _name("f1", name, groups): _ratio(2 * right, predicted + gold),
+                _name("precision", name, groups): _ratio(right, predicted),
+                _name("recall", name, groups): _ratio(right, gold),
             }
-        return found
+        return by_name
 
-    return Metric(statistics, scores, _signatures(groups, types))
+    return Metric("entities", statistics, scores, _definitions(groups, types))
 
 
-def overlapping(true: set[tag_schemes.Unit], said: set[tag_schemes.Unit]) -> int:
-    """The most pairs, one of each set, that share a word and a type, where nobody is in two pairs.
+def overlapping(gold: set[tag_schemes.Unit], predicted: set[tag_schemes.Unit]) -> int:
+    """The largest number of pairs, one unit of each set, that share a word and a type; no unit is in two pairs.
 
-    Within each set no two of a type overlap, so that pairing from left to right is best.
+    Within each set no two units of a type overlap, so that pairing from left to right is optimal.
     """
     pairs = 0
-    for kind in {unit[2] for unit in true} & {unit[2] for unit in said}:
-        ours, theirs = (sorted(unit[:2] for unit in units if unit[2] == kind) for units in (true, said))
+    for kind in {unit[2] for unit in gold} & {unit[2] for unit in predicted}:
+        left, right = (sorted(unit[:2] for unit in units if unit[2] == kind) for units in (gold, predicted))
         i = j = 0
-        while i < len(ours) and j < len(theirs):
-            if ours[i][0] < theirs[j][1] and theirs[j][0] < ours[i][1]:
+        while i < len(left) and j < len(right):
+            if left[i][0] < right[j][1] and right[j][0] < left[i][1]:
                 pairs, i, j = pairs + 1, i + 1, j + 1
-            elif ours[i][1] <= theirs[j][0]:
+            elif left[i][1] <= right[j][0]:
                 i += 1
             else:
                 j += 1
@@ -142,8 +146,8 @@ def _name(score: str, group: str, groups: Sequence[str]) -> str:
     return f"{score}_{group}" if group in groups else f"{score}[{group}]"
 
 
-def _signatures(groups: Sequence[str], types: Sequence[str]) -> dict[str, str]:
-    told = {
+def _definitions(groups: Sequence[str], types: Sequence[str]) -> dict[str, Definition]:
+    meanings = {
         "": STRICT,
         "conlleval": CONLLEVAL,
         "spans": STRICT.replace(" and type", ", whatever the type"),
@@ -151,13 +155,15 @@ def _signatures(groups: Sequence[str], types: Sequence[str]) -> dict[str, str]:
         "seen": f"{STRICT}; of those whose words, in lower case, are an entity of the training split",
         "unseen": f"{STRICT}; of those whose words, in lower case, are no entity of the training split",
     }
-    found = {}
+    definitions = {}
     for score, what in WHAT.items():
         for group in groups:
             name = _name(score, group, groups)
-            found[name] = f"{name}: {what} {told[group]}"
-        found |= {f"{score}[{kind}]": f"{score}[{kind}]: {what} {STRICT}; type {kind}" for kind in types[:MOST_LABELS]}
-    return found
+            definitions[name] = Definition(f"{name}: {what} {meanings[group]}")
+        for kind in types[:MOST_LABELS]:
+            name = f"{score}[{kind}]"
+            definitions[name] = Definition(f"{name}: {what} {STRICT}; type {kind}")
+    return definitions
 
 
 def _surface(words: Sequence[str], unit: tag_schemes.Unit) -> tuple[str, ...]:
@@ -169,16 +175,19 @@ def _by_word(metric: Metric) -> Metric:
 
     def statistics(gold: Tags, predictions: Predictions[Tags]) -> sp.csr_matrix:
         lengths = np.array([len(tags) for tags in gold.values], dtype=np.int64)
-        said = Labels([tag for tags in predictions.values.values for tag in tags])
-        each = metric.statistics(Labels([tag for tags in gold.values for tag in tags]), Predictions(said))  # (N, S)
+        predicted = Labels([tag for tags in predictions.values.values for tag in tags])
+        by_word = metric.statistics(
+            Labels([tag for tags in gold.values for tag in tags]), Predictions(predicted)
+        )  # (N, S)
         ends = np.concatenate([[0], np.cumsum(lengths)])
-        together = sp.csr_matrix((np.ones(ends[-1]), np.arange(ends[-1]), ends), shape=(len(lengths), ends[-1]))
-        return sp.csr_matrix(together @ each)  # (B, S)
+        sentences = sp.csr_matrix((np.ones(ends[-1]), np.arange(ends[-1]), ends), shape=(len(lengths), ends[-1]))
+        return sp.csr_matrix(sentences @ by_word)  # (B, S)
 
-    signatures = {
-        name: text.replace("examples", "words").replace("label", "tag") for name, text in metric.signatures.items()
+    definitions = {
+        name: replace(score, full_name=score.full_name.replace("examples", "words").replace("label", "tag"))
+        for name, score in metric.definitions.items()
     }
-    return Metric(statistics, metric.scores, signatures)
+    return Metric(metric.name, statistics, metric.scores, definitions)
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from nlpipe.metrics.metric import Metric
+from nlpipe.metrics.metric import Definition, Metric
 from nlpipe.stage import Predictions
 from nlpipe.wire import Text
 
@@ -30,7 +30,7 @@ BETA = 2
 
 
 def translation_metrics() -> list[Metric]:
-    """All of them, BLEU first."""
+    """All metrics of texts, BLEU first."""
     return [bleu(), bleu(lowercase=True), chrf(), exact_match()]
 
 
@@ -42,69 +42,77 @@ def bleu(lowercase: bool = False) -> Metric:
         return words_13a(text.lower() if lowercase else text)
 
     def statistics(gold: Text, predictions: Predictions[Text]) -> np.ndarray:
-        found = np.zeros((len(gold), 2 + 2 * WORDS))  # lengths said and gold, matches by n, n-grams said by n
-        for row, true, said in zip(found, gold.strings, predictions.values.strings, strict=True):
-            reference, given = words(true), words(said)
-            row[:2] = len(given), len(reference)
+        counts = np.zeros(
+            (len(gold), 2 + 2 * WORDS)
+        )  # lengths predicted and gold, matches by n, n-grams predicted by n
+        for row, gold_text, predicted_text in zip(counts, gold.strings, predictions.values.strings, strict=True):
+            reference, hypothesis = words(gold_text), words(predicted_text)
+            row[:2] = len(hypothesis), len(reference)
             for n in range(1, WORDS + 1):
-                row[1 + n] = _matches(_ngrams(given, n), _ngrams(reference, n))
-                row[1 + WORDS + n] = max(0, len(given) - n + 1)
-        return found
+                row[1 + n] = _matches(_ngrams(hypothesis, n), _ngrams(reference, n))
+                row[1 + WORDS + n] = max(0, len(hypothesis) - n + 1)
+        return counts
 
     def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
-        said, gold = sums[..., 0], sums[..., 1]
-        right, total = sums[..., 2 : 2 + WORDS], sums[..., 2 + WORDS :]  # (..., 4)
-        halvings = np.cumsum(right == 0, axis=-1)  # the k-th n without a match counts as 2 ** -k matches
-        counted = np.where(right == 0, 0.5**halvings, right)
+        predicted, gold = sums[..., 0], sums[..., 1]
+        matches, total = sums[..., 2 : 2 + WORDS], sums[..., 2 + WORDS :]  # (..., 4)
+        halvings = np.cumsum(matches == 0, axis=-1)  # the k-th n without a match counts as 2 ** -k matches
+        counted = np.where(matches == 0, 0.5**halvings, matches)
         logs = np.log(counted / np.maximum(total, 1)).mean(axis=-1)
-        brevity = np.minimum(0.0, 1.0 - gold / np.maximum(said, 1))
-        defined = (total > 0).all(axis=-1) & (right > 0).any(axis=-1)
+        brevity = np.minimum(0.0, 1.0 - gold / np.maximum(predicted, 1))
+        defined = (total > 0).all(axis=-1) & (matches > 0).any(axis=-1)
         return {name: np.where(defined, 100.0 * np.exp(brevity + logs), 0.0)}
 
     case = "lc" if lowercase else "mixed"
-    signature = f"{name}: nrefs:1|case:{case}|eff:no|tok:13a|smooth:exp, BLEU in [0, 100], equal to sacreBLEU 2"
-    return Metric(statistics, scores, {name: signature})
+    full_name = f"{name}: nrefs:1|case:{case}|eff:no|tok:13a|smooth:exp, BLEU in [0, 100], equal to sacreBLEU 2"
+    return Metric(name, statistics, scores, {name: Definition(full_name, "points")})
 
 
 def chrf() -> Metric:
     """chrF2: F-score of n-grams of characters, precision and recall averaged over n = 1 to 6, spaces left out."""
 
     def statistics(gold: Text, predictions: Predictions[Text]) -> np.ndarray:
-        found = np.zeros((len(gold), CHARACTERS, 3))  # n-grams said, gold, and in both
-        for rows, true, said in zip(found, gold.strings, predictions.values.strings, strict=True):
-            reference, given = "".join(true.split()), "".join(said.split())
+        counts = np.zeros((len(gold), CHARACTERS, 3))  # n-grams predicted, gold, and in both
+        for rows, gold_text, predicted_text in zip(counts, gold.strings, predictions.values.strings, strict=True):
+            reference, hypothesis = "".join(gold_text.split()), "".join(predicted_text.split())
             for n, row in enumerate(rows, 1):
-                true_count, said_count = max(0, len(reference) - n + 1), max(0, len(given) - n + 1)
-                matches = _matches(_characters(given, n), _characters(reference, n))
-                row[:] = said_count if true_count else 0, true_count, matches  # no reference of n: not held against it
-        return found.reshape(len(gold), 3 * CHARACTERS)
+                gold_count, predicted_count = max(0, len(reference) - n + 1), max(0, len(hypothesis) - n + 1)
+                matches = _matches(_characters(hypothesis, n), _characters(reference, n))
+                row[:] = (
+                    predicted_count if gold_count else 0,
+                    gold_count,
+                    matches,
+                )  # none where gold has none
+        return counts.reshape(len(gold), 3 * CHARACTERS)
 
     def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
-        said, true, both = np.moveaxis(sums.reshape(*sums.shape[:-1], CHARACTERS, 3), -1, 0)  # each (..., 6)
-        counts = (said > 0) & (true > 0)
+        predicted, gold, matches = np.moveaxis(sums.reshape(*sums.shape[:-1], CHARACTERS, 3), -1, 0)  # each (..., 6)
+        counts = (predicted > 0) & (gold > 0)
         orders = np.maximum(counts.sum(-1), 1)
-        precision = (np.where(counts, both, 0) / np.maximum(said, 1)).sum(-1) / orders
-        recall = (np.where(counts, both, 0) / np.maximum(true, 1)).sum(-1) / orders
-        below = BETA**2 * precision + recall
-        return {"chrf": 100.0 * (1 + BETA**2) * precision * recall / np.where(below > 0, below, 1.0)}
+        precision = (np.where(counts, matches, 0) / np.maximum(predicted, 1)).sum(-1) / orders
+        recall = (np.where(counts, matches, 0) / np.maximum(gold, 1)).sum(-1) / orders
+        denominator = BETA**2 * precision + recall
+        return {"chrf": 100.0 * (1 + BETA**2) * precision * recall / np.where(denominator > 0, denominator, 1.0)}
 
-    signature = f"chrf: nrefs:1|case:mixed|eff:yes|nc:{CHARACTERS}|nw:0|space:no, chrF2 in [0, 100]"
-    return Metric(statistics, scores, {"chrf": f"{signature}, equal to sacreBLEU 2"})
+    full_name = f"chrf: nrefs:1|case:mixed|eff:yes|nc:{CHARACTERS}|nw:0|space:no, chrF2 in [0, 100]"
+    return Metric("chrf", statistics, scores, {"chrf": Definition(f"{full_name}, equal to sacreBLEU 2", "points")})
 
 
 def exact_match() -> Metric:
-    """The share of texts that are the reference to the letter, spaces at both ends aside."""
+    """The share of texts that equal the reference, apart from white space at both ends."""
 
     def statistics(gold: Text, predictions: Predictions[Text]) -> np.ndarray:
         pairs = zip(gold.strings, predictions.values.strings, strict=True)
-        same = np.array([true.strip() == said.strip() for true, said in pairs], dtype=np.float64)
+        same = np.array(
+            [gold_text.strip() == predicted_text.strip() for gold_text, predicted_text in pairs], dtype=np.float64
+        )
         return np.stack([same, np.ones_like(same)], axis=1)  # (N, 2)
 
     def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
         return {"exact_match": 100.0 * sums[..., 0] / np.maximum(sums[..., 1], 1)}
 
-    signature = "exact_match: texts equal to the reference, case and spaces within included, in percent"
-    return Metric(statistics, scores, {"exact_match": signature})
+    full_name = "exact_match: texts equal to the reference, case and spaces within included, in percent"
+    return Metric("exact_match", statistics, scores, {"exact_match": Definition(full_name, "points")})
 
 
 _ENTITIES = (("&quot;", '"'), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"))
@@ -137,6 +145,6 @@ def _characters(text: str, n: int) -> Counter[str]:
     return Counter(text[i : i + n] for i in range(len(text) - n + 1))
 
 
-def _matches(said: Counter[Any], true: Counter[Any]) -> int:
+def _matches(hypothesis: Counter[Any], reference: Counter[Any]) -> int:
     """How many n-grams both have, each at most as often as either."""
-    return sum(min(count, true[ngram]) for ngram, count in said.items() if ngram in true)
+    return sum(min(count, reference[ngram]) for ngram, count in hypothesis.items() if ngram in reference)

@@ -8,17 +8,17 @@ from torch import Tensor
 from nlpipe.wire import Sequences
 
 
-def open_batch(source: Sequences, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Padded rows (B, T, D) and mask (B, T) with the device and number type of ``like``.
+def open_batch(source: Sequences, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Padded rows (B, T, D), of this number type, and their mask (B, T), on this device.
 
     T is at least 1, also where every text is empty: layers of torch refuse T = 0, and parameters that take no part
     in a step leave distributed training waiting for their gradients.
     """
-    rows, mask = source.padded(like.device)
+    rows, mask = source.padded(device)
     if rows.shape[1] == 0:
         rows = rows.new_zeros(len(source), 1, rows.shape[-1])  # (B, 1, D)
         mask = mask.new_zeros(len(source), 1)  # (B, 1)
-    return rows.to(like.dtype), mask
+    return rows.to(dtype), mask
 
 
 def close_batch(rows: Tensor, mask: Tensor, source: Sequences) -> Sequences:
@@ -46,3 +46,10 @@ def reversal(mask: Tensor, lengths: Tensor) -> Tensor:
     positions = torch.arange(time, device=mask.device)
     turned = torch.where(mask, lengths[:, None] - 1 - positions, positions)  # (B, T)
     return (turned + time * torch.arange(batch, device=mask.device)[:, None]).flatten()  # (B T,)
+
+
+def turn_around(rows: Tensor, order: Tensor | None) -> Tensor:
+    """``rows`` (B, T, D) with each text turned around: by ``order`` (B T,), or, where no text is shorter, None."""
+    if order is None:
+        return rows.flip(1)
+    return rows.flatten(0, 1).index_select(0, order).view_as(rows)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import warnings
 from collections.abc import Iterable
 
@@ -9,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from nlpipe.errors import NlpipeWarning
+from nlpipe.nn.packed_lstm import PackedLSTM
 from nlpipe.nn.precision import computes_in_bf16, kind_of
 
 LayerState = tuple[Tensor, ...]
@@ -26,16 +29,15 @@ def run_layer(layer: nn.Module, x: Tensor, state: LayerState | None = None) -> t
     Under autocast to bfloat16 on a CPU that has none for this kind of layer, it computes in float32 and warns.
 
     Args:
-        layer: of torch, ``batch_first``.
+        layer: of torch, ``batch_first``, or what ``ready_layer`` made of it.
         x: (N, T, D).
         state: after the tokens before; None: zeros.
 
     Returns:
         (N, T, hidden), and the new state.
     """
-    assert isinstance(layer, nn.RNNBase)
-    several = isinstance(layer, nn.LSTM)
-    if not _needs_float32(layer, x):
+    several = isinstance(layer, nn.LSTM | PackedLSTM)
+    if not isinstance(layer, nn.RNNBase) or not _needs_float32(layer, x):
         rows, after = layer(x, _given(state, several))  # (N, T, hidden)
     else:
         warnings.warn(
@@ -59,6 +61,19 @@ def run_layers(
         x, state = run_layer(layer, dropout(x), state)
         after.append(state)
     return x, tuple(after)
+
+
+def ready_layer(layer: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """``layer`` made ready to predict in ``dtype``: its weights are converted, and packed where that can be done.
+
+    It computes what autocast computes with the layer, but autocast without gradients converts the weights in each step.
+    """
+    assert isinstance(layer, nn.RNNBase)
+    first = next(layer.parameters())
+    if isinstance(layer, nn.LSTM) and first.device.type == "cpu":
+        with contextlib.suppress(RuntimeError):
+            return PackedLSTM(layer, dtype)
+    return layer if dtype == first.dtype else copy.deepcopy(layer).to(dtype)
 
 
 def _needs_float32(layer: nn.RNNBase, x: Tensor) -> bool:

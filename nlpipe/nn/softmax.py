@@ -80,7 +80,7 @@ class Softmax(Neural[In, Out]):
 
     def logits_of(self, rows: Tensor) -> Tensor:
         """(N, C), float32, of rows (N, D), before softmax and temperature."""
-        logits: Tensor = self.layers(rows.to(next(self.parameters()).dtype))
+        logits: Tensor = self.layers(rows.to(self.dtype))
         return logits.float()  # (N, C)
 
     def loss_of(self, logits: Tensor, labels: Iterable[str]) -> tuple[Tensor, Tensor]:

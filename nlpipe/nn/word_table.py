@@ -21,13 +21,13 @@ class Table(nn.Module):
 
     def forward(self, ids: np.ndarray) -> Tensor:
         """The rows (N, D) of ``ids`` (N,)."""
-        wanted = torch.as_tensor(ids, device=self.learned.weight.device)
+        places = torch.as_tensor(ids, device=self.learned.weight.device)  # (N,)
         count = self.learned.num_embeddings
-        rows: Tensor = self.learned(wanted.clamp(max=count - 1))  # (N, D)
-        beyond = wanted >= count
-        if len(self.fixed) and bool(beyond.any()):
-            rows = torch.where(beyond[:, None], self.fixed[(wanted - count).clamp(min=0)], rows)
-        return rows
+        if not (ids >= count).any():
+            learned: Tensor = self.learned(places)  # (N, D)
+            return learned
+        learned = self.learned(places.clamp(max=count - 1))  # (N, D)
+        return torch.where((places >= count)[:, None], self.fixed[(places - count).clamp(min=0)], learned)  # (N, D)
 
     def rows(self) -> np.ndarray:
         """All rows (V, D), on the CPU."""

@@ -1,8 +1,8 @@
-"""Outputs of dear stages kept on disk: a frozen BERT reads each text once, for all heads, seeds and epochs.
+"""Outputs of costly stages cached on disk: a frozen BERT reads each text once, for all heads, seeds and epochs.
 
-An entry is named by a hash of the texts, the stages with all their options and states, and their source. Rows are
-float16 in a memory map, so that a data set larger than memory can be trained on. The oldest entries go when the folder
-is over its budget (``NLPIPE_FEATURES_GB``, 8 by default); what is larger than the budget is computed each time. Where
+An entry is named by a hash of the texts and of the stages: their options, states and code. Rows are float16 in a memory
+map, so that a data set larger than memory can be trained on. The entries used longest ago are removed when the folder
+is over its budget (``NLPIPE_FEATURES_GB``, 8 by default); outputs larger than the budget are computed each time. Where
 several processes train together, the first computes and the others read.
 """
 
@@ -15,14 +15,15 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 
 from nlpipe.errors import NlpipeError
 from nlpipe.files import PARTIAL, read_json, whole_folder, write_json
+from nlpipe.fingerprint import fingerprint
 from nlpipe.registry import to_plain
-from nlpipe.stage import Stage
+from nlpipe.stage import AnyStage
 from nlpipe.training.processes import main_first
 from nlpipe.wheels import cache_folder
 from nlpipe.wire import Sequences, Text, Tokens, Vectors, Wire
@@ -32,33 +33,41 @@ class _TooLarge(Exception):
     """The outputs are over the budget."""
 
 
-def kept(
-    stages: Sequence[Stage[Any, Any]],
+class _Entry(TypedDict):
+    """The content of an entry's ``entry.json``."""
+
+    kind: Literal["Vectors", "Sequences"]
+    rows: int
+    width: int
+
+
+def cached_outputs(
+    stages: Sequence[AnyStage],
     inputs: Wire,
     compute: Callable[[], Iterator[Vectors | Sequences]],
     source: str,
 ) -> tuple[Vectors | Sequences | None, float]:
-    """The outputs of ``stages`` for ``inputs``, from disk where they are there, and the seconds that making them took.
+    """The outputs of ``stages`` for ``inputs``, from disk where they are there.
 
     Args:
         compute: gives the outputs batch by batch.
-        source: hash of the code, part of the name.
+        source: hash of the code, part of the entry's name.
 
     Returns:
-        None and 0 where the outputs are over the budget.
+        The outputs, and the seconds that computing them took, then or now; None and 0 where they are over the budget.
     """
-    folder = cache_folder() / "features" / name(stages, inputs, source)
-    most = budget()
+    folder = cache_folder() / "features" / entry_name(stages, inputs, source)
+    bound = budget()
     with main_first():
         if not (folder / "entry.json").exists():
             started = time.perf_counter()
             try:
                 with whole_folder(folder) as partial:
-                    written = _write(partial, compute(), most)
+                    written = _write(partial, compute(), bound)
                     write_json(partial / "entry.json", {**written, "seconds": time.perf_counter() - started})
             except _TooLarge:
                 return None, 0.0
-            _make_room(folder.parent, folder, most)
+            _make_room(folder.parent, folder, bound)
         os.utime(folder)  # the time of its last use
     entry = read_json(folder / "entry.json")
     shape = (entry["rows"], entry["width"])
@@ -74,52 +83,59 @@ def budget() -> int:
     """Bytes that the folder may hold.
 
     Raises:
-        NlpipeError: NLPIPE_FEATURES_GB is no number from 0 on.
+        NlpipeError: NLPIPE_FEATURES_GB is not a number from 0 on.
     """
-    told = os.environ.get("NLPIPE_FEATURES_GB", "8")
+    written = os.environ.get("NLPIPE_FEATURES_GB", "8")
     try:
-        most = float(told)
+        gigabytes = float(written)
     except ValueError:
-        most = -1.0
-    if not 0 <= most < float("inf"):
-        raise NlpipeError(f"NLPIPE_FEATURES_GB={told}: this is a number of gigabytes, such as 8, or 0 to keep nothing")
-    return int(most * 1e9)
+        gigabytes = -1.0
+    if not 0 <= gigabytes < float("inf"):
+        raise NlpipeError(
+            f"NLPIPE_FEATURES_GB={written}: expected a number of gigabytes, such as 8, or 0 to cache nothing"
+        )
+    return int(gigabytes * 1e9)
 
 
-def name(stages: Sequence[Stage[Any, Any]], inputs: Wire, source: str) -> str:
+def entry_name(stages: Sequence[AnyStage], inputs: Wire, source: str) -> str:
     """24 hexadecimal digits, different wherever the outputs could differ."""
-    found = hashlib.sha256(source.encode())
+    total = hashlib.sha256(source.encode())
     for stage in stages:
-        found.update(json.dumps(to_plain(stage), sort_keys=True, default=str).encode())
-        for each in stage.with_nested():
-            state = each.state()
-            found.update(json.dumps(state.data, sort_keys=True, default=str).encode())
+        total.update(json.dumps(to_plain(stage), sort_keys=True, default=str).encode())
+        for nested in stage.with_nested():
+            total.update(fingerprint(type(nested)).encode())
+            state = nested.state()
+            total.update(json.dumps(state.data, sort_keys=True, default=str).encode())
             for key in sorted(state.arrays):
-                found.update(np.ascontiguousarray(state.arrays[key]).tobytes())
+                total.update(np.ascontiguousarray(state.arrays[key]).tobytes())
     assert isinstance(inputs, Text | Tokens), type(inputs)
-    read: Iterable[Any] = inputs.strings if isinstance(inputs, Text) else zip(inputs.texts, inputs.words, strict=True)
-    for text in read:
-        found.update(json.dumps(text).encode())
-    return found.hexdigest()[:24]
+    texts: Iterable[Any] = inputs.strings if isinstance(inputs, Text) else zip(inputs.texts, inputs.words, strict=True)
+    for text in texts:
+        total.update(json.dumps(text).encode())
+    return total.hexdigest()[:24]
 
 
-def _write(folder: Path, batches: Iterator[Vectors | Sequences], most: int) -> dict[str, Any]:
-    """Write rows as they come, and say their kind and shape.
+def _write(folder: Path, batches: Iterator[Vectors | Sequences], bound: int) -> _Entry:
+    """Write rows as they come.
+
+    Args:
+        bound: the largest size in bytes.
 
     Raises:
-        _TooLarge: they are over ``most`` bytes.
+        _TooLarge: the rows are larger.
     """
     lengths = [np.zeros(0, dtype=np.int64)]
-    count, width, kind = 0, 0, "Vectors"
+    count, width = 0, 0
+    kind: Literal["Vectors", "Sequences"] = "Vectors"
     with (folder / "rows.float16").open("wb") as file:
         for batch in batches:
-            kind = type(batch).__name__
             if isinstance(batch, Sequences):
+                kind = "Sequences"
                 lengths.append(batch.lengths)
                 batch = batch.flat()
             rows = batch.dense().astype("<f2")
             count, width = count + len(rows), rows.shape[1]
-            if count * width * 2 > most:
+            if count * width * 2 > bound:
                 raise _TooLarge
             rows.tofile(file)
     if kind == "Sequences":
@@ -127,14 +143,16 @@ def _write(folder: Path, batches: Iterator[Vectors | Sequences], most: int) -> d
     return {"kind": kind, "rows": count, "width": width}
 
 
-def _make_room(folder: Path, newest: Path, most: int) -> None:
-    """Remove the entries used longest ago until the folder is within ``most`` bytes; never ``newest``, and none that
-    another process is writing."""
+def _make_room(folder: Path, newest: Path, bound: int) -> None:
+    """Remove the entries used longest ago until the folder holds at most ``bound`` bytes.
+
+    ``newest`` stays, and so do entries that another process is writing.
+    """
     entries = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(PARTIAL)]
     entries.sort(key=lambda path: path.stat().st_mtime)
-    sizes = {path: sum(each.stat().st_size for each in path.iterdir()) for path in entries}
+    sizes = {path: sum(file.stat().st_size for file in path.iterdir()) for path in entries}
     total = sum(sizes.values())
     for path in entries:
-        if total > most and path != newest:
+        if total > bound and path != newest:
             shutil.rmtree(path, ignore_errors=True)
             total -= sizes[path]

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nlpipe.errors import ModelError
+from nlpipe.errors import ModelError, NlpipeError, NlpipeWarning
 from nlpipe.files import read_json, write_arrays, write_json
+from nlpipe.fingerprint import fingerprint, is_own
 from nlpipe.registry import from_plain, slot_name, to_plain
-from nlpipe.stage import Stage, State
+from nlpipe.stage import AnyStage, State
 
 FORMAT = 1
 """Format of the saved folder; other formats are refused."""
 
 
-def write_model(folder: Path, stages: Sequence[Stage[Any, Any]], keys: Mapping[str, Any]) -> None:
+def write_model(folder: Path, stages: Sequence[AnyStage], keys: Mapping[str, Any]) -> None:
     """Write ``stages`` with their states into a folder that exists.
 
     Args:
@@ -32,7 +34,10 @@ def write_model(folder: Path, stages: Sequence[Stage[Any, Any]], keys: Mapping[s
             if state.arrays:
                 write_arrays(folder / f"{stem}.safetensors", state.arrays)
             versions[key] = nested.version
-        entries.append({"slot": slot_name(stage), "stage": to_plain(stage), "versions": versions})
+        entry = {"slot": slot_name(stage), "stage": to_plain(stage), "versions": versions}
+        if code := _user_code(stage):
+            entry["code"] = code
+        entries.append(entry)
     write_json(folder / "model.json", {"format": FORMAT, **keys, "stages": entries})
 
 
@@ -48,7 +53,7 @@ def model_root(folder: Path) -> Path:
     raise ModelError(f"{folder}: there is no saved pipeline here (no model.json); 'nlpipe run FILE' makes one")
 
 
-def read_manifest(root: Path) -> tuple[dict[str, Any], list[Stage[Any, Any]]]:
+def read_manifest(root: Path) -> tuple[dict[str, Any], list[AnyStage]]:
     """The content of ``model.json``, and its stages, without their states.
 
     Raises:
@@ -59,13 +64,30 @@ def read_manifest(root: Path) -> tuple[dict[str, Any], list[Stage[Any, Any]]]:
         raise ModelError(
             f"{root}: saved in format {manifest.get('format')}, this nlpipe reads format {FORMAT}; run it again"
         )
-    try:
-        return manifest, [from_plain(entry["slot"], entry["stage"]) for entry in manifest["stages"]]
-    except ValueError as error:
-        raise ModelError(f"{root / 'model.json'}: {error}") from None
+    stages = []
+    for entry in manifest["stages"]:
+        code: dict[str, str] = entry.get("code", {})
+        try:
+            stages.append(from_plain(entry["slot"], entry["stage"]))
+        except ValueError as error:
+            raise ModelError(f"{root / 'model.json'}: {error}") from None
+        except NlpipeError as error:
+            way = f"; it was saved with {', '.join(code)}: import that module (--import MODULE)" if code else ""
+            raise ModelError(f"{root / 'model.json'}: {error}{way}") from None
+        for name, now in _user_code(stages[-1]).items():
+            if code.get(name, now) != now:
+                message = f"{root}: the code of {name} has changed since this model was fitted with it"
+                warnings.warn(f"{message}; its answers may have changed too: run the pipeline again", NlpipeWarning, 3)
+    return manifest, stages
 
 
-def read_states(root: Path, position: int, stage: Stage[Any, Any], entry: Mapping[str, Any]) -> None:
+def _user_code(stage: AnyStage) -> dict[str, str]:
+    """The classes of a stage and of those nested in it that are not nlpipe's, each with the fingerprint of its code."""
+    owners = [type(each) for each in stage.with_nested()]
+    return {f"{owner.__module__}.{owner.__qualname__}": fingerprint(owner) for owner in owners if not is_own(owner)}
+
+
+def read_states(root: Path, position: int, stage: AnyStage, entry: Mapping[str, Any]) -> None:
     """Give ``stage`` and those nested in it the states that they were saved with.
 
     Raises:
@@ -85,7 +107,7 @@ def read_states(root: Path, position: int, stage: Stage[Any, Any], entry: Mappin
             ) from None
 
 
-def all_states(stage: Stage[Any, Any], prefix: str = "") -> Iterator[tuple[str, Stage[Any, Any]]]:
+def all_states(stage: AnyStage, prefix: str = "") -> Iterator[tuple[str, AnyStage]]:
     """Nested stages first, then ``stage`` itself, each with the suffix of its files (``.parts.0``)."""
     for name, nested in stage.nested().items():
         yield from all_states(nested, f"{prefix}.{name}")

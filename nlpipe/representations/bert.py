@@ -92,7 +92,6 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         self.model: Any = None
         self.mixture: nn.Parameter | None = None
         self._splitter: pretrained.Splitter | None = None
-        self._bf16_copy: list[nn.Module] = []  # in a list, so that it is not registered as a submodule
         self._directory: Path | None = None
         self._saved: dict[str, Any] = {}
         self._capacity = 0
@@ -162,7 +161,6 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
 
     def train(self, mode: bool = True) -> Bert:
         super().train(mode)
-        self._bf16_copy.clear()  # training changes the weights, also at its end, when the best ones are restored
         if self.model is not None and not self.fine_tuned:
             self.model.eval()
         return self
@@ -232,9 +230,7 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         """
         if not self.fine_tuned or self.training or torch.is_grad_enabled() or not self._uses_bf16():
             return self.model
-        if not self._bf16_copy:
-            self._bf16_copy.append(copy.deepcopy(self.model).to(torch.bfloat16).eval())
-        return self._bf16_copy[0]
+        return self.from_weights("bf16", lambda: copy.deepcopy(self.model).to(torch.bfloat16).eval())
 
     def _uses_bf16(self) -> bool:
         if self.precision != "auto":
@@ -320,7 +316,6 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         return State(arrays, {**state.data, **reference})
 
     def load_state(self, state: State, version: int) -> None:
-        self._bf16_copy.clear()
         if self.fine_tuned:
             self._saved = state.data
             super().load_state(state, version)

@@ -1,6 +1,6 @@
 """What a saved pipeline costs in use: measured alone, in a fresh process, with a fixed number of threads.
 
-    python -m nlpipe.runs.costs RUN INPUTS.jsonl
+    python -m nlpipe.runs.costs REQUEST.json
 
 loads the pipeline as a user's program would, answers single texts (latency) and batches (texts a second), and prints
 one line of JSON. The peak memory is that of this process alone, so that neither training nor the data set is in it.
@@ -9,52 +9,111 @@ one line of JSON. The peak memory is that of this process alone, so that neither
 from __future__ import annotations
 
 import json
+import math
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from nlpipe.errors import NlpipeError
+from nlpipe.files import read_json, write_json
+from nlpipe.registry import names_used
+from nlpipe.user_code import UserCode, check_known, user_code
 from nlpipe.wire import Text, Tokens, Wire
 
 LATENCY_TEXTS, LATENCY_SECONDS = 200, 3.0
 """Single texts are timed until the first of these is reached, after a warm-up of ten."""
 THROUGHPUT_TEXTS, THROUGHPUT_SECONDS = 2000, 5.0
 """Batches are timed until the first of these is reached."""
-
-
-def measure(model: Path, inputs: Wire, threads: int) -> dict[str, float]:
-    """Costs of the pipeline saved in ``model`` on (the first of) ``inputs``.
-
-    Returns:
-        ``load_seconds``, ``latency_p50_seconds``, ``latency_p95_seconds``, ``texts_per_second``, ``peak_memory_bytes``.
-
-    Raises:
-        NlpipeError: the process failed; carries the end of what it printed.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        sample = Path(folder) / "inputs.jsonl"
-        with sample.open("w", encoding="utf-8") as file:
-            for text in _texts(inputs)[:THROUGHPUT_TEXTS]:
-                file.write(json.dumps(text) + "\n")
-        environment = {**os.environ, **{name: str(threads) for name in THREAD_VARIABLES}}
-        root = str(Path(__file__).resolve().parents[2])
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-        done = subprocess.run(
-            [sys.executable, "-m", "nlpipe.runs.costs", str(model), str(sample)],
-            env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-    if done.returncode:
-        raise NlpipeError(f"measuring {model} failed:\n{done.stderr.strip()[-2000:]}")
-    found: dict[str, float] = json.loads(done.stdout.strip().rpartition("\n")[2])
-    return found
-
+MOST_SECONDS = 3600
+"""A process that takes longer than this is stopped, and the measurement has failed."""
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 """What the numerical libraries read at their start."""
+
+
+class Use(TypedDict):
+    """What using a pipeline costs."""
+
+    load_seconds: float
+    latency_p50_seconds: float
+    latency_p95_seconds: float
+    texts_per_second: float
+    peak_memory_bytes: float
+
+
+def measure_model(model: Path, inputs: Wire, threads: int) -> Use:
+    """Costs of the pipeline saved in ``model`` on (the first of) ``inputs``.
+
+    Raises:
+        NlpipeError: the process failed, was killed, or did not print figures (the message has the end of what it
+            printed); or a stage is registered where no other process can import it.
+    """
+    manifest = read_json(Path(model) / "model.json")
+    needed = {("task", str(manifest["task"]))}
+    for entry in manifest["stages"]:
+        needed |= names_used(entry["slot"], entry["stage"])
+    request_content = {
+        "model": str(Path(model).resolve()), "inputs": _texts(inputs)[:THROUGHPUT_TEXTS],
+        "user_code": user_code(needed).plain(), "needed": sorted(needed),
+    }  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        request = Path(folder) / "request.json"
+        write_json(request, request_content)
+        try:
+            done = subprocess.run(
+                [sys.executable, "-P", "-m", "nlpipe.runs.costs", str(request)],
+                env=process_environment(threads), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                errors="replace", check=False, timeout=MOST_SECONDS,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise NlpipeError(f"measuring {model} took longer than {MOST_SECONDS:,} s and was stopped") from None
+    if done.returncode:
+        raise NlpipeError(f"measuring {model} failed: the process {ending(done.returncode)}\n{_end_of(done.stderr)}")
+    return _checked(done.stdout.strip().rpartition("\n")[2], model)
+
+
+def process_environment(threads: int) -> dict[str, str]:
+    """The environment of a Python process that finds this nlpipe and calculates with ``threads`` threads."""
+    environment = {**os.environ, **{name: str(threads) for name in THREAD_VARIABLES}}
+    root = str(Path(__file__).resolve().parents[2])
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    return environment
+
+
+def ending(status: int) -> str:
+    """How a process ended, for messages: ``exited with status 1``, ``was killed (SIGKILL)``."""
+    if status >= 0:
+        return f"exited with status {status}"
+    try:
+        return f"was killed ({signal.Signals(-status).name})"
+    except ValueError:
+        return f"was killed (signal {-status})"
+
+
+def _end_of(text: str) -> str:
+    return text.strip()[-2000:]
+
+
+def _checked(line: str, model: Path) -> Use:
+    """The figures in the last line that the process printed."""
+    try:
+        use = json.loads(line)
+    except json.JSONDecodeError:
+        use = None
+    names = Use.__required_keys__
+    if not isinstance(use, dict) or set(use) != names or not all(_positive(value) for value in use.values()):
+        raise NlpipeError(f"measuring {model} failed: the process printed {line[:200]!r}, which are not its figures")
+    figures: Use = use  # type: ignore[assignment]
+    return figures
+
+
+def _positive(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
 def _texts(inputs: Wire) -> list[Any]:
@@ -78,15 +137,13 @@ def peak_memory() -> int:
     return largest if sys.platform == "darwin" else largest * 1024
 
 
-def _time(model: str, sample: str) -> dict[str, float]:
+def _time(model: str, texts: list[Any]) -> Use:
     import numpy as np
 
     started = time.perf_counter()
     from nlpipe.pipeline import Pipeline
 
     pipeline = Pipeline.load(model)
-    with Path(sample).open(encoding="utf-8") as file:
-        texts = [json.loads(line) for line in file]
     loaded = time.perf_counter() - started
 
     for text in texts[:10]:
@@ -100,15 +157,37 @@ def _time(model: str, sample: str) -> dict[str, float]:
     answered, started = 0, time.perf_counter()
     while answered < len(texts) and time.perf_counter() - started < THROUGHPUT_SECONDS:
         answered += len(pipeline.predict(texts[answered : answered + 256]).values)
-    spent = time.perf_counter() - started
+    seconds = time.perf_counter() - started
     return {
         "load_seconds": loaded,
         "latency_p50_seconds": float(np.percentile(latencies, 50)),
         "latency_p95_seconds": float(np.percentile(latencies, 95)),
-        "texts_per_second": answered / spent,
+        "texts_per_second": answered / seconds,
         "peak_memory_bytes": float(peak_memory()),
     }
 
 
+def own_output() -> int:
+    """The file that standard output was, which nothing else prints to from now on: other output goes to the errors."""
+    sys.stdout.flush()
+    channel = os.dup(1)
+    os.dup2(2, 1)
+    return channel
+
+
+def main(path: str) -> None:
+    """Carry out the request in the file ``path``."""
+    channel = own_output()
+    request = read_json(Path(path))
+    UserCode.from_plain(request["user_code"]).install()
+    check_known([(kind, name) for kind, name in request["needed"]])
+    figures = _time(request["model"], request["inputs"])
+    with os.fdopen(channel, "w", encoding="utf-8") as output:
+        output.write(json.dumps(figures) + "\n")
+
+
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(_time(*sys.argv[1:3])) + "\n")
+    try:
+        main(sys.argv[1])
+    except NlpipeError as error:
+        sys.exit(str(error))

@@ -1,17 +1,18 @@
-"""What a run was made with: versions, processor, threads."""
+"""What a run is made with: versions, processor, threads."""
 
 from __future__ import annotations
 
 import functools
 import os
 import platform
+import sys
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.fingerprint import source_hash
+from nlpipe.runs.records import EnvironmentFile, Processor, SplitName
 from nlpipe.spec import PipelineSpec
 
 PACKAGES = (
@@ -22,13 +23,19 @@ PACKAGES = (
 
 
 def environment(
-    spec: PipelineSpec, dataset: Dataset, seed: int, train_size: int, threads: int, seconds: float
-) -> dict[str, Any]:
-    """The content of ``environment.json``."""
+    spec: PipelineSpec, dataset: Dataset, split: SplitName, seed: int, train_size: int, threads: int, seconds: float
+) -> EnvironmentFile:
+    """The content of ``environment.json``.
+
+    Args:
+        split: the one that the run answers.
+        train_size: examples that it was fitted on.
+        seconds: of wall time that fitting took.
+    """
     return {
         "name": spec.name, "task": dataset.task.name, "data": dataset.name, "data_digest": dataset.digest,
-        "seed": seed, "train_examples": train_size, "labels": list(dataset.labels), "ordinal": dataset.ordinal,
-        "threads": threads, "wall_seconds_of_fit": seconds,
+        "split": split, "seed": seed, "train_examples": train_size, "labels": list(dataset.labels),
+        "ordinal": dataset.ordinal, "threads": threads, "wall_seconds_of_fit": seconds,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(), "platform": platform.platform(), "processor": processor(),
         "packages": {name: version for name in PACKAGES if (version := version_of(name))},
@@ -36,9 +43,9 @@ def environment(
     }  # fmt: skip
 
 
-def processor() -> dict[str, Any]:
-    """Its name, its cores and those of its instruction sets that decide how fast numbers are."""
-    wanted = {"avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "avx_vnni", "asimd", "bf16", "sve"}
+def processor() -> Processor:
+    """The processor's name, its cores, and those of its instruction sets that decide how fast arithmetic is."""
+    relevant = {"avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "avx_vnni", "asimd", "bf16", "sve"}
     name, flags = platform.processor() or platform.machine(), set[str]()
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
@@ -50,15 +57,21 @@ def processor() -> dict[str, Any]:
                 break
     except OSError:
         pass  # no such file on this system: the name alone is recorded
-    return {"name": name, "cores": os.cpu_count(), "flags": sorted(wanted & flags)}
+    return {"name": name, "cores": os.cpu_count(), "flags": sorted(relevant & flags)}
 
 
 def thread_count() -> int:
     """Threads that the numerical libraries use: OMP_NUM_THREADS where it is set, else the processors we may use."""
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    if told.isdigit() and int(told):
-        return int(told)
+    setting = os.environ.get("OMP_NUM_THREADS", "")
+    if setting.isdigit() and int(setting):
+        return int(setting)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def use_threads(count: int) -> None:
+    """Have torch, where it is loaded, calculate with ``count`` threads in this process."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(count)
 
 
 @functools.cache

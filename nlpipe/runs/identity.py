@@ -8,24 +8,43 @@ from pathlib import Path
 from typing import Any
 
 from nlpipe.datasets.dataset import Dataset
-from nlpipe.fingerprint import source_hash
+from nlpipe.fingerprint import fingerprint, source_hash
+from nlpipe.registry import names_used, table_of
 from nlpipe.runs.environment import PACKAGES, version_of
+from nlpipe.runs.records import SplitName
 from nlpipe.spec import PipelineSpec
+from nlpipe.tasks.task import Task
 from nlpipe.wheels import sha256_of
 
 
-def run_hash(spec: PipelineSpec, dataset: Dataset, seed: int, train_size: int | None) -> str:
+def run_hash(spec: PipelineSpec, dataset: Dataset, seed: int, train_size: int | None, split: SplitName = "test") -> str:
     """Twelve hexadecimal digits that differ where anything differs that a result depends on."""
-    resolved = {
-        key: value for key, value in spec.resolved().items() if key not in ("name", "description", "data", "seed")
-    }
-    told = {
+    resolved = {key: value for key, value in spec.resolved().items() if key not in APART}
+    content: dict[str, Any] = {
         "pipeline": resolved, "data": dataset.digest, "seed": seed, "train_size": train_size, "source": source_hash(),
         "packages": {name: version_of(name) for name in PACKAGES},
     }  # fmt: skip
+    content["fingerprints"] = fingerprints(spec, dataset.task)
     if files := files_named(resolved):
-        told["files"] = files
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:12]
+        content["files"] = files
+    if split != "test":
+        content["split"] = split
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def names_of(spec: PipelineSpec) -> set[tuple[str, str]]:
+    """Slot and name of all stages, nested ones too."""
+    return {name for stage in spec.stages for name in names_used(stage.slot, stage.resolved())}
+
+
+def fingerprints(spec: PipelineSpec, task: Task) -> dict[str, str]:
+    """Fingerprints of the classes of all stages, nested ones too, and of the task: ``encoder 'conv'`` to its own."""
+    hashes = {f"{kind} '{name}'": fingerprint(table_of(kind).load(name)) for kind, name in sorted(names_of(spec))}
+    return {**hashes, f"task '{task.name}'": fingerprint(type(task))}
+
+
+APART = frozenset({"name", "description", "import", "data", "seed", "train_size"})
+"""Keys of a pipeline that change nothing, or that the hash has by themselves."""
 
 
 def files_named(options: Any) -> dict[str, str]:
@@ -38,9 +57,9 @@ def files_named(options: Any) -> dict[str, str]:
     try:
         path = Path(options).expanduser()
         if path.is_dir() and path.is_absolute():
-            files = sorted(each for each in path.iterdir() if each.is_file())
-            held = "".join(f"{each.name} {sha256_of(each)}\n" for each in files)
-            return {options: hashlib.sha256(held.encode()).hexdigest()}
+            files = sorted(file for file in path.iterdir() if file.is_file())
+            content = "".join(f"{file.name} {sha256_of(file)}\n" for file in files)
+            return {options: hashlib.sha256(content.encode()).hexdigest()}
         return {options: sha256_of(path)} if path.is_file() else {}
-    except (OSError, RuntimeError, ValueError):  # a pattern is no path; what cannot be read is told by its stage
+    except (OSError, RuntimeError, ValueError):  # a pattern is not a path; the stage itself reports what cannot be read
         return {}

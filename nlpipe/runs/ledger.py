@@ -1,61 +1,103 @@
-"""What was lost on the way from the data to the answers, counted by split."""
+"""What was lost on the way from the data to the answers, counted by split, and every warning."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
 
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.errors import NlpipeWarning
 from nlpipe.pipeline import Pipeline
+from nlpipe.runs.records import LedgerFile, SplitLedger, SplitName, read_record
 from nlpipe.stage import Tokenizer
 from nlpipe.tasks.task import Ledger
 from nlpipe.wire import Text, Tokens
+
+STEPS = ("fit", "answer", "measure")
+"""The steps that can warn, in their order."""
 
 LOST = {
     "entities_not_at_words": "entities whose ends are not those of words were left out",
     "entities_overlapping": "entities that overlap a longer one were left out",
     "tags_out_of_scheme": "tags broke their scheme and were read as conlleval reads them",
 }
-"""What the ledger counts that a person should hear of when the run ends."""
+"""What reading counts that a person should hear of when the run ends."""
 
 
-def ledger(
-    dataset: Dataset, pipeline: Pipeline, caught: list[warnings.WarningMessage]
-) -> dict[str, Any]:  # fmt: skip
-    """The content of ``ledger.json``: what reading dropped, what the stages could not use, and their warnings."""
-    splits: dict[str, Ledger] = dict(dataset.ledger)
-    told: dict[str, Any] = {
-        name: {"counts": dict(entry.counts), "examples": dict(entry.examples)} for name, entry in splits.items()
-    }
-    for name, split in (("train", dataset.train), ("dev", dataset.dev), ("test", dataset.test)):
-        entry = told.setdefault(name, {"counts": {}, "examples": {}})
-        entry["counts"] |= {"examples": len(split), **pipeline.ledger(split.inputs)}
-    if isinstance(dataset.test.inputs, Tokens) and (tokenizer := pipeline.tokenizer) is not None:
-        found = Ledger()
-        for text in split_otherwise(tokenizer, dataset.test.inputs):
-            found.add("split_otherwise", text)
-        told["test"]["counts"] |= {"split_otherwise": 0, **found.counts}
-        told["test"]["examples"] |= found.examples
-    told["warnings"] = [str(w.message) for w in caught if issubclass(w.category, NlpipeWarning)]
-    told["warnings"] += [
+def steps_done(folder: Path) -> set[str]:
+    """The steps that have written their warnings, perhaps none, into the ledger of a fitted run: those that ended."""
+    return set(read_record(folder / "ledger.json", LedgerFile).get("warnings_by_step", {}))
+
+
+@contextmanager
+def recorded() -> Iterator[list[str]]:
+    """The texts of the NlpipeWarnings issued in the block, in place of showing them; filled when the block ends."""
+    messages: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", NlpipeWarning)
+        try:
+            yield messages
+        finally:
+            messages += [str(w.message) for w in caught if issubclass(w.category, NlpipeWarning)]
+
+
+def begin_ledger(dataset: Dataset, messages: Sequence[str]) -> LedgerFile:
+    """The content of ``ledger.json`` when fitting has ended: what reading dropped, and the warnings until then."""
+    read = {name: _reading(dataset, name) for name in ("all", "train", "dev", "test")}
+    ledger: LedgerFile = {
+        "all": read["all"], "train": read["train"], "dev": read["dev"], "test": read["test"], "warnings": [],
+    }  # fmt: skip
+    return with_warnings(ledger, "fit", messages)
+
+
+def complete_ledger(
+    dataset: Dataset, pipeline: Pipeline, split: SplitName, begun: LedgerFile, messages: Sequence[str]
+) -> LedgerFile:
+    """The content of ``ledger.json`` when the questions are answered: also what the stages could not use.
+
+    Args:
+        split: the one that was answered; where it is dev, nothing is counted in test.
+        begun: what the file held before.
+        messages: of the warnings issued while answering.
+    """
+    ledger = begin_ledger(dataset, [])
+    used = [("train", ledger["train"], dataset.train), ("dev", ledger["dev"], dataset.dev)]
+    if split == "test":
+        used.append(("test", ledger["test"], dataset.test))
+    for _, entry, examples in used:
+        entry["counts"] |= {"examples": len(examples), **pipeline.ledger(examples.inputs)}
+    tokenizer = pipeline.tokenizer
+    if split == "test" and isinstance(dataset.test.inputs, Tokens) and tokenizer is not None:
+        _count_split_otherwise(ledger["test"], tokenizer, dataset.test.inputs)
+    notes = list(messages)
+    notes += [
         f"{name}: not one of {counts['examples']:,.0f} texts has a word in it"
-        for name in ("train", "dev", "test")
-        if 0 < (counts := told[name]["counts"])["examples"] == counts.get("without_tokens", 0)
+        for name, entry, _ in used
+        if 0 < (counts := entry["counts"])["examples"] == counts.get("without_tokens", 0)
     ]
-    told["warnings"] += [
+    notes += [
         f"{name}: not one of {counts['tokens']:,.0f} words is known to the representation"
-        for name in ("train", "dev", "test")
-        if 0 < (counts := told[name]["counts"]).get("tokens", 0) == counts.get("out_of_vocabulary", 0)
+        for name, entry, _ in used
+        if 0 < (counts := entry["counts"]).get("tokens", 0) == counts.get("out_of_vocabulary", 0)
     ]
-    told["warnings"] += [
-        f"{name}: {entry.counts[what]:,.0f} {said}, the first {entry.examples[what][0]}"
-        for name, entry in splits.items()
-        for what, said in LOST.items()
+    notes += [
+        f"{name}: {entry.counts[what]:,.0f} {text}, the first {entry.examples[what][0]}"
+        for name, entry in dataset.ledger.items()
+        for what, text in LOST.items()
         if what in entry.counts
     ]
-    return told
+    ledger["warnings_by_step"] = dict(begun.get("warnings_by_step", {}))
+    return with_warnings(ledger, "answer", notes)
+
+
+def with_warnings(ledger: LedgerFile, step: Literal["fit", "answer", "measure"], messages: Sequence[str]) -> LedgerFile:
+    """``ledger`` with ``messages`` as the warnings of ``step``, in place of those that it gave before."""
+    by_step = {**ledger.get("warnings_by_step", {}), step: list(messages)}
+    flat = [message for name in STEPS for message in by_step.get(name, [])]
+    return {**ledger, "warnings": flat, "warnings_by_step": by_step}
 
 
 def split_otherwise(tokenizer: Tokenizer, given: Tokens) -> Iterator[str]:
@@ -66,3 +108,16 @@ def split_otherwise(tokenizer: Tokenizer, given: Tokens) -> Iterator[str]:
     for i, text in enumerate(given.texts):
         if tokenizer.forward(Text([text])).spans(0) != given.spans(i):
             yield text
+
+
+def _count_split_otherwise(entry: SplitLedger, tokenizer: Tokenizer, inputs: Tokens) -> None:
+    counted = Ledger()
+    for text in split_otherwise(tokenizer, inputs):
+        counted.add("split_otherwise", text)
+    entry["counts"] |= {"split_otherwise": 0, **counted.counts}
+    entry["examples"] |= counted.examples
+
+
+def _reading(dataset: Dataset, name: str) -> SplitLedger:
+    entry = dataset.ledger.get(name, Ledger())
+    return {"counts": dict(entry.counts), "examples": dict(entry.examples)}

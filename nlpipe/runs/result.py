@@ -3,71 +3,98 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
-from nlpipe.files import read_json
+from nlpipe.errors import NlpipeError
+from nlpipe.metrics.metric import Metric, Statistics
 from nlpipe.pipeline import Pipeline
-from nlpipe.stage import Predictions
+from nlpipe.runs.items import read_items
+from nlpipe.runs.records import (
+    CostsFile,
+    EnvironmentFile,
+    LedgerFile,
+    MetricsFile,
+    PredictionLine,
+    read_metrics,
+    read_record,
+)
+from nlpipe.runs.score import metrics_of, read_predictions, read_scoring
+from nlpipe.stage import AnyPredictions
 from nlpipe.tasks import task_named
 from nlpipe.wire import Wire
-
-FILES = ("pipeline.yaml", "metrics.json", "predictions.jsonl", "costs.json", "ledger.json", "environment.json")
-"""What a run's folder holds, beside ``model/``."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """A run's folder, read when asked."""
+    """A run's folder, read when asked.
+
+    Every property raises NlpipeError where its file is missing or damaged.
+    """
 
     folder: Path
 
     @functools.cached_property
-    def metrics(self) -> dict[str, Any]:
-        """``split``, ``primary`` (a score), ``scores`` (name to number), ``signatures`` (to full name), ``dev``."""
-        found: dict[str, Any] = read_json(self.folder / "metrics.json")
-        return found
+    def metrics(self) -> MetricsFile:
+        """``split``, ``primary`` (a score), ``scores``, ``definitions`` (unit, direction and full name), ``dev``."""
+        return read_metrics(self.folder / "metrics.json")
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Every score of the split that was answered, by name."""
+        return self.metrics["scores"]
 
     @property
     def score(self) -> float:
         """The primary score."""
-        return float(self.metrics["scores"][self.metrics["primary"]])
+        return self.scores[self.metrics["primary"]]
 
     @functools.cached_property
-    def costs(self) -> dict[str, Any]:
-        """Seconds, bytes and counts, by name."""
-        found: dict[str, Any] = read_json(self.folder / "costs.json")
-        return found
+    def costs(self) -> CostsFile:
+        """Seconds, bytes and counts, by name; what was not measured is absent."""
+        return read_record(self.folder / "costs.json", CostsFile)
 
     @functools.cached_property
-    def ledger(self) -> dict[str, Any]:
-        """What was lost on the way, by split."""
-        found: dict[str, Any] = read_json(self.folder / "ledger.json")
-        return found
+    def ledger(self) -> LedgerFile:
+        """What was lost on the way, by split, and the warnings."""
+        return read_record(self.folder / "ledger.json", LedgerFile)
 
     @functools.cached_property
-    def environment(self) -> dict[str, Any]:
+    def environment(self) -> EnvironmentFile:
         """Versions, machine, threads, data and seed."""
-        found: dict[str, Any] = read_json(self.folder / "environment.json")
-        return found
+        return read_record(self.folder / "environment.json", EnvironmentFile)
 
     @property
     def name(self) -> str:
         """The pipeline's name."""
-        return str(self.environment["name"])
+        return self.environment["name"]
 
-    def records(self) -> Iterator[dict[str, Any]]:
-        """The lines of ``predictions.jsonl``, one for each test example."""
-        with (self.folder / "predictions.jsonl").open(encoding="utf-8") as file:
-            yield from map(json.loads, file)
+    def records(self) -> Iterator[PredictionLine]:
+        """The lines of ``predictions.jsonl``, one for each example that was answered."""
+        for record in read_predictions(self.folder / "predictions.jsonl"):
+            yield cast(PredictionLine, record)
 
-    def predictions(self) -> tuple[Wire, Predictions[Any]]:
-        """Gold and predicted of the test split."""
-        return task_named(self.environment["task"]).restore(list(self.records()))
+    def predictions(self) -> tuple[Wire, AnyPredictions]:
+        """Gold and predicted of the split that was answered."""
+        return task_named(self.environment["task"]).restore(read_predictions(self.folder / "predictions.jsonl"))
+
+    def primary_items(self) -> tuple[Metric, Statistics]:
+        """The metric that gives the primary score, and its statistics (N, S) of each example, as they are stored."""
+        primary = self.metrics["primary"]
+        metric = next(each for each in metrics_of(read_scoring(self.folder)) if primary in each.definitions)
+        statistics = read_items(self.folder / "items.safetensors", metric.name)
+        if statistics is None:
+            raise NlpipeError(f"{self.folder / 'items.safetensors'}: no statistics of {metric.name}; score it again")
+        return metric, statistics
 
     def pipeline(self) -> Pipeline:
         """The fitted pipeline."""
         return Pipeline.load(self.folder / "model")
+
+    def __repr__(self) -> str:
+        try:
+            return f"Result({self.metrics['primary']} {self.score:.4f} on {self.metrics['split']}, {self.folder})"
+        except (NlpipeError, KeyError):
+            return f"Result({self.folder})"

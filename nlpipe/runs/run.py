@@ -1,36 +1,42 @@
 """One pipeline on one data set with one seed: a folder of plain files from which everything later is computed.
 
-The folder is written beside its place and renamed into it, so that what is there is whole. Its name ends in a hash of
-the pipeline with every default filled in, the files that its options name, the data, the seed and the source of the
-stages: the same run is not done twice, and a changed one never mistaken for it.
+Four steps write it, each in a file of its own: fit, answer, measure, score. Each can be done again alone on a run's
+folder. ``run`` does all of them. Its folder's name ends in a hash of the pipeline with every default filled in, the
+files that its options name, the data, the seed and the source of the stages: the same run is not done twice, and a
+changed one is never mistaken for it.
+
+Where a run is killed, nothing half-written remains, and what took long is kept:
+
+    <out>/.checkpoints/<run>/   the last checkpoint, while gradients are followed
+    <out>/.unfinished/<run>/    the fitted run, once fitting has ended: whole from its first moment; the other steps
+                                add their files, each written beside its place and renamed into it
+    <out>/<run>/                the run, renamed from there when its last step has ended
+
+The same run started again goes on from there.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
-import sys
-import time
-import warnings
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from nlpipe.datasets.dataset import Dataset
-from nlpipe.errors import NlpipeError, NlpipeWarning
-from nlpipe.files import whole_folder, write_json
-from nlpipe.pipeline import Pipeline
-from nlpipe.runs import costs
-from nlpipe.runs.environment import environment, thread_count
+from nlpipe.errors import NlpipeError
+from nlpipe.files import move_folder
+from nlpipe.runs.answer import answer
+from nlpipe.runs.fit import fit
 from nlpipe.runs.identity import run_hash
-from nlpipe.runs.ledger import ledger
-from nlpipe.runs.result import FILES, Result
-from nlpipe.spec import PipelineSpec, to_yaml
-from nlpipe.stage import Predictions
-from nlpipe.tasks.task import Split
+from nlpipe.runs.ledger import recorded, steps_done
+from nlpipe.runs.lock import locked
+from nlpipe.runs.measure import measure
+from nlpipe.runs.records import FILES, SplitName
+from nlpipe.runs.result import Result
+from nlpipe.runs.score import lacks_metrics, score
+from nlpipe.spec import PipelineSpec
 from nlpipe.training.processes import rank, wait_for_all
+from nlpipe.user_code import stop_if_registering
 
 
 def run(
@@ -42,132 +48,88 @@ def run(
     again: bool = False,
     report: Callable[[str], None] = lambda message: None,
     progress: bool | None = None,
+    split: SplitName = "test",
 ) -> Result:
-    """Fit ``spec`` on the training split, answer the test split, and leave the run's folder in ``out``.
+    """Fit ``spec`` on the training split, answer a split, measure the costs, score; leave the run's folder in ``out``.
 
-    Of several processes that a launcher started all train and the first alone writes; they end together.
+    Of several processes that a launcher started all train and the first alone writes; they end together. Of several
+    that were started one by one with the same run, one does it and the others wait for it.
 
     Args:
         seed: instead of the one in the file.
-        train_size: so many training examples, chosen by the seed; all of them by default.
+        train_size: so many training examples, chosen by the seed; by default as many as the file says, or all.
         again: run it even if its folder is there.
-        report: told what is being done, in a few words.
+        report: called with what is being done, in a few words.
         progress: whether training by gradients draws a bar; None: where there is a terminal.
+        split: what is answered and scored. ``dev`` is for choosing options: the test split is left untouched, and the
+            costs in use are not measured.
 
     Raises:
-        NlpipeError: the data, the wiring or the disk does not allow it; no folder is left then.
+        NlpipeError: the data, the wiring or the disk does not allow it.
     """
+    stop_if_registering()
     seed = spec.seed if seed is None else seed
     if not 0 <= seed < 2**32:
-        raise NlpipeError(f"seed: {seed} will not do: it should be from 0 to {2**32 - 1}")
-    if train_size is not None and train_size > len(dataset.train):
-        raise NlpipeError(
-            f"train size {train_size:,}: {dataset.name} has {len(dataset.train):,} training examples only"
-        )
-    target = out / f"{spec.name}-{run_hash(spec, dataset, seed, train_size)}"
-    done = all((target / name).exists() for name in (*FILES, "model/model.json"))
-    wait_for_all(spec.trainer.get("device", "auto"))  # so that all of them saw the same
-    if done and not again:
-        report("done before")
-        return Result(target)
+        raise NlpipeError(f"seed: invalid value {seed}: expected a number from 0 to {2**32 - 1}")
+    train_size = spec.train_size if train_size is None else train_size
+    target = out / f"{spec.name}-{run_hash(spec, dataset, seed, train_size, split)}"
     if not out.exists():
-        _writable(out)
-    threads = thread_count()
-    pipeline = Pipeline(
-        [stage.make() for stage in spec.stages], dataset.task.name, spec.trainer, seed, spec.name
-    )  # fmt: skip
-    import_ahead(pipeline)
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(threads)
-    train = dataset.train if train_size is None else sample(dataset.train, train_size, seed)
-    checkpoint = out / ".checkpoints" / target.name
-    if rank():
-        pipeline.fit_split(train, dataset.dev, checkpoint, progress=False)
+        _make(out)
+
+    unfinished = target.parent / ".unfinished" / target.name
+
+    def waiting() -> None:
+        report("another process is doing this run: waiting for it")
+
+    lock = contextlib.nullcontext() if rank() else locked(unfinished.parent / f"{target.name}.lock", waiting)
+    with lock:
+        wait_for_all(spec.trainer.get("device", "auto"))  # the first has the lock: from here on all see the same
+        done, fitted = is_whole(target) and not again, is_fitted(unfinished) and not again
         wait_for_all()
-        return Result(target)
-    started = time.perf_counter()
-    with whole_folder(target) as folder, warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", NlpipeWarning)
-        report(f"fitting on {len(train):,} examples")
-        pipeline.fit_split(train, dataset.dev, checkpoint, report, progress)
-        fitted = time.perf_counter() - started
-        report("saving")
-        model = folder / "model"
-        model.mkdir()
-        pipeline.write(model)
-        report(f"predicting {len(dataset.test):,} examples")
-        predictions = pipeline.predict(dataset.test.inputs)
-        report("measuring its costs")
-        used: dict[str, Any] = {
-            "fit_seconds": sum(pipeline.fit_seconds.values()),
-            "fit_seconds_by_stage": pipeline.fit_seconds,
-            **costs.measure(model, dataset.test.inputs, threads),
-            "parameters": pipeline.parameter_count(),
-            "model_bytes": sum(path.stat().st_size for path in model.rglob("*") if path.is_file()),
-            "threads": threads,
-        }
-        write_json(folder / "costs.json", used)
-        on_dev = pipeline.predict(dataset.dev.inputs)
-        write_json(
-            folder / "metrics.json",
-            {
-                "split": "test", "primary": dataset.task.primary_of(dataset.labels),
-                **evaluate(dataset, dataset.test, predictions),
-                "dev": evaluate(dataset, dataset.dev, on_dev)["scores"],
-            },
-        )  # fmt: skip
-        with (folder / "predictions.jsonl").open("w", encoding="utf-8") as file:
-            for i in range(len(dataset.test)):
-                record = dataset.task.record(dataset.test.targets, predictions, i)
-                file.write(json.dumps(record, ensure_ascii=False) + "\n")
-        write_json(folder / "ledger.json", ledger(dataset, pipeline, caught))
-        resolved = {**spec.resolved(), "seed": seed}
-        (folder / "pipeline.yaml").write_text(to_yaml(resolved), encoding="utf-8")
-        write_json(folder / "environment.json", environment(spec, dataset, seed, len(train), threads, fitted))
-        if pipeline.history is not None:
-            write_json(folder / "history.json", asdict(pipeline.history))
-    shutil.rmtree(checkpoint, ignore_errors=True)
-    with contextlib.suppress(OSError):  # other runs have theirs there
-        checkpoint.parent.rmdir()
-    wait_for_all()
+        if done:
+            report("done before")
+            if not rank() and lacks_metrics(target, dataset.task):
+                report("scoring again: a metric is new or has changed")
+                score(target)
+            return Result(target)
+        pipeline = None
+        if fitted:
+            report("fitted before: going on from there")
+        else:
+            checkpoint = out / ".checkpoints" / target.name
+            pipeline = fit(spec, dataset, unfinished, seed, train_size, split, checkpoint, report, progress)
+            if not rank():
+                _remove(checkpoint)
+        if not rank():
+            steps = steps_done(unfinished)
+            if "answer" not in steps:
+                answer(unfinished, dataset, pipeline, report)
+            if "measure" not in steps and split == "test":
+                with recorded():  # a measurement that fails is a warning of the ledger
+                    measure(unfinished, dataset, report)
+            score(unfinished)
+            move_folder(unfinished, target)
+        wait_for_all()
     return Result(target)
 
 
-def import_ahead(pipeline: Pipeline) -> None:
-    """Import what the stages import while they learn, so that those seconds are not counted as learning."""
-    if pipeline.plan().trained:
-        import accelerate
-        import torch._dynamo
-        import torch.optim
-
-        _ = accelerate, torch
-    else:
-        import sklearn.calibration
-        import sklearn.linear_model
-
-        _ = sklearn
+def _remove(checkpoint: Path) -> None:
+    shutil.rmtree(checkpoint, ignore_errors=True)
+    with contextlib.suppress(OSError):  # other runs have theirs there
+        checkpoint.parent.rmdir()
 
 
-def sample(train: Split, size: int, seed: int) -> Split:
-    """``size`` examples drawn without replacement; a smaller sample of the same seed is part of a larger one."""
-    import numpy as np
-
-    order = np.random.default_rng(seed).permutation(len(train))[:size]
-    return train.take(sorted(order.tolist()))
+def is_fitted(folder: Path) -> bool:
+    """Whether the first step of a run has been done in ``folder``."""
+    return (folder / "model" / "model.json").exists()
 
 
-def evaluate(dataset: Dataset, split: Split, predictions: Predictions[Any]) -> dict[str, dict[str, Any]]:
-    """Every score of ``predictions`` of ``split``, with the metrics' full names."""
-    scores: dict[str, float] = {}
-    signatures: dict[str, str] = {}
-    for metric in dataset.task.metrics(dataset.labels, dataset.ordinal):
-        found = metric(split.targets, predictions)
-        scores |= found
-        signatures |= {name: metric.signatures[name] for name in found}
-    return {"scores": scores, "signatures": signatures}
+def is_whole(folder: Path) -> bool:
+    """Whether all steps of a run have been done in ``folder``."""
+    return is_fitted(folder) and all((folder / name).exists() for name in FILES)
 
 
-def _writable(folder: Path) -> None:
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,6 +1,6 @@
-"""Pipelines and comparisons to checked objects: every fault at once, ``file:line:column: key.path: what``.
+"""Read pipelines and comparisons into checked objects; all faults are reported at once, each with its place.
 
-The command line and Python read through these functions, so that a file means the same to both.
+The command line and Python use the same functions, so that a file means the same to both.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def read_pipeline(source: Source, overrides: Sequence[str] = (), imports: Sequen
         imports: modules to import, besides those of the file.
 
     Raises:
-        SpecError: every fault in it; or it is a comparison, or stands for several pipelines.
+        SpecError: every fault of the source; also if it is a comparison, or stands for several pipelines.
     """
     root = read_source(source)
     changes = read_overrides(overrides)
@@ -59,10 +59,10 @@ def read_pipeline(source: Source, overrides: Sequence[str] = (), imports: Sequen
 
 
 def read_pipelines(source: Source, overrides: Sequence[str] = (), imports: Sequence[str] = ()) -> Expansion:
-    """All pipelines that a file or a mapping stands for, and the combinations of its ``vary:`` left out.
+    """All pipelines that a file or a mapping stands for, and the combinations of its ``vary:`` that are left out.
 
     Raises:
-        SpecError: every fault in it.
+        SpecError: every fault of the source.
     """
     return expand_root(read_source(source), read_overrides(overrides), imports)
 
@@ -73,11 +73,12 @@ def read_comparison(
     """The comparison in a file or a mapping, or of the pipelines named one by one.
 
     Args:
-        overrides: those of keys that the comparison does not have go to each pipeline.
+        overrides: changes to the comparison; those of other keys go to each pipeline.
+        imports: modules to import, besides those of the files.
 
     Raises:
-        SpecError: every fault of it and of all its pipelines.
-        NlpipeError: no file is named.
+        SpecError: every fault of the comparison and of all its pipelines.
+        NlpipeError: ``sources`` is empty.
     """
     several = [sources] if isinstance(sources, str | Path | Mapping) else list(sources)
     if not several:
@@ -85,7 +86,7 @@ def read_comparison(
     root = read_source(several[0]) if len(several) == 1 else None
     if root is None or not root.is_comparison:
         root = comparison_of(several)
-    value = add_imports(root.value, imports, root.value.place)
+    value = add_imports(root.value, imports)
     return comparison_from(replace(root, value=value), read_overrides(overrides))
 
 

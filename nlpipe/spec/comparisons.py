@@ -30,7 +30,7 @@ KEYS = ("compare", "description", "extend", IMPORT, "data", "pipelines", *OPTION
 
 @dataclass(frozen=True)
 class Budget:
-    """What a chosen pipeline may cost; None where there is no bound."""
+    """The costs that a chosen pipeline may have; None means no bound."""
 
     latency_ms: float | None = None
     memory_mb: float | None = None
@@ -38,14 +38,14 @@ class Budget:
 
 @dataclass(frozen=True)
 class ComparisonSpec:
-    """A checked comparison; its pipelines all have its data, and names of their own.
+    """A checked comparison; all its pipelines have its data, and different names.
 
     Args:
         path: its file, or what stands for it in messages.
-        train_sizes: examples to train on, ``all`` for the whole split.
+        train_sizes: numbers of examples to train on; ``all`` is the whole split.
         tolerance: the loss of the primary score that does not matter.
-        left_out: combinations of a ``vary:`` that cannot work, and why.
-        imports: the modules of the user's own that it imports; its pipelines' ``imports`` have them too.
+        left_out: combinations of a ``vary:`` that cannot work, and the reasons.
+        imports: modules of the user's own; the ``imports`` of each pipeline contain them too.
     """
 
     title: str
@@ -65,10 +65,10 @@ class ComparisonSpec:
 
 
 def comparison_from(root: Root, overrides: Sequence[Override]) -> ComparisonSpec:
-    """The comparison that ``root`` describes; overrides of keys that it does not have go to each pipeline.
+    """The comparison that ``root`` describes; overrides of other keys than its own go to each pipeline.
 
     Raises:
-        SpecError: every fault of it and of all its pipelines.
+        SpecError: every fault of the comparison and of all its pipelines.
     """
     own = [override for override in overrides if override.path[0] in KEYS]
     others = [override for override in overrides if override.path[0] not in KEYS]
@@ -82,8 +82,8 @@ def comparison_from(root: Root, overrides: Sequence[Override]) -> ComparisonSpec
     values = {name: read_plain(value, option, faults) for name, option in OPTIONS.items()}
     for name in ("seeds", "train_sizes"):
         if not values[name] or len(set(values[name])) < len(values[name]):
-            what = "stands twice" if values[name] else "is missing: the list is empty"
-            faults.append(value.entries[name].place.fault(name, f"a value {what}; give each once"))
+            message = "a value is given twice; give each once" if values[name] else "the list is empty; give a value"
+            faults.append(value.entries[name].place.fault(name, message))
     expansion = _pipelines(value, others, imports, faults)
     budget = _budget(value, faults)
     title = read_plain(value, Option("compare", str, root.stem), faults)
@@ -100,22 +100,25 @@ def comparison_from(root: Root, overrides: Sequence[Override]) -> ComparisonSpec
 
 
 def comparison_of(sources: Sequence[Source]) -> Root:
-    """A comparison of pipelines that no comparison file lists."""
+    """A comparison of the given pipelines, without a comparison file."""
     value = from_plain({"pipelines": list(sources)}, Place("comparison"))
     return Root(value, "comparison", "comparison")
 
 
+NAME_DATA = "name the data of the comparison, 'data: CARD' in its file or data=CARD on the command line"
+
+
 def _check_data(pipelines: Sequence[PipelineSpec], place: Place, faults: list[Fault]) -> None:
-    """All pipelines have the same data."""
+    """Add a fault if the pipelines have different data."""
     other = next((pipeline for pipeline in pipelines if pipeline.data != pipelines[0].data), None)
     if other is not None:
         first = pipelines[0]
         message = f"'{first.name}' and '{other.name}' have different data ({_short(first)}, {_short(other)})"
-        faults.append(place.fault("data", f"{message}; say here which data all pipelines are compared on"))
+        faults.append(place.fault("data", f"{message}; {NAME_DATA}"))
 
 
 def _short(pipeline: PipelineSpec) -> str:
-    """Its data in a few words."""
+    """The data of a pipeline in a few words."""
     files = pipeline.data.get("train", pipeline.data) if isinstance(pipeline.data, dict) else pipeline.data
     return "none" if files is None else str(files)[:200]
 
@@ -137,7 +140,7 @@ def _budget(value: Value, faults: list[Fault]) -> Budget:
 
 
 def _pipelines(value: Value, overrides: Sequence[Override], imports: Sequence[str], faults: list[Fault]) -> Expansion:
-    """The pipelines of all items of ``pipelines``."""
+    """The pipelines of all items of ``pipelines:``."""
     given = value.entries.get("pipelines")
     if given is None or not isinstance(given.content, tuple) or not given.content:
         place = given.place if given is not None else value.place
@@ -150,12 +153,12 @@ def _pipelines(value: Value, overrides: Sequence[Override], imports: Sequence[st
     for i, item in enumerate(given.content):
         key = join("pipelines", i)
         try:
-            read = expand_root(_root_of(item, key, i + 1), overrides, imports, value.entries.get("data"))
+            expansion = expand_root(_root_of(item, key, i + 1), overrides, imports, value.entries.get("data"))
         except SpecError as error:
             faults.extend(error.faults)
             continue
-        left_out.extend(read.left_out)
-        for pipeline in read.pipelines:
+        left_out.extend(expansion.left_out)
+        for pipeline in expansion.pipelines:
             if pipeline.name in names:
                 message = f"two pipelines are called '{pipeline.name}'; give one of them a 'name:'"
                 faults.append(item.place.fault(key, message))
@@ -165,7 +168,7 @@ def _pipelines(value: Value, overrides: Sequence[Override], imports: Sequence[st
 
 
 def _root_of(item: Value, key: str, number: int) -> Root:
-    """The pipeline file that an item names, or the pipeline that is written out there.
+    """The pipeline file that an item names, or the pipeline that it is.
 
     Raises:
         SpecError: it is neither, or the file cannot be read.
@@ -191,12 +194,12 @@ def _root_of(item: Value, key: str, number: int) -> Root:
 def expand_root(
     root: Root, overrides: Sequence[Override], imports: Sequence[str] = (), data: Value | None = None
 ) -> Expansion:
-    """The pipelines that a file stands for; ``data`` takes the place of its own.
+    """The pipelines that a file stands for; ``data`` replaces its own data.
 
     Raises:
-        SpecError: every fault in it.
+        SpecError: every fault of the file.
     """
-    value = add_imports(apply(root.value, overrides), imports, root.value.place)
+    value = add_imports(apply(root.value, overrides), imports)
     if data is not None and data.content is not None:
         value = value.put("data", data)
         vary = value.entries.get("vary")

@@ -1,4 +1,4 @@
-"""Changing a file's values without touching the file: ``head.C=2`` on the command line, ``vary:``, ``extend:``."""
+"""Change the values of a file without editing it: ``head.C=2`` on the command line, ``extend:`` in another file."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from nlpipe.yaml_reader import no_such_file, parse, read_yaml
 from nlpipe.yaml_values import Place, Value, join
 
 Part = str | int
-"""A step of a key path: a key, or the place in a list."""
+"""A part of a key path: a key of a mapping, or an index of a list."""
 
 _PATH = re.compile(r"(?:^|\.)([^.\[\]=\s]+)|\[(\d{1,6})\]")
 
 
 @dataclass(frozen=True)
 class Override:
-    """``path=value``, parsed; faults name it as it was typed."""
+    """A parsed ``key.path=value``; the place of its value names it as it was typed."""
 
     path: tuple[Part, ...]
     value: Value
 
 
 def key_path(typed: str) -> tuple[Part, ...] | None:
-    """``encoder[0].hidden`` or ``encoder.0.hidden`` to its parts; None where it is no key path."""
+    """The parts of ``encoder[0].hidden`` or ``encoder.0.hidden``; None if ``typed`` is not a key path."""
     parts: list[Part] = []
     end = 0
     for match in _PATH.finditer(typed):
@@ -40,7 +40,7 @@ def key_path(typed: str) -> tuple[Part, ...] | None:
 
 
 def spell(path: Sequence[Part]) -> str:
-    """Parts to ``encoder[0].hidden``."""
+    """The key path of ``path`` as text: ``encoder[0].hidden``."""
     key = ""
     for part in path:
         key = join(key, part)
@@ -48,10 +48,10 @@ def spell(path: Sequence[Part]) -> str:
 
 
 def read_overrides(typed: Sequence[str]) -> list[Override]:
-    """``key.path=value`` each; values are YAML.
+    """Parse overrides, each ``key.path=value`` with a value in YAML.
 
     Raises:
-        SpecError: one that is not of this form.
+        SpecError: every fault of them.
     """
     overrides, faults = [], []
     for text in [typed] if isinstance(typed, str) else typed:
@@ -74,13 +74,13 @@ def read_overrides(typed: Sequence[str]) -> list[Override]:
 
 
 def put(root: Value, path: Sequence[Part], value: Value) -> Value:
-    """``root`` with ``value`` at ``path``; what is missing on the way is made, a bare stage name becomes a mapping.
+    """``root`` with ``value`` at ``path``; missing mappings are created, and a bare stage name becomes a mapping.
 
     Raises:
-        SpecError: the path leads nowhere.
+        SpecError: ``path`` does not exist and cannot be created.
     """
     if path[0] == "tokenizer" and len(path) > 1 and root.entries.get("tokenizer", _NOTHING).content is None:
-        root = root.put("tokenizer", Value("regex", value.place))  # the one that stands where none is named
+        root = root.put("tokenizer", Value("regex", value.place))  # the default tokenizer
     return _put(root, path, 0, value)
 
 
@@ -97,16 +97,16 @@ def _put(node: Value, path: Sequence[Part], depth: int, value: Value) -> Value:
     if isinstance(content, tuple):
         if isinstance(part, int):
             if part > len(content):
-                message = f"'{here}' has {len(content)} entries, counted from 0; there is no [{part}]"
+                message = f"'{here}' has {len(content)} items, counted from 0; there is no [{part}]"
                 raise SpecError([place.fault("", message)])
             items = [*content, _NOTHING] if part == len(content) else list(content)
             items[part] = _put(items[part], path, depth + 1, value)
             return replace(node, content=tuple(items))
         if len(content) == 1:
             return replace(node, content=(_put(content[0], path, depth, value),))
-        message = f"'{here}' is a list of {len(content)}; say which, such as {here}[0].{spell(path[depth:])}"
+        message = f"'{here}' is a list of {len(content)}; name an item, such as {here}[0].{spell(path[depth:])}"
         raise SpecError([place.fault("", message)])
-    if part == 0 and in_stage and content is not None:  # a list of one may be written without brackets
+    if part == 0 and in_stage and content is not None:  # a list of one item may be written without brackets
         return _put(node, path, depth + 1, value)
     if isinstance(part, int) and content is None and in_stage:
         return _put(Value((), place), path, depth, value)
@@ -115,17 +115,17 @@ def _put(node: Value, path: Sequence[Part], depth: int, value: Value) -> Value:
     elif content is None:
         node = Value({}, place)
     elif not isinstance(content, dict):
-        raise SpecError([place.fault("", f"'{here}' is {content!r}, which has no keys of its own")])
+        raise SpecError([place.fault("", f"'{here}' is {content!r}, which has no keys")])
     inner = str(part)
-    below = node.entries.get(inner, _NOTHING)
-    return node.put(inner, _put(below, path, depth + 1, value), node.keys.get(inner, place))
+    child = node.entries.get(inner, _NOTHING)
+    return node.put(inner, _put(child, path, depth + 1, value), node.keys.get(inner, place))
 
 
 def apply(root: Value, overrides: Sequence[Override]) -> Value:
-    """``root`` with all ``overrides``, in order; a key that ``vary:`` varies is varied no more.
+    """``root`` with all ``overrides``, in order; a key that is overridden is no longer varied by ``vary:``.
 
     Raises:
-        SpecError: those that lead nowhere.
+        SpecError: every fault of them.
     """
     faults: list[Fault] = []
     for override in overrides:
@@ -134,23 +134,23 @@ def apply(root: Value, overrides: Sequence[Override]) -> Value:
         except SpecError as error:
             faults.extend(error.faults)
         vary = root.entries.get("vary")
-        settled = [key for key in vary.entries if key_path(key) == override.path] if vary else []
-        if vary is not None and settled:
-            root = root.put("vary", vary.without(*settled), root.keys["vary"])
+        overridden = [key for key in vary.entries if key_path(key) == override.path] if vary else []
+        if vary is not None and overridden:
+            root = root.put("vary", vary.without(*overridden), root.keys["vary"])
     if faults:
         raise SpecError(faults)
     return root
 
 
 def extended(root: Value, path: Path, chain: tuple[Path, ...]) -> Value:
-    """``root`` laid over the file that it extends, and that over the one which it extends.
+    """``root`` merged into the file that it extends, which is first merged into the file that it extends itself.
 
     Args:
         path: the file that ``root`` was read from.
-        chain: the files that extend it, directly or not.
+        chain: the files that extend it, directly or indirectly.
 
     Raises:
-        SpecError: a file that is missing or not a mapping, or extends itself.
+        SpecError: a file is missing, is not a mapping, or extends itself.
     """
     given = root.entries.get("extend")
     if given is None:
@@ -171,17 +171,20 @@ def extended(root: Value, path: Path, chain: tuple[Path, ...]) -> Value:
 
 
 def merge(base: Value, over: Value, in_stage: bool = False) -> Value:
-    """``over`` laid on ``base``: mappings key by key; a stage of another name, a list or a scalar replaces whole."""
+    """``base`` with the values of ``over``.
+
+    Mappings are merged key by key; a list, a scalar, or a stage of another name replaces the value of ``base``.
+    """
     if in_stage and isinstance(base.content, str):
         base = Value({"name": base}, base.place, {"name": base.place})
     if not isinstance(base.content, dict) or not isinstance(over.content, dict):
         return over
-    named = over.entries.get("name")
-    before = base.entries.get("name")
-    if in_stage and named is not None and before is not None and named.content != before.content:
+    name, base_name = over.entries.get("name"), base.entries.get("name")
+    if in_stage and name is not None and base_name is not None and name.content != base_name.content:
         return over
     merged = Value(base.content, over.place, base.keys)
     for key, value in over.entries.items():
-        below = base.entries.get(key)
-        merged = merged.put(key, merge(below, value, in_stage or key in FOLDERS) if below else value, over.keys[key])
+        base_value = base.entries.get(key)
+        new_value = merge(base_value, value, in_stage or key in FOLDERS) if base_value else value
+        merged = merged.put(key, new_value, over.keys[key])
     return merged

@@ -1,11 +1,9 @@
-"""A pipeline file read into a PipelineSpec: every key checked, every default filled in, the wiring checked."""
+"""Read a pipeline into a PipelineSpec: every key is checked, every default is filled in, and the wiring is checked."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -13,41 +11,42 @@ from annotated_types import Ge, Le
 
 from nlpipe.capabilities import Trained, declares
 from nlpipe.errors import Fault, NlpipeError, SpecError, suggest
-from nlpipe.options import Option, options_of
+from nlpipe.options import Option, Positive, options_of
 from nlpipe.pipeline.wiring import check_wiring
-from nlpipe.registry import missing_extra
 from nlpipe.spec.imports import KEY as IMPORT
 from nlpipe.spec.imports import read_imports
-from nlpipe.spec.stages import Read, StageSpec, check_plain, read_stage
+from nlpipe.spec.stages import StageReading, StageSpec, check_plain, read_stage
 from nlpipe.wire import Text, Wire
 from nlpipe.yaml_values import Value, join, spelling_hint
 
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]
-"""What numpy and torch both take as a seed."""
+"""The seeds that numpy and torch both take."""
 
 Data = str | dict[str, Any] | None
-"""A card's name or absolute path, or a mapping with absolute paths; None where it is to be given later."""
+"""A card's name, its absolute path, or a mapping with absolute paths; None if no data is named."""
 
 SLOTS = ("tokenizer", "representation", "encoder", "head")
-KEYS = ("name", "description", "extend", IMPORT, "data", *SLOTS, "trainer", "seed", "vary")
+KEYS = ("name", "description", "extend", IMPORT, "data", *SLOTS, "trainer", "seed", "train_size", "vary")
 """The keys of a pipeline file."""
 
 SEED = Option("seed", Seed, 13)
+TRAIN_SIZE = Option("train_size", Positive, None)
 DESCRIPTION = Option("description", str, "")
 NAME = r"\w[\w.+=-]{0,99}"
 
 
 @dataclass(frozen=True)
 class PipelineSpec:
-    """A checked pipeline: equal to another where the two would do the same under the same name.
+    """A checked pipeline.
 
     Args:
-        name: of the file or as it says; fit to be part of a directory's name.
-        path: the file, or what stands for it in faults.
-        data: what it learns from; found from any folder.
-        stages: tokenizer, representation, encoders and head, in the order data flows.
-        trainer: every option of the trainer where the head learns by gradients; else those given.
-        imports: the modules of the user's own that its stages are registered in.
+        name: its ``name:``, or that of its file; it can be part of a directory's name.
+        path: its file, or what stands for it in messages; two specs that differ only in this are equal.
+        data: its data set; it is found from any folder.
+        stages: tokenizer, representation, encoders and head, in the order of the data flow.
+        trainer: every option of the trainer if the head learns by gradients; otherwise the given ones.
+        imports: modules of the user's own that are imported before its stages are looked up.
+        train_size: examples to train on, chosen by the seed; None for the whole training split.
     """
 
     name: str
@@ -58,12 +57,13 @@ class PipelineSpec:
     seed: int = 13
     description: str = ""
     imports: tuple[str, ...] = ()
+    train_size: int | None = None
 
     def __repr__(self) -> str:
         return f"PipelineSpec({self.name!r}: {' → '.join(stage.name for stage in self.stages)})"
 
     def resolved(self) -> dict[str, Any]:
-        """Plain data with every default filled in, which ``read_pipeline`` reads as an equal spec."""
+        """Plain data with every default, from which ``read_pipeline`` reads an equal spec."""
         content: dict[str, Any] = {"name": self.name}
         if self.description:
             content["description"] = self.description
@@ -79,7 +79,10 @@ class PipelineSpec:
                 content[kind] = stages[0]
         if self.trainer:
             content["trainer"] = _as_lists(self.trainer)
-        return {**content, "seed": self.seed}
+        content["seed"] = self.seed
+        if self.train_size is not None:
+            content["train_size"] = self.train_size
+        return content
 
 
 def _as_lists(value: Any) -> Any:
@@ -90,7 +93,7 @@ def _as_lists(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Built:
-    """What building gave: the spec where there is no fault; faults of the wiring apart from the others."""
+    """A spec, or None and the faults; faults of the wiring are separate from the others."""
 
     spec: PipelineSpec | None
     faults: tuple[Fault, ...] = ()
@@ -98,42 +101,43 @@ class Built:
 
 
 def safe_name(stem: str) -> str:
-    """The name of a pipeline without ``name:``: its file's, without what a directory should not be called."""
+    """The name of a pipeline without ``name:``: that of its file, with characters replaced that are unsafe in paths."""
     return re.sub(r"^\W+|[^\w.+=-]", "_", stem)[:100] or "pipeline"
 
 
 def ordered(faults: Sequence[Fault], path: str) -> list[Fault]:
-    """Faults without repetition, file by file in the order of lines; those of the file ``path`` first."""
+    """Faults without duplicates, sorted by file and line; those of the file ``path`` come first."""
     unique = list(dict.fromkeys(faults))
     files = list(dict.fromkeys([path, *(fault.path for fault in unique)]))
     return sorted(unique, key=lambda fault: (files.index(fault.path), fault.line, fault.column))
 
 
 def build(root: Value, path: str, name: str) -> Built:
-    """The spec that ``root`` describes, without regard to ``vary``."""
+    """The spec that ``root`` describes; ``vary`` is ignored."""
     faults: list[Fault] = []
     _check_keys(root, faults)
     name = _read_name(root, name, faults)
     imports = read_imports(root, faults)
     description = read_plain(root, DESCRIPTION, faults)
     data, source, target = _read_data(root, faults)
-    reads = _read_stages(root, faults)
-    head = reads[-1].stage if reads else None
+    readings = _read_stages(root, faults)
+    head = readings[-1].stage if readings else None
     trainer = _read_trainer(root, head is not None and declares(type(head), Trained), faults)
     seed = read_plain(root, SEED, faults)
-    placed = [(read.slot, read.name, read.stage) for read in reads]
+    train_size = read_plain(root, TRAIN_SIZE, faults)
+    placed = [(reading.slot, reading.name, reading.stage) for reading in readings]
     wiring = [
-        reads[fault.index].place.fault(reads[fault.index].key, fault.message)
+        readings[fault.index].place.fault(readings[fault.index].key, fault.message)
         for fault in check_wiring(placed, target, source)
     ]
     if faults or wiring:
         return Built(None, tuple(faults), tuple(wiring))
-    stages = tuple(read.spec for read in reads if read.spec is not None)
-    return Built(PipelineSpec(name, path, data, stages, trainer, seed, description, imports))
+    stages = tuple(reading.spec for reading in readings if reading.spec is not None)
+    return Built(PipelineSpec(name, path, data, stages, trainer, seed, description, imports, train_size))
 
 
 def read_plain(root: Value, option: Option, faults: list[Fault], key: str = "") -> Any:
-    """The checked value of a plain key of ``root``; its default where it is absent, null or faulty."""
+    """The checked value of a plain key of ``root``; the default if it is absent, null or faulty."""
     given = root.entries.get(option.name)
     if given is None or given.content is None:
         return option.default
@@ -165,13 +169,13 @@ def _read_name(root: Value, name: str, faults: list[Fault]) -> str:
 
 
 def _read_data(root: Value, faults: list[Fault]) -> tuple[Data, type[Wire], type[Wire] | None]:
-    """The data, what its task reads, and what its task asks for."""
+    """The data, and the wires of its task: of inputs and of targets (None if unknown)."""
     given = root.entries.get("data")
     if given is None or given.content is None:
         return None, Text, None
     try:
         return read_data(given)
-    except SpecError as error:  # places of its own
+    except SpecError as error:  # its faults have their own places
         faults.extend(error.faults)
     except NlpipeError as error:
         faults.append(given.place.fault("data", str(error)))
@@ -187,93 +191,69 @@ def read_data(value: Value) -> tuple[Data, type[Wire], type[Wire]]:
     from nlpipe.datasets.card_finder import find_card
     from nlpipe.tasks import task_named
 
-    found = find_card(value)
-    task = task_named(found.card.task)
-    return found.data, task.source, task.target
+    located = find_card(value)
+    task = task_named(located.card.task)
+    return located.data, task.source, task.target
 
 
-def _read_stages(root: Value, faults: list[Fault]) -> list[Read]:
-    """All stages in order, the head last; empty where there is no head.
+def _read_stages(root: Value, faults: list[Fault]) -> list[StageReading]:
+    """All stages in order, the head last.
 
-    Where no tokenizer is named it is regex, unless the stage that would follow takes Text itself.
+    The default tokenizer is regex, unless the next stage takes Text.
     """
-    reads = []
-    named = root.entries.get("tokenizer")
+    readings = []
+    tokenizer = root.entries.get("tokenizer")
     for kind in SLOTS:
         given = root.entries.get(kind)
         if given is None or given.content is None:
             if kind == "tokenizer":
-                reads.append(read_stage(Value("regex", root.place), kind, kind, faults))
+                readings.append(read_stage(Value("regex", root.place), kind, kind, faults))
             elif kind == "head" and "pipelines" not in root.entries:
                 place = given.place if given is not None else root.place
                 faults.append(place.fault("head", "a pipeline needs a head, such as 'head: logistic_regression'"))
         elif kind == "encoder" and isinstance(given.content, tuple):
             items = [(i, item) for i, item in enumerate(given.content) if item.content is not None]
-            reads.extend(read_stage(item, kind, join(kind, i), faults) for i, item in items)
+            readings.extend(read_stage(item, kind, join(kind, i), faults) for i, item in items)
         else:
-            reads.append(read_stage(given, kind, kind, faults))
-    by_default = named is None or named.content is None
-    if by_default and len(reads) > 1 and reads[1].stage is not None and reads[1].stage.takes is Text:
-        del reads[0]
-    return reads
-
-
-def load_trainer() -> Callable[..., Any] | None:
-    """The class of the gradient loop; None where this nlpipe has none.
-
-    Raises:
-        MissingExtra: it needs a package that is not installed.
-    """
-    if importlib.util.find_spec("nlpipe.training.trainer") is None:
-        return None
-    try:
-        found: Callable[..., Any] = importlib.import_module("nlpipe.training.trainer").Trainer
-    except ModuleNotFoundError as error:
-        if (error.name or "nlpipe").partition(".")[0] == "nlpipe":
-            raise
-        raise missing_extra("trainer", error) from error
-    return found
+            readings.append(read_stage(given, kind, kind, faults))
+    by_default = tokenizer is None or tokenizer.content is None
+    if by_default and len(readings) > 1 and readings[1].stage is not None and readings[1].stage.takes is Text:
+        del readings[0]
+    return readings
 
 
 def trainer_options() -> Mapping[str, Option]:
-    """The options of the trainer that a file may set; none where this nlpipe has no trainer.
+    """The options of the trainer that a file may set."""
+    from nlpipe.training.trainer import Trainer
 
-    Raises:
-        MissingExtra: it needs a package that is not installed.
-    """
-    trainer = load_trainer()
-    return {name: option for name, option in options_of(trainer).items() if option.plain} if trainer else {}
+    return {name: option for name, option in options_of(Trainer).items() if option.plain}
 
 
-def _read_trainer(root: Value, wanted: bool, faults: list[Fault]) -> dict[str, Any]:
-    """The trainer's options, defaults filled in where they are ``wanted``; it is loaded only where it must be."""
+def _read_trainer(root: Value, by_gradient: bool, faults: list[Fault]) -> dict[str, Any]:
+    """The checked options of the trainer; with all defaults if the head learns ``by_gradient``."""
     given = root.entries.get("trainer")
     if given is None or given.content is None:
         given = Value({}, root.place)
     if not isinstance(given.content, dict):
         faults.append(given.place.fault("trainer", f"invalid value {given.plain()!r}: expected a mapping of options"))
         return {}
-    if not given.content and not wanted:
+    if not given.content and not by_gradient:
         return {}
-    try:
-        known = trainer_options()
-    except NlpipeError as error:
-        faults.append(given.place.fault("trainer", str(error)))
-        return {}
+    options = trainer_options()
     values = {}
     for key, value in given.entries.items():
-        if key not in known:
-            way = suggest(key, known) if known else "; this nlpipe has no trainer"
-            faults.append(given.keys[key].fault(join("trainer", key), f"the trainer has no option '{key}'{way}"))
+        if key not in options:
+            message = f"the trainer has no option '{key}'{suggest(key, options)}"
+            faults.append(given.keys[key].fault(join("trainer", key), message))
             continue
         before = len(faults)
-        checked = check_plain(value, known[key], join("trainer", key), faults)
+        checked = check_plain(value, options[key], join("trainer", key), faults)
         if len(faults) == before:
             values[key] = checked
-    for key, option in known.items() if wanted else ():
+    for key, option in options.items() if by_gradient else ():
         if option.required and key not in given.entries:
             message = f"the trainer needs option '{key}' ({option.describe()})"
             faults.append(given.place.fault(join("trainer", key), message))
         elif key not in values:
             values[key] = option.default
-    return {key: values[key] for key in known if key in values}
+    return {key: values[key] for key in options if key in values}

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
 import json
-import re
-from collections.abc import Callable
 from typing import Any
 
 from nlpipe.errors import NlpipeError
-from nlpipe.options import Option, options_of
+from nlpipe.options import Option, option_texts, options_of
 from nlpipe.registry import FOLDERS, slot, slot_of
 from nlpipe.spec.comparisons import BUDGET, OPTIONS
-from nlpipe.spec.imports import MODULE
-from nlpipe.spec.pipelines import NAME, SEED, SLOTS, load_trainer, trainer_options
+from nlpipe.spec.pipelines import NAME, SEED, SLOTS, trainer_options
 from nlpipe.spec.stages import nested_shape
 
 Schema = dict[str, Any]
 
 
 def json_schema() -> Schema:
-    """Draft 2020-12; a stage whose extra is missing is known by its name only, its options are not checked."""
+    """JSON Schema, draft 2020-12; the options of a stage whose extra is not installed are not checked."""
     definitions: Schema = {}
     for kind in FOLDERS:
         _define_slot(kind, definitions)
@@ -39,58 +35,38 @@ def json_schema() -> Schema:
     }
 
 
-def option_texts(owner: Callable[..., Any]) -> dict[str, str]:
-    """What the section ``Options:`` of a class's docstring says of each option; base classes count too."""
-    found: dict[str, str] = {}
-    for cls in reversed(inspect.getmro(owner)) if inspect.isclass(owner) else [owner]:
-        _, _, section = inspect.cleandoc(cls.__doc__ or "").partition("Options:\n")
-        current = ""
-        for line in section.splitlines():
-            if line and not line.startswith(" "):
-                break  # the next paragraph of the docstring
-            started = re.match(r"(?: {2}| {4})`{0,2}(\w+)`{0,2}: (.*)", line)
-            if started:
-                current = started[1]
-                found[current] = started[2].strip()
-            elif line.strip() and current:
-                found[current] += f" {line.strip()}"
-            elif not line.strip():
-                current = ""
-    return found
-
-
 def _define_slot(kind: str, definitions: Schema) -> None:
-    known = slot(kind)
+    stages = slot(kind)
     objects: list[Schema] = []
     unchecked: list[str] = []
-    for name in known.names():
+    for name in stages.names():
         try:
-            owner = known.load(name)
+            owner = stages.load(name)
         except (NlpipeError, ImportError):
             unchecked.append(name)
             continue
         reference = f"{kind}.{name}"
-        definitions[reference] = _stage(name, owner, known.summary(name))
+        definitions[reference] = _stage(name, owner, stages.summary(name))
         objects.append({"$ref": f"#/$defs/{reference}"})
     if unchecked:
         names = {"enum": unchecked, "description": "its extra is not installed: options are not checked"}
         objects.append({"type": "object", "properties": {"name": names}, "required": ["name"]})
-    bare = [{"const": name, "description": known.summary(name)} for name in known.names() if name not in unchecked]
+    bare = [{"const": name, "description": stages.summary(name)} for name in stages.names() if name not in unchecked]
     bare += [{"const": name} for name in unchecked]
     definitions[kind] = {"anyOf": [{"type": "string", "oneOf": bare} if bare else {"not": {}}, *objects]}
 
 
 def _stage(name: str, owner: Any, summary: str) -> Schema:
-    known = options_of(owner)
+    options = options_of(owner)
     texts = option_texts(owner)
     properties: Schema = {"name": {"const": name, "description": summary}}
-    for option in known.values():
+    for option in options.values():
         properties[option.name] = _option(option, texts.get(option.name, ""))
     return {
         "type": "object",
         "description": summary,
         "properties": properties,
-        "required": ["name", *(option.name for option in known.values() if option.required)],
+        "required": ["name", *(option.name for option in options.values() if option.required)],
         "additionalProperties": False,
     }
 
@@ -101,18 +77,18 @@ def _option(option: Option, text: str) -> Schema:
         schema = _inline(json.loads(json.dumps(option.schema())))
         schema.pop("title", None)
     else:
-        many, null, words = nested_shape(option.annotation)
+        takes_list, takes_null, words = nested_shape(option.annotation)
         reference = {"$ref": f"#/$defs/{kind}"}
         shapes: list[Schema] = [reference]
-        shapes += [{"type": "array", "items": reference}] if many else []
-        shapes += [{"type": "null"}] if null else []
+        shapes += [{"type": "array", "items": reference}] if takes_list else []
+        shapes += [{"type": "null"}] if takes_null else []
         shapes += [{"enum": list(words)}] if words else []
         schema = reference if len(shapes) == 1 else {"anyOf": shapes}
     return {**schema, "description": text or option.describe()}
 
 
 def _inline(schema: Any, definitions: Schema | None = None, depth: int = 0) -> Any:
-    """Pydantic's own ``$defs`` put where they are referred to, since references count from the whole schema's root."""
+    """``schema`` with pydantic's ``$defs`` in place of the references to them, which would start at the wrong root."""
     if isinstance(schema, list):
         return [_inline(item, definitions, depth) for item in schema]
     if not isinstance(schema, dict):
@@ -120,18 +96,16 @@ def _inline(schema: Any, definitions: Schema | None = None, depth: int = 0) -> A
     definitions = definitions or schema.get("$defs", {})
     target = schema.get("$ref")
     if isinstance(target, str) and target.startswith("#/$defs/"):
-        found = definitions.get(target.removeprefix("#/$defs/"), {}) if depth < 10 else {}
-        return _inline({**found, **{k: v for k, v in schema.items() if k != "$ref"}}, definitions, depth + 1)
+        content = definitions.get(target.removeprefix("#/$defs/"), {}) if depth < 10 else {}
+        return _inline({**content, **{k: v for k, v in schema.items() if k != "$ref"}}, definitions, depth + 1)
     return {key: _inline(value, definitions, depth) for key, value in schema.items() if key != "$defs"}
 
 
 def _trainer() -> Schema:
-    try:
-        known, trainer = trainer_options(), load_trainer()
-    except NlpipeError:
-        return {"type": ["object", "null"], "description": "the gradient loop; its extra is not installed"}
-    texts = option_texts(trainer) if trainer else {}
-    properties = {name: _option(option, texts.get(name, "")) for name, option in known.items()}
+    from nlpipe.training.trainer import Trainer
+
+    texts = option_texts(Trainer)
+    properties = {name: _option(option, texts.get(name, "")) for name, option in trainer_options().items()}
     description = "Options of the gradient loop."
     return {
         "type": ["object", "null"],
@@ -147,9 +121,9 @@ def _data() -> Schema:
         "properties": {
             "task": {"type": "string", "description": "What the data is for, such as classification."},
             "format": {"type": "string", "description": "How its files are written, such as csv, tsv or jsonl."},
-            "train": {"type": "string", "description": "The file to learn from."},
-            "dev": {"type": "string", "description": "The file to choose on; split off the training file if absent."},
-            "test": {"type": "string", "description": "The file to score on; split off the training file if absent."},
+            "train": {"type": "string", "description": "The file to train on."},
+            "dev": {"type": "string", "description": "The file to select on; taken from the training file if absent."},
+            "test": {"type": "string", "description": "The file to score on; taken from the training file if absent."},
             "columns": {"type": "object", "description": "Role to column, by name or number: {text: 0, label: 1}."},
         },
         "required": ["task"],
@@ -161,14 +135,18 @@ def _data() -> Schema:
 
 
 _TEXTS = {
-    "tokenizer": "Text to words; regex where none is named and the next stage wants words.",
+    "tokenizer": "Text to words; by default regex, if the next stage takes words.",
     "representation": "Words to numbers: one vector per text or per word.",
     "encoder": "Numbers to numbers: one stage, or several in order.",
-    "head": "Numbers to what the task asks for.",
+    "head": "Numbers to the output of the task.",
 }
 
 
-_MODULE = {"type": "string", "pattern": f"^{MODULE}$"}
+_EXTEND = {
+    "type": ["string", "null"],
+    "description": "A file whose values are used where this file has none; its path starts from this file's folder.",
+}
+_MODULE = {"type": "string"}
 _IMPORT = {
     "anyOf": [_MODULE, {"type": "array", "items": _MODULE}, {"type": "null"}],
     "description": "Python modules that register stages of your own; importing them runs their code.",
@@ -176,20 +154,17 @@ _IMPORT = {
 
 
 def _pipeline() -> Schema:
-    path = r"^(data|tokenizer|representation|encoder|head|trainer|seed)([.\[].*)?$"
+    path = r"^(data|tokenizer|representation|encoder|head|trainer|seed|train_size)([.\[].*)?$"
     vary = {
         "type": ["object", "null"],
         "patternProperties": {path: {"type": "array", "minItems": 1}},
         "additionalProperties": False,
-        "description": "Key paths to lists of values: the file stands for every combination that fits together.",
+        "description": "Key paths to lists of values; the file stands for every combination whose stages fit together.",
     }
     properties: Schema = {
         "name": {"type": "string", "pattern": f"^{NAME}$", "description": "Its name."},
-        "description": {"type": ["string", "null"], "description": "What the pipeline is, for its readers."},
-        "extend": {
-            "type": ["string", "null"],
-            "description": "A file beside this one whose values hold but for these.",
-        },
+        "description": {"type": ["string", "null"], "description": "A description of the pipeline."},
+        "extend": _EXTEND,
         "import": _IMPORT,
         "data": {"$ref": "#/$defs/data"},
     }
@@ -201,9 +176,11 @@ def _pipeline() -> Schema:
             nullable.append({"type": "array", "items": item})
         properties[kind] = {"anyOf": [*one, *nullable], "description": _TEXTS[kind]}
     properties["trainer"] = {"$ref": "#/$defs/trainer"}
-    properties["seed"] = {**SEED.schema(), "description": "Of everything that is drawn at random."}
+    properties["seed"] = {**SEED.schema(), "description": "The seed of all random numbers."}
+    sizes = {"type": ["integer", "null"], "minimum": 1, "description": "Examples to train on; all by default."}
+    properties["train_size"] = sizes
     properties["vary"] = vary
-    # over another file a stage may be given in part: options without a name
+    # a file that extends another may give a part of a stage: options without a name
     nameless = {"type": "object", "not": {"required": ["name"]}}
     partial = {kind: {"anyOf": [properties[kind], nameless, {"type": "null"}]} for kind in SLOTS}
     varied_head = {"required": ["vary"], "properties": {"vary": {"required": ["head"]}}}
@@ -221,11 +198,11 @@ def _pipeline() -> Schema:
 
 def _comparison() -> Schema:
     texts = {
-        "seeds": "Each pipeline is run once with each.",
-        "train_sizes": "Examples to train on; all for the whole split.",
+        "seeds": "Each pipeline is run once with each seed.",
+        "train_sizes": "Numbers of examples to train on; all for the whole split.",
         "tolerance": "The loss of the primary score that does not matter.",
-        "latency_ms": "Milliseconds a text may take.",
-        "memory_mb": "Megabytes a pipeline may need.",
+        "latency_ms": "Maximum milliseconds for one text.",
+        "memory_mb": "Maximum memory in megabytes.",
     }
     plain = {name: _option(option, texts[name]) for name, option in OPTIONS.items()}
     for name in ("seeds", "train_sizes"):
@@ -240,11 +217,11 @@ def _comparison() -> Schema:
         "type": "object",
         "properties": {
             "compare": {"type": ["string", "null"], "description": "The comparison's title."},
-            "description": {"type": ["string", "null"], "description": "What is compared, for its readers."},
-            "extend": {
+            "description": {
                 "type": ["string", "null"],
-                "description": "A file beside this one whose values hold but for these.",
+                "description": "A description of the comparison for its readers.",
             },
+            "extend": _EXTEND,
             "import": _IMPORT,
             "data": {"$ref": "#/$defs/data"},
             "pipelines": files,

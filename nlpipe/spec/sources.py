@@ -1,4 +1,4 @@
-"""What a pipeline or comparison is read from: a file, an example that came with nlpipe, or a mapping in Python."""
+"""Sources of pipelines and comparisons: a file, an example that comes with nlpipe, or a mapping in Python."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Source = str | Path | Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Root:
-    """A file's content, laid over the file that it extends.
+    """The content of a source, with the values of the file that it extends.
 
     Args:
-        path: the file, or what stands for it in faults.
-        stem: the file's name without its ending; the name of a pipeline that has none of its own.
+        path: the file, or what stands for it in messages.
+        stem: the file's name without suffix, which is the name of a pipeline without ``name:``.
     """
 
     value: Value
@@ -55,7 +55,7 @@ def read_source(source: Source) -> Root:
 
 
 def find_file(path: str | Path) -> Path:
-    """``path``, or the example of that name that came with nlpipe (``pipelines/sentiment/nbsvm.yaml``)."""
+    """``path`` if it exists, otherwise the example of that name in nlpipe (``pipelines/sentiment/nbsvm.yaml``)."""
     file = Path(path)
     if file.exists() or file.is_absolute():
         return file
@@ -67,10 +67,10 @@ def find_file(path: str | Path) -> Path:
 
 
 def _check_kind(path: Path) -> None:
-    """A data file or a folder is often given where a pipeline file is meant: say what to do instead.
+    """Check that ``path`` is not a data file or a run's folder, which are easily given instead of a pipeline file.
 
     Raises:
-        SpecError: ``path`` is one of these.
+        SpecError: it is; the message says what to do instead.
     """
     from nlpipe.datasets.readers import format_of
 

@@ -1,4 +1,4 @@
-"""A stage as a file writes it, checked against its constructor: a bare name, or a mapping of name and options."""
+"""A stage as a file has it, a bare name or a mapping of name and options, checked against its constructor."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from typing import Annotated, Any
 from nlpipe.errors import Fault, NlpipeError, suggest
 from nlpipe.options import Option, options_of
 from nlpipe.registry import slot, slot_of
-from nlpipe.stage import Stage
+from nlpipe.stage import AnyStage, Stage
 from nlpipe.yaml_values import Place, Value, join, spelling_hint, warn_of_octals
 
 
 @dataclass(frozen=True)
 class StageSpec:
-    """A stage that can be made: its slot, its name there, and every option with its checked value.
-
-    Nested stages are StageSpecs too (or lists of them).
-    """
+    """A checked stage: its slot, its name there, and every option with its value; nested stages are StageSpecs too."""
 
     slot: str
     name: str
     options: dict[str, Any]
 
-    def make(self) -> Stage[Any, Any]:
-        """A fresh instance, its nested stages fresh as well.
+    def __repr__(self) -> str:
+        return f"StageSpec({self.slot} {self.name!r})"
+
+    def make(self) -> AnyStage:
+        """A new instance, with new instances of its nested stages.
 
         Raises:
-            ValueError: options that do not go together.
+            ValueError: the constructor refuses the combination of options.
         """
         owner = slot(self.slot).load(self.name)
-        made: Stage[Any, Any] = owner(**{name: _made(value) for name, value in self.options.items()})
-        return made
+        stage: AnyStage = owner(**{name: _made(value) for name, value in self.options.items()})
+        return stage
 
     def resolved(self) -> dict[str, Any]:
         """Plain data that reads as this stage."""
@@ -60,7 +60,7 @@ def _resolved(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def spec_of(stage: Stage[Any, Any]) -> StageSpec:
+def spec_of(stage: AnyStage) -> StageSpec:
     """The spec of an instance.
 
     Raises:
@@ -68,7 +68,7 @@ def spec_of(stage: Stage[Any, Any]) -> StageSpec:
     """
     kind = slot_of(type(stage))
     if kind is None:
-        raise NlpipeError(f"{type(stage).__name__} is no stage of any slot")
+        raise NlpipeError(f"{type(stage).__name__} is not a stage of any slot")
     return StageSpec(kind, slot(kind).name_of(type(stage)), {k: _spec(v) for k, v in stage.options.items()})
 
 
@@ -79,12 +79,14 @@ def _spec(value: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Read:
-    """What reading one stage gave.
+class StageReading:
+    """The result of reading one stage.
 
     Args:
-        spec: None where it has faults.
-        stage: an instance for the wiring check, made without the faulty options; None where that cannot be.
+        name: the name that the file gives; ``?`` if it gives none.
+        key: the key path of the stage.
+        spec: None if the stage has faults.
+        stage: an instance for the wiring check, made without faulty options; None if that is impossible.
     """
 
     slot: str
@@ -92,34 +94,34 @@ class Read:
     key: str
     place: Place
     spec: StageSpec | None = None
-    stage: Stage[Any, Any] | None = None
+    stage: AnyStage | None = None
 
 
-def read_stage(value: Value, kind: str, key: str, faults: list[Fault]) -> Read:
-    """The stage of slot ``kind`` that ``value`` describes; what is wrong with it goes into ``faults``."""
+def read_stage(value: Value, kind: str, key: str, faults: list[Fault]) -> StageReading:
+    """Read the stage of slot ``kind`` that ``value`` describes; its faults are added to ``faults``."""
     name = _name(value, kind, key, faults)
-    read = Read(kind, name or "?", key, value.place)
+    without_stage = StageReading(kind, name or "?", key, value.place)
     if name is None:
-        return read
+        return without_stage
     try:
         owner: Callable[..., Any] = slot(kind).load(name)
     except NlpipeError as error:
         at = value.entries.get("name", value)
         faults.append(at.place.fault(key if at is value else join(key, "name"), str(error)))
-        return read
+        return without_stage
     before = len(faults)
     options = _options(value.without("name"), owner, name, key, faults)
     sound = len(faults) == before
     spec = StageSpec(kind, name, options)
     if any(option.required and typed not in options for typed, option in options_of(owner).items()):
-        return read  # said already
+        return without_stage  # the missing option is in faults
     try:
         stage = spec.make()
     except (ValueError, NlpipeError) as error:
         if sound:
             faults.append(value.place.fault(key, f"{name}: {error}"))
-        return read
-    return Read(kind, name, key, value.place, spec if sound else None, stage)
+        return without_stage
+    return StageReading(kind, name, key, value.place, spec if sound else None, stage)
 
 
 def _name(value: Value, kind: str, key: str, faults: list[Fault]) -> str | None:
@@ -132,32 +134,32 @@ def _name(value: Value, kind: str, key: str, faults: list[Fault]) -> str | None:
         return None
     given = value.entries.get("name")
     if given is None:
-        known = ", ".join(slot(kind).names())
+        names = ", ".join(slot(kind).names())
         near = [typed for typed in value.entries if suggest(typed, ["name"]).startswith("; did")]
         hint = f" (is '{near[0]}' meant as 'name'?)" if near else ""
-        faults.append(value.place.fault(join(key, "name"), f"which {kind}? give its name{hint}; known: {known}"))
+        faults.append(value.place.fault(join(key, "name"), f"the name of the {kind} is missing{hint}; known: {names}"))
         return None
     if not isinstance(given.content, str):
-        message = f"the name of {article} {kind} is a string, not {given.plain()!r}"
+        message = f"invalid name {given.plain()!r}: expected a string"
         faults.append(given.place.fault(join(key, "name"), message))
         return None
     return given.content
 
 
 def _options(value: Value, owner: Callable[..., Any], name: str, key: str, faults: list[Fault]) -> dict[str, Any]:
-    """Checked values of all options of ``owner``, defaults filled in; without those that are faulty."""
-    known = options_of(owner)
+    """The checked values of all options of ``owner``, with defaults; faulty ones are left out."""
+    options = options_of(owner)
     checked: dict[str, Any] = {}
     for typed, given in value.entries.items():
-        if typed not in known:
-            way = suggest(typed, known) if known else "; it takes none"
-            faults.append(value.keys[typed].fault(join(key, typed), f"{name} has no option '{typed}'{way}"))
+        if typed not in options:
+            others = suggest(typed, options) if options else "; it takes none"
+            faults.append(value.keys[typed].fault(join(key, typed), f"{name} has no option '{typed}'{others}"))
             continue
         before = len(faults)
-        checked[typed] = read_option(given, known[typed], join(key, typed), faults)
+        checked[typed] = read_option(given, options[typed], join(key, typed), faults)
         if len(faults) > before:
             del checked[typed]
-    for typed, option in known.items():
+    for typed, option in options.items():
         if typed in value.entries:
             continue
         if option.required:
@@ -165,11 +167,11 @@ def _options(value: Value, owner: Callable[..., Any], name: str, key: str, fault
             faults.append(value.place.fault(join(key, typed), message))
         else:
             checked[typed] = _spec(option.default)
-    return {typed: checked[typed] for typed in known if typed in checked}
+    return {typed: checked[typed] for typed in options if typed in checked}
 
 
 def read_option(value: Value, option: Option, key: str, faults: list[Fault]) -> Any:
-    """The checked value of one option: plain, or nested stages as StageSpecs; None where it is faulty."""
+    """The checked value of one option, with nested stages as StageSpecs; None if it is faulty."""
     kind = slot_of(option.annotation)
     if kind is not None and value.content not in _words(option.annotation):
         return _nested(value, kind, option.annotation, key, faults)
@@ -179,14 +181,14 @@ def read_option(value: Value, option: Option, key: str, faults: list[Fault]) -> 
 
 
 def check_plain(value: Value, option: Option, key: str, faults: list[Fault]) -> Any:
-    """The checked value of an option that takes no stages; None where it is faulty.
+    """The checked value of an option that takes no stages; None if it is faulty.
 
-    A fault that comes from how YAML reads a spelling says what to write instead.
+    If the cause is how YAML reads a spelling, the fault says what to write instead.
     """
     try:
         checked = option.check(value.plain())
     except ValueError as error:
-        hint = spelling_hint(value, text_expected="string" in str(error))
+        hint = spelling_hint(value, text_expected="string" in str(error).rpartition("expected")[2])
         faults.append(value.place.fault(key, f"{error}{hint}"))
         return None
     warn_of_octals(value, key)
@@ -224,21 +226,21 @@ def _is_meant(path: Path, written: str) -> bool:
 
 def _nested(value: Value, kind: str, annotation: Any, key: str, faults: list[Fault]) -> Any:
     members = _members(annotation)
-    many = any(typing.get_origin(member) in (list, tuple) for member in members)
-    one = any(slot_of(member) and typing.get_origin(member) not in (list, tuple) for member in members)
+    takes_list = any(typing.get_origin(member) in (list, tuple) for member in members)
+    takes_one = any(slot_of(member) and typing.get_origin(member) not in (list, tuple) for member in members)
     if value.content is None and type(None) in members:
         return None
     if isinstance(value.content, tuple):
-        if not many:
-            faults.append(value.place.fault(key, f"this takes one {kind}, not a list"))
+        if not takes_list:
+            faults.append(value.place.fault(key, f"expected one {kind}, not a list"))
             return None
         return [read_stage(item, kind, join(key, i), faults).spec for i, item in enumerate(value.content)]
-    read = read_stage(value, kind, key, faults).spec
-    return read if one else [read]
+    spec = read_stage(value, kind, key, faults).spec
+    return spec if takes_one else [spec]
 
 
 def _members(annotation: Any) -> tuple[Any, ...]:
-    """The members of a union, else the annotation alone."""
+    """The members of a union; of another annotation, itself."""
     origin = typing.get_origin(annotation)
     if origin is Annotated:
         return _members(typing.get_args(annotation)[0])
@@ -248,13 +250,13 @@ def _members(annotation: Any) -> tuple[Any, ...]:
 
 
 def _words(annotation: Any) -> tuple[Any, ...]:
-    """The literals an option for stages takes as well."""
+    """The literals that an option for stages takes too."""
     literals = [member for member in _members(annotation) if typing.get_origin(member) is typing.Literal]
     return tuple(word for literal in literals for word in typing.get_args(literal))
 
 
 def nested_shape(annotation: Any) -> tuple[bool, bool, tuple[Any, ...]]:
-    """Of an option for stages: whether it takes a list, whether it takes null, and the words it takes besides."""
+    """Whether an option for stages takes a list, whether it takes null, and the literals that it takes too."""
     members = _members(annotation)
-    many = any(typing.get_origin(member) in (list, tuple) for member in members)
-    return many, type(None) in members, _words(annotation)
+    takes_list = any(typing.get_origin(member) in (list, tuple) for member in members)
+    return takes_list, type(None) in members, _words(annotation)

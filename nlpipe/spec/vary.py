@@ -1,4 +1,4 @@
-"""``vary:`` in a pipeline file: the product of its lists, without the combinations whose stages do not fit."""
+"""``vary:`` in a pipeline file: all combinations of its lists, except those whose stages do not fit together."""
 
 from __future__ import annotations
 
@@ -21,14 +21,18 @@ FIXED = ("name", "description", "extend", "import", "vary")
 
 @dataclass(frozen=True)
 class Expansion:
-    """The pipelines a file stands for.
+    """The pipelines that a file stands for.
 
     Args:
-        left_out: name of each combination that cannot work, and why.
+        left_out: the name of each combination that cannot work, and the reason.
     """
 
     pipelines: tuple[PipelineSpec, ...]
     left_out: tuple[tuple[str, str], ...] = ()
+
+    def __repr__(self) -> str:
+        names = ", ".join(pipeline.name for pipeline in self.pipelines)
+        return f"Expansion({names}; {len(self.left_out)} left out)"
 
 
 @dataclass(frozen=True)
@@ -39,10 +43,10 @@ class _Axis:
 
 
 def expand(root: Value, path: str, name: str) -> Expansion:
-    """Every pipeline that ``root`` stands for: one, or the combinations of ``vary``.
+    """The pipelines that ``root`` stands for: one, or the combinations of ``vary``.
 
     Raises:
-        SpecError: every fault in any of them; faults of wiring only where no combination is without.
+        SpecError: every fault of any of them; faults of the wiring only if every combination has some.
     """
     axes = _axes(root)
     root = root.without("vary")
@@ -109,7 +113,7 @@ def _axes(root: Value) -> list[_Axis]:
 
 
 def _labels(path: Sequence[Part], choices: Sequence[Value]) -> tuple[str, ...]:
-    """What stands for each choice in a name: a stage's name, ``C=0.1``; numbered where two would be the same."""
+    """A label for each choice, to be part of a name: a stage's name, or ``C=0.1``; equal labels are numbered."""
     prefix = "" if len(path) == 1 and (path[0] in FOLDERS or path[0] == "data") else f"{path[-1]}="
     labels: list[str] = []
     for choice in choices:

@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
-from nlpipe.errors import NlpipeError, suggest
+from nlpipe.errors import NlpipeError
+from nlpipe.names import Table
 from nlpipe.tasks.task import Task
 
-TASKS = {
-    "classification": "classification:Classification",
-    "tagging": "tagging:Tagging",
-    "translation": "translation:Translation",
-}
-"""Name, as cards and pipeline files spell it, to ``module:Class``."""
+
+class Tasks(Table[type[Task]]):
+    """Names to classes of tasks."""
+
+    def accept(self, name: str, thing: Any) -> type[Task]:
+        """``thing``, if it is a class of a task that has this name.
+
+        Raises:
+            NlpipeError: it is not.
+        """
+        if not (isinstance(thing, type) and issubclass(thing, Task)):
+            raise NlpipeError(f"task '{name}' is {thing!r}, which does not derive from Task")
+        if thing.__dict__.get("name") != name:
+            raise NlpipeError(f"task '{name}': the class {thing.__name__} must say name = '{name}'")
+        return thing
+
+
+TASKS = Tasks(
+    "task",
+    "nlpipe.tasks",
+    {
+        "classification": "classification:Classification",
+        "tagging": "tagging:Tagging",
+        "translation": "translation:Translation",
+    },
+)
+"""Name, as cards and pipeline files spell it, to the class."""
 
 
 def task_named(name: str, **options: Any) -> Task:
@@ -22,9 +43,4 @@ def task_named(name: str, **options: Any) -> Task:
     Raises:
         NlpipeError: there is none; the message has the nearest name.
     """
-    if name not in TASKS:
-        raise NlpipeError(f"there is no task '{name}'{suggest(name, TASKS)}")
-    module, _, attribute = TASKS[name].partition(":")
-    found = getattr(importlib.import_module(f"{__name__}.{module}"), attribute)(**options)
-    assert isinstance(found, Task)
-    return found
+    return TASKS.load(name)(**options)

@@ -11,7 +11,7 @@ import numpy as np
 from nlpipe.errors import DataError, suggest
 from nlpipe.metrics.label_metrics import classification_metrics
 from nlpipe.metrics.metric import Metric
-from nlpipe.stage import Predictions
+from nlpipe.stage import AnyPredictions, Predictions
 from nlpipe.tasks.task import Note, Row, Split, Task, ignore
 from nlpipe.wire import Labels, Text, Wire
 
@@ -49,24 +49,29 @@ class Classification(Task):
     def metrics(self, labels: Sequence[str], ordinal: bool = False) -> list[Metric]:
         return classification_metrics(labels, ordinal)
 
-    def record(self, gold: Wire | None, predictions: Predictions[Any], i: int) -> dict[str, Any]:
-        """``gold``, ``predicted``, ``score`` and ``probabilities`` (label to probability), to six digits."""
-        found: dict[str, Any] = {}
+    def record(self, gold: Wire | None, predictions: AnyPredictions, i: int) -> dict[str, Any]:
+        """``gold``, ``predicted``, ``score`` and ``probabilities`` (label to probability).
+
+        Probabilities are whole where gold is known, so that the scores can be computed again to the last digit, and
+        have six digits in answers to a user.
+        """
+        record: dict[str, Any] = {}
+        written = _six if gold is None else float
         if gold is not None:
             assert isinstance(gold, Labels)
-            found["gold"] = gold.values[i]
-        found["predicted"] = predictions.values.values[i]
+            record["gold"] = gold.values[i]
+        record["predicted"] = predictions.values.values[i]
         if predictions.scores is not None:
-            found["score"] = _six(predictions.scores[i])
+            record["score"] = _six(predictions.scores[i])
         if predictions.probabilities is not None:
             row = predictions.probabilities[i]
-            found["probabilities"] = dict(zip(predictions.classes, map(_six, row), strict=True))
-        return found
+            record["probabilities"] = dict(zip(predictions.classes, map(written, row), strict=True))
+        return record
 
     def line(self, record: Mapping[str, Any]) -> str:
         return f"{record['predicted']}\t{record['score']:.4f}" if "score" in record else str(record["predicted"])
 
-    def restore(self, records: Sequence[Mapping[str, Any]]) -> tuple[Wire, Predictions[Any]]:
+    def restore(self, records: Sequence[Mapping[str, Any]]) -> tuple[Wire, AnyPredictions]:
         """Gold and predictions back; scores and probabilities where every record has them.
 
         Raises:
@@ -90,7 +95,11 @@ class Classification(Task):
 
 
 def _text(row: Row) -> str:
-    """A field that is no string: numbers are taken as they are written."""
+    """The text of a field that is not a string: a number as it is written.
+
+    Raises:
+        DataError: it is not a number either.
+    """
     value = row.fields["text"]
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
@@ -112,10 +121,10 @@ def _label(row: Row, labels: Mapping[str, str] | None) -> str:
     if labels is None:
         return label
     if label not in labels:
-        known = list(labels)
-        listed = ", ".join(f"'{name}'" for name in known[:SHOWN_LABELS])
-        more = f" and {len(known) - SHOWN_LABELS} more" if len(known) > SHOWN_LABELS else ""
-        near = suggest(label, known)
+        names = list(labels)
+        listed = ", ".join(f"'{name}'" for name in names[:SHOWN_LABELS])
+        more = f" and {len(names) - SHOWN_LABELS} more" if len(names) > SHOWN_LABELS else ""
+        near = suggest(label, names)
         way = near if near.startswith("; did you mean") else ""
         raise DataError(f"{row.place('label')}: '{label}' is not one of {listed}{more}{way}")
     return labels[label]
@@ -127,5 +136,5 @@ def _shown(value: Any) -> str:
 
 
 def _six(value: float) -> float:
-    """Six significant digits, so that small probabilities stay what they are."""
+    """Six significant digits, so that small probabilities do not become 0."""
     return float(f"{float(value):.6g}")

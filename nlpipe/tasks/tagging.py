@@ -18,7 +18,7 @@ from nlpipe import tag_schemes
 from nlpipe.errors import DataError, NlpipeWarning, suggest
 from nlpipe.metrics.metric import Metric
 from nlpipe.metrics.tag_metrics import tagging_metrics
-from nlpipe.stage import Predictions
+from nlpipe.stage import AnyPredictions, Predictions
 from nlpipe.tasks.task import Note, Row, Split, Task, ignore
 from nlpipe.tokenizers import Regex
 from nlpipe.wire import Span, Tags, Tokens, Wire
@@ -34,7 +34,7 @@ class Tagging(Task):
     """One tag a word.
 
     Args:
-        scheme: how tags mark entities: a name of ``nlpipe.tag_schemes.SCHEMES``, or auto: told from the training split.
+        scheme: how tags mark entities: one of ``nlpipe.tag_schemes.SCHEMES``, or auto: detected in the training split.
     """
 
     name: ClassVar[str] = "tagging"
@@ -49,7 +49,7 @@ class Tagging(Task):
 
     def __init__(self, scheme: str = "auto") -> None:
         self.scheme = scheme
-        self.told = scheme == "auto"  # from the training split
+        self.detects_scheme = scheme == "auto"
         self.seen: frozenset[tuple[str, ...]] | None = None
         """The words of the training split's entities, in lower case; None where no data was read."""
 
@@ -57,8 +57,8 @@ class Tagging(Task):
         """Columns 0 and -1 of conll; else ``tokens`` and ``tags``, or ``text`` and ``entities`` if one is given."""
         if form == "conll":
             return {"token": 0, "tag": -1, **given}
-        wanted = ("text", "entities") if {"text", "entities"} & set(given) else ("token", "tag")
-        return {**{role: self.columns[role] for role in wanted}, **given}
+        roles = ("text", "entities") if {"text", "entities"} & set(given) else ("token", "tag")
+        return {**{role: self.columns[role] for role in roles}, **given}
 
     def labels(self, train: Split) -> tuple[str, ...]:
         assert isinstance(train.targets, Tags)
@@ -80,13 +80,13 @@ class Tagging(Task):
         for row in rows:
             if "entities" in row.fields:
                 spanned = True
-                text, found, marked = _from_spans(row, labels, note)
+                text, row_words, row_tags = _from_spans(row, labels, note)
                 texts.append(text)
             else:
-                found = _words(row)
-                marked = _tags(row, found, labels)
-            words.append(found)
-            tags.append(marked)
+                row_words = _words(row)
+                row_tags = _tags(row, row_words, labels)
+            words.append(row_words)
+            tags.append(row_tags)
             places.append(row)
         if not spanned:
             tags = self._to_iob2(tags, places, note)
@@ -105,15 +105,18 @@ class Tagging(Task):
                 tag_schemes.nearly_marks(tag for sentence in tags for tag in sentence) if self.scheme == "none" else ""
             )
             if near:
-                said = f"tags such as '{near}' are read as plain labels; entities are marked as in B-PER and I-PER"
-                warnings.warn(f"{said}; data.scheme: none says that none are meant", NlpipeWarning, stacklevel=2)
+                message = f"tags such as '{near}' are read as plain labels; entities are marked as in B-PER and I-PER"
+                warnings.warn(f"{message}; data.scheme: none says that none are meant", NlpipeWarning, stacklevel=2)
         if self.scheme == "none":
             return tags
         converted = []
         for sentence, row in zip(tags, places, strict=True):
             for i, tag in enumerate(sentence):
                 if fault := tag_schemes.malformed(tag, self.scheme):
-                    way = f"; the first split looked like {self.scheme}: data.scheme says which it is" * self.told
+                    way = (
+                        f"; the first split looked like {self.scheme}: data.scheme says which it is"
+                        * self.detects_scheme
+                    )
                     raise DataError(f"{_item(row, 'tag', i)}: {fault}{way}")
             for i, fault in tag_schemes.faults(sentence, self.scheme):
                 note("tags_out_of_scheme", f"{_item(row, 'tag', i)}: {fault}")
@@ -129,8 +132,16 @@ class Tagging(Task):
     def metrics(self, labels: Sequence[str], ordinal: bool = False) -> list[Metric]:
         return tagging_metrics(labels, "IOB2" if tag_schemes.marks_entities(labels) else "none", self.seen)
 
-    def record(self, gold: Wire | None, predictions: Predictions[Any], i: int) -> dict[str, Any]:
-        """``words``, ``gold``, ``predicted`` and ``scores`` of each word; where gold is not known, what was found:
+    def state(self) -> dict[str, Any]:
+        """``seen``: the words of the training split's entities, in lower case; null where no data was read."""
+        return {"seen": None if self.seen is None else sorted(map(list, self.seen))}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        seen = state.get("seen")
+        self.seen = None if seen is None else frozenset(map(tuple, seen))
+
+    def record(self, gold: Wire | None, predictions: AnyPredictions, i: int) -> dict[str, Any]:
+        """``words``, ``gold``, ``predicted`` and ``scores`` of each word; where gold is not known, the answer:
         ``entities`` with their characters in the text, or ``tokens`` with their tags where tags mark no entities."""
         answer = predictions.values
         assert isinstance(answer, Tags) and answer.tokens is not None
@@ -138,28 +149,28 @@ class Tagging(Task):
         scores = None if predictions.scores is None else predictions.scores[i]
         if gold is not None:
             assert isinstance(gold, Tags)
-            found = {"words": answer.tokens.words[i], "gold": gold.values[i], "predicted": tags}
-            return found if scores is None else {**found, "scores": [round(float(score), 4) for score in scores]}
+            record = {"words": answer.tokens.words[i], "gold": gold.values[i], "predicted": tags}
+            return record if scores is None else {**record, "scores": [round(float(score), 4) for score in scores]}
         text, spans = answer.tokens.texts[i], answer.tokens.spans(i)
         if tag_schemes.marks_entities(predictions.classes or tags):
             units = tag_schemes.to_spans(tags, "IOB2")
             return {"entities": [_entity(text, spans, unit, scores) for unit in units]}
-        every = [(t, t + 1, tag) for t, tag in enumerate(tags)]
-        return {"tokens": [_entity(text, spans, unit, scores) for unit in every]}
+        tagged = [(t, t + 1, tag) for t, tag in enumerate(tags)]
+        return {"tokens": [_entity(text, spans, unit, scores) for unit in tagged]}
 
     def line(self, record: Mapping[str, Any]) -> str:
-        """What was found, a tab between: ``text/TYPE start-end`` of entities, ``text/TAG`` of words."""
+        """``text/TYPE start-end`` of each entity, a tab between; where tags mark none, ``text/TAG`` of each word."""
         if "tokens" in record:
             return " ".join(f"{unit['text']}/{unit['type']}" for unit in record["tokens"])
         flat = [" ".join(str(unit["text"]).split()) for unit in record["entities"]]
         units = zip(flat, record["entities"], strict=True)
         return "\t".join(f"{text}/{unit['type']} {unit['start']}-{unit['end']}" for text, unit in units)
 
-    def restore(self, records: Sequence[Mapping[str, Any]]) -> tuple[Wire, Predictions[Any]]:
+    def restore(self, records: Sequence[Mapping[str, Any]]) -> tuple[Wire, AnyPredictions]:
         """Gold and predictions back, with their words.
 
         Raises:
-            DataError: a record lacks words, gold or predicted tags, or has not as many of each.
+            DataError: a record lacks words, gold or predicted tags, or their numbers differ.
         """
         for number, record in enumerate(records, 1):
             counts = {len(record[name]) if name in record else -1 for name in ("words", "gold", "predicted")}
@@ -181,25 +192,25 @@ def surfaces(words: Sequence[list[str]], tags: Sequence[list[str]]) -> frozenset
     """The words, in lower case, of every entity."""
     return frozenset(
         tuple(word.lower() for word in sentence[start:end])
-        for sentence, marked in zip(words, tags, strict=True)
-        for start, end, _ in tag_schemes.to_spans(marked, "IOB2")
+        for sentence, sentence_tags in zip(words, tags, strict=True)
+        for start, end, _ in tag_schemes.to_spans(sentence_tags, "IOB2")
     )
 
 
 def ragged(arrays: Sequence[np.ndarray]) -> np.ndarray:
     """(B,) array of arrays of any length."""
-    found = np.empty(len(arrays), dtype=object)
+    column = np.empty(len(arrays), dtype=object)
     for i, array in enumerate(arrays):
-        found[i] = array
-    return found
+        column[i] = array
+    return column
 
 
 def _entity(text: str, spans: Sequence[Span], unit: Entity, scores: np.ndarray | None) -> dict[str, Any]:
     """An entity of words ``unit`` in characters; its score is that of its least certain word."""
     first, last, kind = unit
     start, end = spans[first][0], spans[last - 1][1]
-    found = {"start": start, "end": end, "type": kind, "text": text[start:end]}
-    return found if scores is None else {**found, "score": round(float(np.min(scores[first:last])), 4)}
+    entity = {"start": start, "end": end, "type": kind, "text": text[start:end]}
+    return entity if scores is None else {**entity, "score": round(float(np.min(scores[first:last])), 4)}
 
 
 def _item(row: Row, role: str, i: int) -> str:
@@ -246,14 +257,14 @@ def _from_spans(row: Row, labels: Mapping[str, str] | None, note: Note) -> tuple
     text, place = row.fields["text"], row.place("entities")
     if not isinstance(text, str):
         raise DataError(f"{row.place('text')}: {text!r:.60} is not a text")
-    given = [_span(item, text, place, labels) for item in _listed(row.fields["entities"], place)]
+    entities = [_span(item, text, place, labels) for item in _listed(row.fields["entities"], place)]
     words = SPLITTER.split(text)
     spans = SPLITTER.cut(text)
     starts = {start: i for i, (start, _) in enumerate(spans)}
     ends = {end: i + 1 for i, (_, end) in enumerate(spans)}
-    kept: list[Entity] = []
+    units: list[Entity] = []
     taken = np.zeros(len(words), dtype=bool)
-    for start, end, kind in sorted(given, key=lambda span: (span[0] - span[1], span[0])):
+    for start, end, kind in sorted(entities, key=lambda span: (span[0] - span[1], span[0])):
         shown = f"{row.path}:{row.line}: {text[start:end]!r} ({kind}, {start}-{end})"
         if start not in starts or end not in ends:
             note("entities_not_at_words", shown)
@@ -263,8 +274,8 @@ def _from_spans(row: Row, labels: Mapping[str, str] | None, note: Note) -> tuple
             note("entities_overlapping", shown)
             continue
         taken[first:last] = True
-        kept.append((first, last, kind))
-    return text, words, tag_schemes.from_spans(sorted(kept), len(words), "IOB2")
+        units.append((first, last, kind))
+    return text, words, tag_schemes.from_spans(sorted(units), len(words), "IOB2")
 
 
 def _listed(value: Any, place: str) -> list[Any]:
@@ -285,9 +296,9 @@ def _span(item: Any, text: str, place: str, labels: Mapping[str, str] | None) ->
         raise DataError(f"{place}: {item!r:.80} is not an entity; write {{start, end, label}} or [start, end, label]")
     start, end, kind = parts
     if not 0 <= start < end <= len(text):
-        raise DataError(f"{place}: {start} to {end} is no stretch of a text of {len(text)} characters")
+        raise DataError(f"{place}: {start} to {end} is not inside a text of {len(text)} characters")
     inside = text[start:end]
     start, end = start + len(inside) - len(inside.lstrip()), end - (len(inside) - len(inside.rstrip()))
     if start >= end:
-        raise DataError(f"{place}: {item!r:.80} holds white space alone")
+        raise DataError(f"{place}: {item!r:.80} holds only white space")
     return start, end, _allowed(kind.strip(), labels, place)

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from nlpipe.errors import NlpipeError
 from nlpipe.metrics.metric import Metric
-from nlpipe.stage import Predictions
+from nlpipe.metrics.user_metrics import METRICS, UserMetric
+from nlpipe.stage import AnyPredictions
 from nlpipe.wire import Wire
 
 
@@ -53,13 +55,13 @@ class Split:
 
 @dataclass(frozen=True)
 class Ledger:
-    """What was lost or looks odd on the way: counts by name, with up to five examples of each."""
+    """What was lost or looks wrong on the way: counts by name, with up to five examples of each."""
 
     counts: dict[str, float] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, what: str, example: str) -> None:
-        """One more of ``what``; its text is kept, cut to 100 characters, if it is among the first five."""
+        """Count one more of ``what``; keep the example, cut to 100 characters, if it is among the first five."""
         self.counts[what] = self.counts.get(what, 0) + 1
         shown = self.examples.setdefault(what, [])
         if len(shown) < 5:
@@ -67,11 +69,11 @@ class Ledger:
 
 
 Note = Callable[[str, str], None]
-"""Told what is lost in reading, by name, with the example: it is counted in the ledger."""
+"""Called with what is lost in reading, by name, and the example; it is counted in the ledger."""
 
 
 def ignore(what: str, example: str) -> None:
-    """A note that nobody takes."""
+    """Take no note."""
 
 
 class Task(ABC):
@@ -94,7 +96,7 @@ class Task(ABC):
     formats: ClassVar[tuple[str, ...]] = ("csv", "tsv", "jsonl")
     """Formats of files that hold its examples."""
     usual_format: ClassVar[str | None] = None
-    """What a file is taken for whose ending tells no format of these."""
+    """The format of a file whose ending tells none of these."""
 
     @abstractmethod
     def targets(self, values: Sequence[Any]) -> Wire:
@@ -114,7 +116,7 @@ class Task(ABC):
         return self.primary
 
     def labels(self, train: Split) -> tuple[str, ...]:
-        """The closed set that targets come from, where the card does not say it; empty where there is none."""
+        """The closed set that targets come from, where the card does not give it; empty where there is none."""
         return ()
 
     @abstractmethod
@@ -124,28 +126,62 @@ class Task(ABC):
         Args:
             rows: gone through once, so that a file can be read as it streams.
             labels: what the data writes to the label meant, nothing else being allowed; None: labels as they come.
-            note: told of each thing that is left out.
+            note: called with each thing that is left out.
 
         Raises:
-            DataError: a row that cannot be one; names file and line.
+            DataError: a row cannot be an example; the message names file and line.
         """
 
     @abstractmethod
     def key(self, inputs: Wire, i: int) -> str:
-        """What makes two inputs the same: de-duplication and leakage go by it."""
+        """What two inputs have in common if they count as the same, for de-duplication and leakage."""
 
     @abstractmethod
     def metrics(self, labels: Sequence[str], ordinal: bool = False) -> list[Metric]:
-        """Its metrics; the first gives the primary score. ``labels``: those of ``Dataset.labels``, in that order."""
+        """Its metrics, each of another name; the first gives the primary score.
+
+        Args:
+            labels: those of ``Dataset.labels``, in that order.
+            ordinal: whether that order means something.
+        """
+
+    def user_metrics(self) -> list[UserMetric]:
+        """The metrics that are registered for it, or for a task that it derives from."""
+        return METRICS.of_tasks({vars(owner).get("name", "") for owner in type(self).__mro__})
+
+    def every_metric(self, labels: Sequence[str], ordinal: bool = False) -> list[Metric]:
+        """Its own metrics, then those registered for it.
+
+        Raises:
+            NlpipeError: one that is registered has the name of one that the task has.
+        """
+        metrics = self.metrics(labels, ordinal)
+        taken = {name for metric in metrics for name in (metric.name, *metric.definitions)}
+        for metric in self.user_metrics():
+            if metric.name in taken:
+                raise NlpipeError(f"{self.name} has a metric '{metric.name}' of its own: give yours another name")
+            metrics.append(metric.metric())
+        return metrics
+
+    def state(self) -> dict[str, Any]:
+        """What its metrics need of the training split, as plain data: a run stores it, to be scored again from its
+        folder alone."""
+        return {}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:  # noqa: B027 - most tasks have no state
+        """Take back what ``state`` gave."""
 
     @abstractmethod
-    def record(self, gold: Wire | None, predictions: Predictions[Any], i: int) -> dict[str, Any]:
-        """Example ``i`` as one line of ``predictions.jsonl``: gold (if known), predicted, score, probabilities."""
+    def record(self, gold: Wire | None, predictions: AnyPredictions, i: int) -> dict[str, Any]:
+        """Example ``i`` as one line of ``predictions.jsonl``: gold (if known), predicted, score, probabilities.
+
+        With gold it holds all that the metrics need, to the last digit; ``restore`` takes it back.
+        """
 
     @abstractmethod
     def line(self, record: Mapping[str, Any]) -> str:
-        """What ``record`` gave, as one line for a person: the answer, for labels with a tab and its score."""
+        """``record`` as one line for a reader: the answer; of labels also a tab and the score."""
 
     @abstractmethod
-    def restore(self, records: Sequence[Mapping[str, Any]]) -> tuple[Wire, Predictions[Any]]:
+    def restore(self, records: Sequence[Mapping[str, Any]]) -> tuple[Wire, AnyPredictions]:
         """Gold and predictions back from the lines of ``predictions.jsonl``."""

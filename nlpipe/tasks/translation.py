@@ -11,7 +11,7 @@ import numpy as np
 from nlpipe.errors import DataError
 from nlpipe.metrics.metric import Metric
 from nlpipe.metrics.text_metrics import translation_metrics
-from nlpipe.stage import Predictions
+from nlpipe.stage import AnyPredictions, Predictions
 from nlpipe.tasks.task import Note, Row, Split, Task, ignore
 from nlpipe.wire import Text, Wire
 
@@ -30,10 +30,10 @@ class Translation(Task):
         return Text(values)
 
     def split(self, rows: Iterable[Row], labels: Mapping[str, str] | None = None, note: Note = ignore) -> Split:
-        """Rows as pairs; an empty side stays empty (what drops such pairs is the card's ``filter``).
+        """Rows as pairs; an empty side stays empty (such pairs are dropped by the card's ``filter``).
 
         Raises:
-            DataError: a field that is no text.
+            DataError: a field is not a text.
         """
         sources, targets = [], []
         for row in rows:
@@ -49,23 +49,22 @@ class Translation(Task):
     def metrics(self, labels: Sequence[str], ordinal: bool = False) -> list[Metric]:
         return translation_metrics()
 
-    def record(self, gold: Wire | None, predictions: Predictions[Any], i: int) -> dict[str, Any]:
+    def record(self, gold: Wire | None, predictions: AnyPredictions, i: int) -> dict[str, Any]:
         """``gold``, ``predicted`` and ``score``, a log-probability in nats, to six digits."""
-        found: dict[str, Any] = {}
+        record: dict[str, Any] = {}
         if gold is not None:
             assert isinstance(gold, Text)
-            found["gold"] = gold.strings[i]
-        found["predicted"] = predictions.values.strings[i]
+            record["gold"] = gold.strings[i]
+        record["predicted"] = predictions.values.strings[i]
         if predictions.scores is not None:
-            found["score"] = float(f"{float(predictions.scores[i]):.6g}")
-        return found
+            record["score"] = float(f"{float(predictions.scores[i]):.6g}")
+        return record
 
     def line(self, record: Mapping[str, Any]) -> str:
-        """The predicted text alone, its line ends as spaces, so that every line in is one line out; no score, so that
-        the output is a file of translations."""
+        """The predicted text alone, with spaces for its line ends, so that each line of input gives one of output."""
         return " ".join(str(record["predicted"]).splitlines())
 
-    def restore(self, records: Sequence[Mapping[str, Any]]) -> tuple[Wire, Predictions[Any]]:
+    def restore(self, records: Sequence[Mapping[str, Any]]) -> tuple[Wire, AnyPredictions]:
         """Gold and predictions back; scores where every record has one.
 
         Raises:

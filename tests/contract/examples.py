@@ -133,6 +133,7 @@ OPTIONS: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("encoder", "rnn"): [{"hidden": 6}],
     ("encoder", "lstm"): [{"hidden": 6}, {"hidden": 4, "bidirectional": True, "layers": 2}],
     ("encoder", "gru"): [{"hidden": 6}],
+    ("encoder", "transformer"): [{}, {"causal": True}],
     ("head", "seq2seq"): [
         {"decoder": decoders.GRU(hidden=6), "tokenizer": Whitespace(), "max_length": 5},
         {"decoder": decoders.Transformer(heads=2), "tokenizer": Whitespace(), "beam": 2, "max_length": 5},

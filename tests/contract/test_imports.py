@@ -15,14 +15,15 @@ from nlpipe.registry import EXTRAS, FOLDERS
 ROOT = Path(nlpipe.__file__).parent
 SLOTS = tuple(folder for folder, _ in FOLDERS.values())
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "type_words", "writing_systems"),
+    ("errors", "type_words", "writing_systems", "fingerprint"),
     ("wire", "tag_schemes", "wheels", "files", "yaml_values"),
     ("yaml_reader",),
     ("vocabulary", "search"),
     ("options",),
     ("stage",),
+    ("names",),
     ("registry", "long_texts", "tag_decoding", "capabilities"),
-    ("fingerprint",),
+    ("user_code",),
     ("nn",),
     ("classical",),
     SLOTS,

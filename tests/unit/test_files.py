@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from nlpipe.errors import DataError, NlpipeError
-from nlpipe.files import PARTIAL, decode_utf8, read_json, whole_folder, write_json
+from nlpipe.files import PARTIAL, decode_utf8, read_json, whole_file, whole_folder, write_json
 
 
 def test_a_folder_appears_only_when_it_is_complete(tmp_path: Path) -> None:
@@ -88,3 +88,20 @@ def test_text_that_is_not_utf8_is_reported_with_its_line() -> None:
     assert decode_utf8("na\u00efve\n".encode(), "a.txt") == "na\u00efve\n"
     with pytest.raises(DataError, match=r"^a\.txt:2: the file is not encoded in UTF-8; convert it first$"):
         decode_utf8(b"plain\ncaf\xe9\n", "a.txt")
+
+
+def test_a_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
+    target = tmp_path / "file.json"
+    with whole_file(target) as partial:
+        partial.write_text("one")
+    with pytest.raises(RuntimeError), whole_file(target) as partial:
+        partial.write_text("tw")
+        raise RuntimeError
+    with pytest.raises(NlpipeError, match="No space left"), whole_file(target) as partial:
+        partial.write_text("tw")
+        raise OSError(28, "No space left on device")
+    assert target.read_text() == "one"
+    (tmp_path / f".partial-99999999-{platform.node()}-file.json").write_text("of a killed process")
+    with whole_file(target) as partial:
+        partial.write_text("two")
+    assert [path.name for path in tmp_path.iterdir()] == ["file.json"] and target.read_text() == "two"

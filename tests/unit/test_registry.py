@@ -7,12 +7,13 @@ import importlib.machinery
 import importlib.metadata
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import nlpipe.tokenizers
-from nlpipe.errors import MissingExtra, NlpipeError
+from nlpipe.errors import MissingExtra, NlpipeError, NlpipeWarning
 from nlpipe.registry import Slot, missing_extra, register, slot
 from nlpipe.stage import Encoder, Tokenizer
 from nlpipe.tokenizers import Regex, Whitespace
@@ -81,7 +82,7 @@ def test_register_takes_stages_of_its_slot_alone(made: Slot[Tokenizer]) -> None:
         made.register("wrong")(Encoder)  # type: ignore[arg-type]
     assert "wrong" not in made.names()
     with pytest.raises(
-        NlpipeError, match=r"Mine is no registered tokenizer: write @nlpipe.register.tokenizer\('name'\)"
+        NlpipeError, match=r"Mine is not a registered tokenizer: write @nlpipe.register.tokenizer\('name'\)"
     ):
         made.name_of(Mine)
     with pytest.raises(AttributeError, match="there is no slot 'encodr'; did you mean 'encoder'"):
@@ -100,13 +101,59 @@ def test_entry_points_of_other_packages(made: Slot[Tokenizer], monkeypatch: pyte
         ]
 
     monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
-    assert made.load("theirs") is Mine
+    said = f"the package {__name__}:Mine offers a tokenizer called 'regex', which nlpipe has: that is used"
+    with pytest.warns(NlpipeWarning, match=said):
+        assert made.load("theirs") is Mine
     assert made.name_of(Mine) == "theirs"
     assert made.load("regex") is Regex  # the built-in one is not overridden
     with pytest.raises(NlpipeError, match="does not derive from Tokenizer"):
         made.load("wrong")
     with pytest.raises(MissingExtra, match=r"needs the package 'no_such_package', .*; pip install no_such_package$"):
         made.load("lacking")
+
+
+def test_a_package_that_fails_to_import_and_a_name_that_two_offer_are_told(
+    made: Slot[Tokenizer], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "failing_plugin.py").write_text("class Half(:\n")
+    (tmp_path / "poor_plugin.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    points = [
+        importlib.metadata.EntryPoint("broken", "failing_plugin:Half", "nlpipe.tokenizers"),
+        importlib.metadata.EntryPoint("absent", "poor_plugin:Half", "nlpipe.tokenizers"),
+        importlib.metadata.EntryPoint("both", f"{__name__}:Mine", "nlpipe.tokenizers"),
+        importlib.metadata.EntryPoint("both", "poor_plugin:Half", "nlpipe.tokenizers"),
+    ]
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: points)
+    with pytest.raises(
+        NlpipeError, match=r"tokenizer 'broken' of the package failing_plugin:Half: importing .* failed: S"
+    ):
+        made.load("broken")
+    with pytest.raises(NlpipeError, match=r"'absent' of the package poor_plugin:Half: importing .* AttributeError"):
+        made.load("absent")
+    with pytest.raises(
+        NlpipeError, match=r"poor_plugin:Half and .*Mine both offer a tokenizer called 'both'; remove one"
+    ):
+        made.load("both")
+
+
+def test_the_same_definition_again_takes_the_place_of_the_earlier(made: Slot[Tokenizer]) -> None:
+    """As when a notebook's cell is run twice."""
+
+    def cell() -> type[Tokenizer]:
+        class Again(Whitespace):
+            """Of one file and one name."""
+
+        return made.register("again")(Again)
+
+    first, second = cell(), cell()
+    assert first is not second and made.load("again") is second
+
+    class Other(Whitespace):
+        """Of another name."""
+
+    with pytest.raises(NlpipeError, match=r"the tokenizer name 'again' is taken; choose another \(.*Again has it\)"):
+        made.register("again")(Other)
 
 
 @pytest.mark.parametrize(("package", "name", "extra"), [("spacy", "spacy", "spacy"), ("tokenizers", "bpe", "subword")])

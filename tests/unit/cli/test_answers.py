@@ -52,7 +52,9 @@ def test_the_command_writes_a_line_for_each_text(translator: Pipeline, tmp_path:
 
 
 def test_more_than_there_are_is_refused(translator: Pipeline, tmp_path: Path) -> None:
-    with pytest.raises(NlpipeError, match=r"n_best: 4 will not do: from 1 to the beam, which is 3; the option beam"):
+    with pytest.raises(
+        NlpipeError, match="n_best: invalid value 4: expected an integer from 1 to the beam, 3; raise the option beam"
+    ):
         translator.n_best(TEXTS, 4)
     classifier = Pipeline([Regex(), TfIdf(), LogisticRegression()]).fit(["a b", "c d"] * 5, ["x", "y"] * 5)
     with pytest.raises(NlpipeError, match="logistic_regression gives one answer to each text"):
@@ -74,7 +76,7 @@ def test_options_of_the_search_are_changed_on_a_trained_model(translator: Pipeli
         ("beam", "--set beam: expected an option and its value, such as beam=10"),
         ("beam=0", "--set beam=0: beam: "),
         ("baem=2", "did you mean 'beam'"),
-        ("dim=16", "dim: no option of Seq2Seq that can be changed once it is fitted; known: beam, "),
+        ("dim=16", "dim: not an option of Seq2Seq that can be changed after fitting; known: beam, "),
         ("beam=[", "--set beam=[: "),
     ],
 )

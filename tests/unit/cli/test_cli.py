@@ -169,12 +169,12 @@ def test_init_makes_a_file_that_runs(tmp_path: Path) -> None:
         for word, label in [("good", "yes"), ("bad", "no")]
     )
     (tmp_path / "mine.csv").write_text("id_text,verdict\n" + rows)
-    done = nlpipe("init", tmp_path / "mine.csv", "--output", tmp_path / "mine.yaml")
+    done = nlpipe("init", tmp_path / "mine.csv", "-o", tmp_path / "mine.yaml")
     assert done.returncode == 0, done.stderr.decode()
     ran = nlpipe("run", tmp_path / "mine.yaml", "--out", tmp_path / "runs", cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr.decode()
     assert json.loads((Path(ran.stdout.decode().strip()) / "metrics.json").read_text())["scores"]["accuracy"] == 1
-    assert "is there already" in complaint("init", tmp_path / "mine.csv", "--output", tmp_path / "mine.yaml")
+    assert "exists already" in complaint("init", tmp_path / "mine.csv", "--output", tmp_path / "mine.yaml")
 
 
 def test_data_commands() -> None:
@@ -190,7 +190,7 @@ def test_compare_sets_pipelines_side_by_side_and_keeps_a_failure_as_a_row(tmp_pa
         "compare: Two\ndata: sample_reviews\npipelines: [a.yaml, b.yaml]\nseeds: [1, 2]\n"
     )
     done = nlpipe("compare", tmp_path / "both.yaml", "--out", tmp_path / "runs", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr.decode()
+    assert done.returncode == 1, done.stderr.decode()
     said = done.stdout.decode()
     assert "failed: b, seed 1: no features" in said
     (compared,) = (tmp_path / "runs").glob("comparison-two-*")
@@ -274,12 +274,51 @@ def test_a_terminal_that_is_not_utf8_is_no_error(run: Path) -> None:
     assert json.loads(done.stdout.decode())["text"] == "été"
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["train", "p.yaml"], "there is no command 'train'; did you mean 'run'?"),
+        (["evaluate"], "there is no command 'evaluate'; did you mean 'run'?"),
+        (["serve"], "there is no command 'serve'; did you mean 'predict'?"),
+        (["comapre"], "there is no command 'comapre'; did you mean 'compare'?"),
+        (["p.yaml"], "there is no command 'p.yaml'; did you mean 'nlpipe run p.yaml'?"),
+        (["data", "shwo"], "there is no command 'shwo'; did you mean 'show'?"),
+        (
+            ["xyzzy"],
+            "there is no command 'xyzzy'; known: check, compare, data, export, init, list, predict, run, schema",
+        ),
+    ],
+)
+def test_an_unknown_command_suggests_one(typed: list[str], meant: str) -> None:
+    assert f"error: {meant}" in complaint(*typed)
+
+
+def test_version_and_help() -> None:
+    assert re.fullmatch(r"nlpipe \d+\.\d+\.\d+\n", nlpipe("--version").stdout.decode())
+    for words in (["-h"], ["run", "-h"], ["data", "-h"], ["data", "list", "-h"]):
+        done = nlpipe(*words)
+        assert done.returncode == 0 and "Usage: nlpipe" in done.stdout.decode()
+
+
+def test_options_that_take_one_of_a_few_words_suggest(run: Path) -> None:
+    assert "invalid value 'json' for --format; did you mean 'jsonl'?" in complaint(
+        "predict", run, "x", "--format", "json"
+    )
+    assert "invalid value 'onnx' for --to; known: ctranslate2, transformers" in complaint(
+        "export", run, "x", "--to", "onnx"
+    )
+
+
 def test_no_file_and_a_seed_out_of_range_are_told(folder: Path) -> None:
     assert "name a comparison, or pipelines" in complaint("compare", "seeds=[1]")
     assert "name a pipeline or a comparison" in complaint("check", "seed=1")
-    assert "it should be from 0 to" in complaint("run", folder / "small.yaml", "--seed", "99999999999")
+    assert "expected a number from 0 to" in complaint("run", folder / "small.yaml", "--seed", "99999999999")
 
 
 def test_a_training_size_beyond_the_data_is_told(folder: Path) -> None:
-    said = nlpipe("compare", folder / "small.yaml", "train_sizes=[10, 5000]", "--out", folder / "sizes").stdout.decode()
-    assert "train size 5,000: sample_reviews has" in said
+    done = nlpipe("compare", folder / "small.yaml", "train_sizes=[10, 5000]", "--out", folder / "sizes")
+    assert "train size 5,000: sample_reviews has" in done.stdout.decode() and done.returncode == 1
+    done = nlpipe("compare", folder / "small.yaml", "train_sizes=[5000]", "--out", folder / "sizes")
+    assert "error: every run failed" in done.stderr.decode() and done.returncode == 1
+    done = nlpipe("compare", folder / "small.yaml", "train_sizes=[10]", "--out", folder / "sizes")
+    assert done.returncode == 0, done.stderr.decode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,18 @@ def test_a_difference_is_paired(answers: np.ndarray) -> None:
     assert found.not_shown_worse == "better is ahead of every other: the 95 % interval of each difference lies above 0"
 
 
+def test_a_smaller_score_is_better_where_the_metric_says_so(answers: np.ndarray) -> None:
+    errors = 1 - answers
+    more = errors.copy()
+    more[np.flatnonzero(answers)[:12]] = 1
+    rows = (row("fewer", errors), row("more", more))
+    found = Comparison("Two", "sample", "error", 400, rows, Path("runs"), {}, 0.01, higher_is_better=False)
+    difference = found.behind(found.rows[1])
+    assert found.best is rows[0] and difference is not None
+    assert difference.mean == pytest.approx(12 / 400) and difference.low > 0
+    assert found.not_shown_worse.startswith("fewer is ahead of every other")
+
+
 def test_what_is_not_shown_to_be_worse_is_named(answers: np.ndarray) -> None:
     other = np.roll(answers, 1)
     other[np.flatnonzero(other)[0]] = 0
@@ -61,6 +74,16 @@ def test_what_is_not_shown_to_be_worse_is_named(answers: np.ndarray) -> None:
     assert found.not_shown_worse in found.table()
     few = comparison(row("best", far), row("near", other, size=1000))  # the best is one of those with all of the data
     assert few.best is not None and few.best.name == "best" and "near on 1,000" in few.not_shown_worse
+
+
+def test_what_was_not_measured_is_a_dash(answers: np.ndarray) -> None:
+    measured, unmeasured = row("measured", answers), row("unmeasured", np.roll(answers, 1))
+    unmeasured = replace(unmeasured, costs={"fit_seconds": 1.0}, scores={})
+    table = comparison(measured, unmeasured).as_table()
+    cells = {line.cells[0]: dict(zip(table.headings, line.cells, strict=True)) for line in table.lines}
+    for heading, cell in {"latency ms": "1.0", "memory MB": "100", "texts/s": "1,000", "f1 macro": "0.500"}.items():
+        assert (cells["measured"][heading], cells["unmeasured"][heading]) == (cell, "–")
+    assert cells["unmeasured"]["fit s"] == "1.0"
 
 
 def test_one_row_or_none_says_nothing(answers: np.ndarray) -> None:

@@ -139,7 +139,7 @@ def test_unknown_scheme_and_scheme_of_another_task(tmp_path):
 def test_tokens_may_be_cleaned_by_a_pattern(tmp_path):
     data = load(tmp_path, "口0\tO\n味1\tB-X\n", replace={"/[0-9]$/": ""})
     assert data.train.inputs.words == [["口", "味"]]
-    with pytest.raises(DataError, match="is not a regular expression"):
+    with pytest.raises(DataError, match="expected a regular expression"):
         load(tmp_path, "a\tO\n", replace={"/[/": ""})
 
 
@@ -169,8 +169,8 @@ def test_spans_that_are_lost_are_counted(tmp_path):
 @pytest.mark.parametrize(
     ("entity", "message"),
     [
-        ([0, 99, "X"], "0 to 99 is no stretch of a text of 4 characters"),
-        ([3, 3, "X"], "3 to 3 is no stretch"),
+        ([0, 99, "X"], "0 to 99 is not inside a text of 4 characters"),
+        ([3, 3, "X"], "3 to 3 is not inside a text"),
         ([0, 2], "is not an entity; write {start, end, label}"),
         ({"start": 0, "end": 2}, "is not an entity"),
         ("Anna", "is not an entity"),

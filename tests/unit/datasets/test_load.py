@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from nlpipe.datasets import card_names, data_folder, find_card, load_dataset
-from nlpipe.errors import DataError
+from nlpipe.errors import CardError, DataError, SpecError
+from nlpipe.spec import read_pipeline, to_yaml
 
 ROWS = [(f"text number {i}", ("good", "bad")[i % 2]) for i in range(20)]
 
@@ -43,6 +46,7 @@ def test_inline(folder):
     assert data.labels == ("bad", "good")
     assert data.ledger["test"].counts["in_train"] == 1
     assert data.name == "a"
+    assert repr(data) == "Dataset('a', classification: train 20, dev 1, test 2)"
     assert data.task.name == find_card(INLINE, folder).card.task == "classification"
 
 
@@ -92,6 +96,81 @@ def test_where_and_replace(tmp_path):
     assert "there is no column 'sauce'; did you mean 'source'" in fault({**data, "where": {"sauce": "p"}}, tmp_path)
 
 
+def test_where_by_number_in_a_card_inline_and_in_python(tmp_path):
+    (tmp_path / "w.csv").write_text("".join(f"t{i},{'xy'[i % 2]},{'pq'[i % 4 // 2]}\n" for i in range(40)))
+    keys = "{task: classification, train: w.csv, columns: {text: 0, label: 1}, where: {2: q}}"
+    (tmp_path / "card.yaml").write_text(keys)
+    (tmp_path / "p.yaml").write_text(f"data: {keys}\nrepresentation: bow\nhead: naive_bayes\n")
+    python = {
+        "task": "classification", "train": "w.csv", "columns": {"text": 0, "label": 1}, "where": {2: "q"},
+    }  # fmt: skip
+    for data in (str(tmp_path / "card.yaml"), read_pipeline(tmp_path / "p.yaml").data, python):
+        loaded = load_dataset(data, tmp_path)
+        texts = [text for part in (loaded.train, loaded.dev, loaded.test) for text in part.inputs.strings]
+        assert sorted(texts) == sorted(f"t{i}" for i in range(40) if i % 4 >= 2)
+
+
+def test_labels_of_a_pipeline_file_keep_their_spelling(tmp_path):
+    (tmp_path / "n.csv").write_text("text,label\n" + "".join(f"t{i},{('1.0', '2.0')[i % 2]}\n" for i in range(30)))
+    file = "data: {task: classification, train: n.csv, labels: [%s]}\nrepresentation: bow\nhead: naive_bayes\n"
+    (tmp_path / "p.yaml").write_text(file % "1.0, 2.0")
+    spec = read_pipeline(tmp_path / "p.yaml")
+    (tmp_path / "again.yaml").write_text(to_yaml(spec.resolved()))
+    for written in (spec, read_pipeline(tmp_path / "again.yaml")):
+        assert load_dataset(written.data).labels == ("1.0", "2.0")
+    (tmp_path / "p.yaml").write_text(file % "010, 1.0, 1e3")
+    with pytest.raises(SpecError) as caught:
+        read_pipeline(tmp_path / "p.yaml")
+    read = "YAML reads {} as a number, so that the text would be '{}'; write '{}' in quotes"
+    assert str(caught.value).splitlines() == [
+        f"{tmp_path}/p.yaml:1:53: data.labels[0]: {read.format('010', '10', '010')}",
+        f"{tmp_path}/p.yaml:1:63: data.labels[2]: {read.format('1e3', '1000.0', '1e3')}",
+    ]
+
+
+SOUND = "task: classification\ntrain: a.tsv\ncolumns: {text: 0, label: 1}\nlabels: [a, b]\nsplits: {dev: 0.1}\n"
+plain = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["file", "hub", "*"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["kind", "train", "dev", "0"]), inner),
+    max_leaves=5,
+)
+KEYS = ["task", "source", "train", "columns", "where", "replace", "labels", "splits", "expect", "filter", "encoding"]
+
+
+def attempt(data):
+    """The card, or its faults; any other error comes through."""
+    try:
+        return find_card(data), ()
+    except CardError as error:
+        return None, error.faults
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.sampled_from(KEYS), plain, max_size=3))
+def test_any_mapping_is_a_fault_or_a_card(changed):
+    located, faults = attempt({"task": "classification", "train": "a.tsv", **changed})
+    assert (located is None) == bool(faults)
+    if located is not None:
+        assert find_card(located.data, Path("/")).card == located.card, "the same card from any folder"
+
+
+ODD = st.text(max_size=4) | st.sampled_from(["\t", "&a ", "*a", "!t ", "- ", "0x", "\x00"])
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, len(SOUND)), ODD)
+def test_any_text_is_a_fault_with_its_line_or_a_card(tmp_path, place, text):
+    (tmp_path / "c.yaml").write_bytes((SOUND[:place] + text + SOUND[place:]).encode("utf-8", "surrogatepass"))
+    located, faults = attempt(str(tmp_path / "c.yaml"))
+    assert (located is None) == bool(faults)
+    assert all(fault.line for fault in faults)
+
+
 def test_expectations_are_checked(folder):
     digest = load_dataset(INLINE, folder).digest
     right = {"train": 20, "dev": 1, "test": 2, "digest": digest}
@@ -130,12 +209,15 @@ def test_bad_data(folder):
         ({"format": "csw"}, "data: format: there is no format 'csw'; did you mean 'csv'?"),
         ({"columns": {"txt": 0}}, "data: classification has no column 'txt'; did you mean 'text'?"),
         ({"encoding": "utf8x"}, "data: encoding: there is no encoding 'utf8x'; did you mean 'utf-8'?"),
-        ({"ordinal": True}, "data: ordinal: true needs labels: [lowest, ..., highest]"),
+        ({"ordinal": True}, "data: 'ordinal: true' needs 'labels: [lowest, ..., highest]'"),
         ({"labels": [True, False]}, "data: labels[0]: invalid value True: expected text; put it in quotes"),
-        ({"labels": ["x"]}, "data: labels: a set needs at least two labels"),
+        ({"labels": ["x"]}, "data: labels: expected at least two labels"),
         ({"train": "aa.tsv"}, "aa.tsv: there is no such file; did you mean 'a.tsv'?"),
         ({"train": "a.txt", "format": None}, "a.txt: there is no such file; did you mean 'a.tsv'?"),
-        ({"source": {"kind": "file", "train": "x"}}, "data: give train, dev and test inside the source"),
+        (
+            {"source": {"kind": "file", "train": "x"}},
+            "data: 'train', 'dev' and 'test' belong inside 'source'",
+        ),
         ({"splits": {"dev": 1.5}}, "splits.dev"),
         ({"header": "maybe"}, "data: header: invalid value 'maybe': expected a valid boolean"),
     ],
@@ -157,10 +239,10 @@ def test_all_faults_at_once_with_their_lines(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("task: classification\ntrain: a\ntrain: b\n", ":3:1: train: the key 'train' stands twice (first in line 2)"),
+        ("task: classification\ntrain: a\ntrain: b\n", ":3:1: train: the key 'train' is given twice (first in line 2)"),
         ("task: [\n", ":2:1: not readable as YAML: "),
-        ("- a\n", ":1:1: the file should be a mapping of keys to values, not a list"),
-        ("", ":1:1: the file is empty; expected keys and their values"),
+        ("- a\n", ":1:1: expected a mapping of keys to values, not a list"),
+        ("", ":1:1: the file is empty; expected a mapping of keys to values"),
         ("train: a.csv\n", ":1:1: task: is missing"),
     ],
 )
@@ -183,12 +265,13 @@ def test_a_card_by_path_reads_beside_itself(folder):
     (folder / "sub" / "mine.yaml").write_text(
         "name: mine\ntask: classification\ntrain: ../a.tsv\ncolumns: {text: 0, label: 1}\nlicence: ours\n"
     )
-    data = load_dataset("sub/mine.yaml", folder)
-    assert (data.name, data.licence) == ("mine", "ours")
+    assert load_dataset("sub/mine.yaml", folder).name == "mine"
+    assert find_card("sub/mine.yaml", folder).card.licence == "ours"
 
 
 @pytest.mark.parametrize("name", card_names())
 def test_every_card_is_sound(name):
+    assert len(repr(find_card(name).card)) < 80
     card = find_card(name).card
     assert card.name == name
     assert card.title

@@ -145,7 +145,7 @@ def test_filters_that_leave_nothing(pair):
 
 def test_filters_are_for_pairs(tmp_path):
     path = lines(tmp_path / "a.csv", ["a,x", "b,y"])
-    with pytest.raises(DataError, match="filter is for pairs of texts"):
+    with pytest.raises(DataError, match="'filter' is for pairs of texts"):
         load_dataset({"task": "classification", "train": path, "columns": {"text": 0, "label": 1}, "filter": {}})
     with pytest.raises(DataError, match=r"filter\.min_word: there is no such key; did you mean 'min_words'"):
         load_dataset({"task": "translation", "train": path, "filter": {"min_word": 1}})
@@ -289,7 +289,7 @@ def test_several_wheels(tmp_path, monkeypatch):
              for pair in zip(split.inputs.strings, split.targets.strings, strict=True)]  # fmt: skip
     assert sorted(pairs) == [("a", "A"), ("b", "B"), ("c", "C")]  # the first of equal sources, members in order
     parts[1]["train"] = "es/*.po"
-    with pytest.raises(DataError, match=r"two==1: no member of the wheel is like 'es/\*.po'"):
+    with pytest.raises(DataError, match=r"two==1: no member of the wheel matches 'es/\*.po'"):
         load_dataset({"task": "translation", "source": source})
     parts[1]["trian"] = "x"
     with pytest.raises(DataError, match="there is no such key; did you mean 'train'"):

@@ -116,7 +116,7 @@ def test_too_few_and_too_many_fields():
 
 
 def test_missing_columns_name_those_there_are():
-    way = "columns says which, by name or by number"
+    way = "give the column in columns:, by name or by number"
     assert fault("csv", "texts,label\na,x\n") == (
         f"f:1: there is no column 'text'; did you mean 'texts'? There are: texts, label; {way}"
     )
@@ -128,7 +128,7 @@ def test_missing_columns_name_those_there_are():
     assert "header: false" in fault("csv", "text,label\na,x\n", header=False)
     assert fault("jsonl", '{"txt": "a", "label": "x"}') == (
         "f:1: there is no 'text'; did you mean 'txt'? There are: txt, label; "
-        "columns: {text: NAME} says what the text is called"
+        "give the field of the text as columns: {text: NAME}"
     )
     assert "give the key's name" in fault("jsonl", '{"text": "a"}', COUNTED)
 
@@ -152,7 +152,7 @@ def test_encodings():
     assert message == "f:2: byte 1 of the line (0xe7) is not utf-8; write its encoding: cp1252, say"
     for encoding in ("cp1252", "utf-16", "utf-16-le", "utf-8-sig", "utf-32"):
         assert read("csv", line.encode(encoding), encoding=encoding) == [(2, "ça va", "x")]
-    assert "the file looks like UTF-16" in fault("csv", line.encode("utf-16"))
+    assert "it looks like UTF-16, write encoding: utf-16" in fault("csv", line.encode("utf-16"))
     assert "that is not utf-16" in fault("csv", "text,label\na,x\n".encode("utf-16") + b"\x00", encoding="utf-16")
 
 

@@ -58,7 +58,7 @@ def test_odd_labels_stay_inside_their_comment(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", "x", "the ending tells no format"),
+        ("a.txt", "x", "unknown suffix; expected .csv"),
         ("a.csv", "", "the file is empty"),
         ("a.csv", "text,label\n", "there are no rows"),
         ("a.csv", "text,id\n" + "".join(f"words {i},{i}\n" for i in range(20)), "no column beside the text 'text'"),
@@ -125,5 +125,5 @@ def test_pairs_of_texts_are_translation(tmp_path, files):
 
 
 def test_three_files_are_too_many(tmp_path):
-    with pytest.raises(DataError, match="one file of examples, or two that are parallel, not 3"):
+    with pytest.raises(DataError, match="expected one file of examples, or two parallel files, not 3"):
         init_spec("a", "b", "c")

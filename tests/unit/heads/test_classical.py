@@ -424,7 +424,7 @@ def test_options_are_checked():
     with pytest.raises(ValueError, match="only 'saga' supports an L1 penalty"):
         LogisticRegression(l1_ratio=0.5, solver="lbfgs")
     for kind in (LinearSVM, NBSVM):
-        with pytest.raises(ValueError, match=r"folds: .*1.* 2"):
+        with pytest.raises(ValueError, match="folds: invalid value 1: expected an integer of at least 2"):
             kind(folds=1)
     with pytest.raises(ValueError, match="class_weight"):
         LogisticRegression(class_weight="balanced")

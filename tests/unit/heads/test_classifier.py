@@ -137,8 +137,8 @@ def test_temperature_is_where_scipy_finds_the_minimum():
     def nll(log_temperature):
         return -log_softmax(logits / math.exp(log_temperature), axis=1)[range(200), gold].mean()
 
-    found = minimize_scalar(nll, bounds=(math.log(0.05), math.log(20)), method="bounded", options={"xatol": 1e-8})
-    assert fit_temperature(logits, gold) == pytest.approx(math.exp(found.x), rel=1e-3)
+    optimum = minimize_scalar(nll, bounds=(math.log(0.05), math.log(20)), method="bounded", options={"xatol": 1e-8})
+    assert fit_temperature(logits, gold) == pytest.approx(math.exp(optimum.x), rel=1e-3)
 
 
 def test_temperature_is_bounded_and_1_where_nothing_speaks_for_another():

@@ -59,8 +59,8 @@ def test_a_wider_beam_is_never_worse():
 
 
 def test_it_translates_what_it_learnt():
-    said = fitted().predict(["the old house", "a cat", "the cat is big"]).values.strings
-    for text, words in zip(said, ({"Haus"}, {"Katze"}, {"Katze", "ist", "groß"}), strict=True):
+    translations = fitted().predict(["the old house", "a cat", "the cat is big"]).values.strings
+    for text, words in zip(translations, ({"Haus"}, {"Katze"}, {"Katze", "ist", "groß"}), strict=True):
         assert words <= set(text.split())
 
 
@@ -76,13 +76,13 @@ def test_unknown_words_are_copied_as_the_text_has_them():
 def test_attention_says_where_words_come_from():
     head = fitted().head
     source = Whitespace().forward(Text(["the house is Xyz", ""]))
-    (words, said, matrix), empty = head.attend(source)
+    (words, translations, matrix), empty = head.attend(source)
     assert words == ["the", "house", "is", "xyz"]
-    assert " ".join(said) == head.predict(source).values.strings[0]
-    assert matrix.shape == (len(said), 4)
+    assert " ".join(translations) == head.predict(source).values.strings[0]
+    assert matrix.shape == (len(translations), 4)
     np.testing.assert_array_equal(matrix.sum(axis=1), 1.0)
-    assert words[matrix[said.index("Haus")].argmax()] == "house"
-    assert said[-1] == "Xyz"
+    assert words[matrix[translations.index("Haus")].argmax()] == "house"
+    assert translations[-1] == "Xyz"
     assert matrix[-1].argmax() == 3
     assert empty[0] == empty[1] == []
 
@@ -90,11 +90,11 @@ def test_attention_says_where_words_come_from():
 def test_the_dev_split_decides_the_length():
     head = fitted().head
     source = Whitespace().forward(Text(EN))
-    given = {}
+    lengths = {}
     for name, targets in (("short", ["x"] * len(EN)), ("long", [f"{text} {text}" for text in DE])):
         head.calibrate([(source, Text(targets))])
-        given[name] = (head.word_bonus, sum(len(text.split()) for text in head.predict(source).values.strings))
-    assert given["short"] < given["long"]
+        lengths[name] = (head.word_bonus, sum(len(text.split()) for text in head.predict(source).values.strings))
+    assert lengths["short"] < lengths["long"]
     fixed = fitted(bonus=0.25).head
     fixed.calibrate([(source, Text(DE))])
     assert fixed.word_bonus == 0.25
@@ -108,17 +108,17 @@ def test_nothing_to_learn_from():
 def test_letters_to_letters():
     data = load_dataset("sample_spelling")
     pipeline = Pipeline([Characters(), Lexical(Characters())], "translation").fit_split(data.train, data.dev)
-    said = pipeline.predict(data.test.inputs).values.strings
-    right = sum(a == b for a, b in zip(said, data.test.targets.strings, strict=True))
+    translations = pipeline.predict(data.test.inputs).values.strings
+    correct = sum(a == b for a, b in zip(translations, data.test.targets.strings, strict=True))
     copied = sum(a == b for a, b in zip(data.test.inputs.strings, data.test.targets.strings, strict=True))
-    assert right > 20 > copied
+    assert correct > 20 > copied
 
 
 def test_the_sample_is_learnt():
     data = load_dataset("sample_translation")
     pipeline = Pipeline([Regex(), Lexical(Regex(lowercase=False))], "translation").fit_split(data.train, data.dev)
-    on = pipeline.predict(data.train.inputs)
-    assert bleu()(data.train.targets, on)["bleu"] > 50
+    predictions = pipeline.predict(data.train.inputs)
+    assert bleu()(data.train.targets, predictions)["bleu"] > 50
 
 
 def test_of_equal_histories_the_best_is_taken():
@@ -129,15 +129,15 @@ def test_of_equal_histories_the_best_is_taken():
 
 
 def test_2000_words_and_very_many_unknown():
-    said = fitted().predict(["the cat " * 1000, "ž " * 2000]).values.strings
-    assert len(said) == 2
-    assert said[1] == " ".join(["ž"] * 2000)
+    translations = fitted().predict(["the cat " * 1000, "ž " * 2000]).values.strings
+    assert len(translations) == 2
+    assert translations[1] == " ".join(["ž"] * 2000)
 
 
 def test_tokens_of_data_that_comes_split():
     head = fitted().head
-    said = head.predict(Tokens.from_words([["the", "Neue Heimat"]])).values.strings
-    assert said[0].endswith("Neue\u00a0Heimat")
+    translations = head.predict(Tokens.from_words([["the", "Neue Heimat"]])).values.strings
+    assert translations[0].endswith("Neue\u00a0Heimat")
 
 
 def test_classical_translation_loads_no_torch():

@@ -35,20 +35,20 @@ def pipeline(model, **options):
 
 
 def test_it_answers_as_generate_does(model):
-    found = pipeline(model, beam=2).predict(TEXTS)
+    predictions = pipeline(model, beam=2).predict(TEXTS)
     network = transformers.AutoModelForSeq2SeqLM.from_pretrained(model)
     tokenizer = transformers.AutoTokenizer.from_pretrained(model)
-    for text, said, score in zip(TEXTS, found.values.strings, found.scores, strict=True):
+    for text, answer, score in zip(TEXTS, predictions.values.strings, predictions.scores, strict=True):
         if not text.strip():
-            assert (said, score) == ("", 0.0)
+            assert (answer, score) == ("", 0.0)
             continue
         with torch.inference_mode():
-            given = network.generate(**tokenizer([text], return_tensors="pt"), num_beams=2, max_new_tokens=8)
-            logits = network(**tokenizer([text], return_tensors="pt"), decoder_input_ids=given[:, :-1]).logits
-        assert said == tokenizer.decode(given[0], skip_special_tokens=True)
+            generated = network.generate(**tokenizer([text], return_tensors="pt"), num_beams=2, max_new_tokens=8)
+            logits = network(**tokenizer([text], return_tensors="pt"), decoder_input_ids=generated[:, :-1]).logits
+        assert answer == tokenizer.decode(generated[0], skip_special_tokens=True)
         logs = logits[0].log_softmax(-1)
         expected = 0.0
-        for place, piece in enumerate(given[0, 1:].tolist()):
+        for place, piece in enumerate(generated[0, 1:].tolist()):
             expected += float(logs[place, piece])
             if piece == 1:
                 break
@@ -114,8 +114,8 @@ def test_an_answer_stops_at_the_positions_of_the_decoder(model):
     positions = json.loads((Path(model) / "config.json").read_text()).get("max_position_embeddings", 50)
     long = pipeline(model, max_length=50, beam=1)
     long.head.network.generation_config.eos_token_id = None  # it never ends
-    found = long.head._answer(long.head._tokenize(["a b c"])[0])[0]
-    assert len(found) == 1 and len(found[0].split()) <= positions
+    answers = long.head._answer(long.head._tokenize(["a b c"])[0])[0]
+    assert len(answers) == 1 and len(answers[0].split()) <= positions
 
 
 def test_a_tokenizer_without_a_longest_text_cuts_nothing(model, tmp_path):

@@ -34,10 +34,10 @@ def test_answers_obey_the_scheme_and_argmax_need_not(scheme):
     bound.load_state_dict(free.state_dict())
     broken = 0
     for seed in range(20):
-        found = bound.predict(source(seed)).values
-        assert [len(tags) for tags in found.values] == LENGTHS
-        assert all(tag_schemes.faults(tags, "IOB2") == [] for tags in found.values)
-        assert tag_schemes.marks_entities({tag for tags in found.values for tag in tags})
+        predicted = bound.predict(source(seed)).values
+        assert [len(tags) for tags in predicted.values] == LENGTHS
+        assert all(tag_schemes.faults(tags, "IOB2") == [] for tags in predicted.values)
+        assert tag_schemes.marks_entities({tag for tags in predicted.values for tag in tags})
         if scheme == "IOB2":
             broken += any(tag_schemes.faults(tags, "IOB2") for tags in free.predict(source(seed)).values.values)
     assert scheme == "IOBES" or broken  # otherwise the constraint was never put to the test
@@ -57,9 +57,9 @@ def test_the_loss_is_the_sum_of_what_score_gives():
 
 
 def test_scores_are_probabilities_of_each_word():
-    found = tagger().predict(source())
-    assert [len(scores) for scores in found.scores] == LENGTHS
-    assert all(((scores > 0) & (scores <= 1)).all() for scores in found.scores)
+    predicted = tagger().predict(source())
+    assert [len(scores) for scores in predicted.scores] == LENGTHS
+    assert all(((scores > 0) & (scores <= 1)).all() for scores in predicted.scores)
 
 
 def test_tags_that_mark_no_entities_are_free():
@@ -81,8 +81,8 @@ def test_thousands_of_tags():
     rows = Sequences(np.zeros((2000, 3), np.float32), [1] * 2000, Tokens.from_words([["w"]] * 2000))
     head.fit([(rows, Tags(kinds))])
     head.build(3)
-    found = head.predict(rows.take(range(50)))
-    assert [len(tags) for tags in found.values.values] == [1] * 50
+    predicted = head.predict(rows.take(range(50)))
+    assert [len(tags) for tags in predicted.values.values] == [1] * 50
 
 
 def test_it_goes_on_after_it_was_saved():

@@ -59,8 +59,8 @@ def test_the_perceptron_learns_what_can_be_separated():
     source, target = separable()
     head = Perceptron(epochs=50)
     head.fit([(source, target)])
-    found = np.array(head.predict(source).values.values)
-    assert np.mean(found == np.array(target.values)) > 0.97
+    predicted = np.array(head.predict(source).values.values)
+    assert np.mean(predicted == np.array(target.values)) > 0.97
 
 
 def test_the_perceptron_answers_with_the_mean_of_its_weights():
@@ -70,21 +70,21 @@ def test_the_perceptron_answers_with_the_mean_of_its_weights():
     head.seed = 5
     head.fit([(source, target)])
     rows, codes = source.dense(), [head.classes.index(label) for label in target.values]
-    weights, kept = np.zeros((7, 3)), []
+    weights, history = np.zeros((7, 3)), []
     random = np.random.default_rng(5)
     for _ in range(3):
         mistakes = 0
         for i in random.permutation(40):
             x = np.append(rows[i], 1.0)
-            said = int((x @ weights).argmax())
-            if said != codes[i]:
+            predicted = int((x @ weights).argmax())
+            if predicted != codes[i]:
                 mistakes += 1
                 weights[:, codes[i]] += x
-                weights[:, said] -= x
-            kept.append(weights.copy())
+                weights[:, predicted] -= x
+            history.append(weights.copy())
         if not mistakes:
             break
-    mean = np.mean(kept, axis=0)
+    mean = np.mean(history, axis=0)
     np.testing.assert_allclose(np.vstack([head.weights, head.offsets]), mean, atol=1e-9)
 
 
@@ -99,19 +99,19 @@ def rows_of(words):
 def test_linear_heads_tag_every_word_within_the_scheme(head):
     data = [(rows_of(WORDS), Tags(GOLD))]
     WordTagger(head).fit(data)
-    found = WordTagger(head).predict(rows_of([["York", "York"], [], *WORDS]))
-    assert [len(tags) for tags in found.values.values] == [2, 0, *map(len, WORDS)]
-    assert all(tag_schemes.faults(tags, "IOB2") == [] for tags in found.values.values)
-    assert found.values.values[2] == GOLD[0]
-    assert found.values.tokens is not None and found.values.tokens.words[0] == ["York", "York"]
+    predictions = WordTagger(head).predict(rows_of([["York", "York"], [], *WORDS]))
+    assert [len(tags) for tags in predictions.values.values] == [2, 0, *map(len, WORDS)]
+    assert all(tag_schemes.faults(tags, "IOB2") == [] for tags in predictions.values.values)
+    assert predictions.values.values[2] == GOLD[0]
+    assert predictions.values.tokens is not None and predictions.values.tokens.words[0] == ["York", "York"]
 
 
 def test_linear_heads_learn_where_entities_end_from_marks_of_last_and_single_words():
     head = LogisticRegression(C=100)
     WordTagger(head).fit([(rows_of(WORDS), Tags(GOLD))])
     assert {tag[0] for tag in head.classes} > {"S"}
-    found = WordTagger(head).predict(rows_of(WORDS)).values.values
-    assert {tag[0] for tags in found for tag in tags} <= {"B", "I", "O"}
+    predicted = WordTagger(head).predict(rows_of(WORDS)).values.values
+    assert {tag[0] for tags in predicted for tag in tags} <= {"B", "I", "O"}
 
 
 def test_labels_that_mark_no_entities_are_learned_as_they_are():

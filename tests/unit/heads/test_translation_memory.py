@@ -22,17 +22,17 @@ DE = ["öffne die Datei", "schließe die Datei", "öffne die Tür", "alles siche
 @pytest.mark.parametrize("batch", [1, 7, 64])
 def test_it_is_the_largest_cosine(form, batch):
     random = np.random.default_rng(0)
-    known = random.poisson(0.5, (40, 12)) * random.random((40, 12))
-    asked = random.poisson(0.5, (30, 12)) * random.random((30, 12))
+    stored = random.poisson(0.5, (40, 12)) * random.random((40, 12))
+    queries = random.poisson(0.5, (30, 12)) * random.random((30, 12))
     head = TranslationMemory(batch)
     texts = [f"t{i}" for i in range(40)]
-    head.fit([(Vectors(form(known[:25])), Text(texts[:25])), (Vectors(form(known[25:])), Text(texts[25:]))])
-    found = head.predict(Vectors(form(asked)))
-    cosines = cosine_similarity(asked, known)
+    head.fit([(Vectors(form(stored[:25])), Text(texts[:25])), (Vectors(form(stored[25:])), Text(texts[25:]))])
+    predictions = head.predict(Vectors(form(queries)))
+    cosines = cosine_similarity(queries, stored)
     none = cosines.max(axis=1) == 0
     expected = ["" if no else texts[i] for i, no in zip(cosines.argmax(axis=1), none, strict=True)]
-    assert found.values.strings == expected
-    np.testing.assert_allclose(np.exp(found.scores), np.maximum(cosines.max(axis=1), 1e-9), atol=1e-8)
+    assert predictions.values.strings == expected
+    np.testing.assert_allclose(np.exp(predictions.scores), np.maximum(cosines.max(axis=1), 1e-9), atol=1e-8)
 
 
 def test_of_equals_the_first():

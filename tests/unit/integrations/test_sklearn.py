@@ -36,13 +36,13 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_it_is_what_scikit_learn_calls_a_classifier(file: Path) -> None:
-    found = PipelineClassifier(file)
-    assert is_classifier(found)
-    assert found.__sklearn_tags__().input_tags.string and not found.__sklearn_tags__().input_tags.two_d_array
+    classifier = PipelineClassifier(file)
+    assert is_classifier(classifier)
+    assert classifier.__sklearn_tags__().input_tags.string and not classifier.__sklearn_tags__().input_tags.two_d_array
     with pytest.raises(NotFittedError):
-        found.predict(["good"])
-    assert found.fit(TEXTS, LABELS) is found
-    assert found.score(TEXTS, LABELS) == 1.0
+        classifier.predict(["good"])
+    assert classifier.fit(TEXTS, LABELS) is classifier
+    assert classifier.score(TEXTS, LABELS) == 1.0
     again = pickle.loads(pickle.dumps(PipelineClassifier(file, {"head.C": 2})))
     assert again.get_params() == PipelineClassifier(file, {"head.C": 2}).get_params()
 
@@ -57,22 +57,22 @@ def test_it_is_what_scikit_learn_calls_a_classifier(file: Path) -> None:
     ],
 )
 def test_labels_come_back_as_they_were_given(file: Path, labels: list[object], kind: str) -> None:
-    found = PipelineClassifier(file).fit(np.array(TEXTS), labels)
-    assert found.classes_.dtype.kind == kind
-    assert found.classes_.tolist() == np.unique(labels).tolist()  # 9 before 10, though "10" < "9"
-    assert found.predict(TEXTS).tolist() == list(labels)
-    probabilities = found.predict_proba(TEXTS)
+    classifier = PipelineClassifier(file).fit(np.array(TEXTS), labels)
+    assert classifier.classes_.dtype.kind == kind
+    assert classifier.classes_.tolist() == np.unique(labels).tolist()  # 9 before 10, though "10" < "9"
+    assert classifier.predict(TEXTS).tolist() == list(labels)
+    probabilities = classifier.predict_proba(TEXTS)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
-    assert found.classes_[probabilities.argmax(axis=1)].tolist() == list(labels)
-    assert found.predict([]).shape == (0,) and found.predict_proba([]).shape == (0, 2)
+    assert classifier.classes_[probabilities.argmax(axis=1)].tolist() == list(labels)
+    assert classifier.predict([]).shape == (0,) and classifier.predict_proba([]).shape == (0, 2)
 
 
 def test_clone_and_params(file: Path) -> None:
-    found = PipelineClassifier(file, {"head.C": 2})
-    assert found.get_params(deep=False) == {"file": file, "options": {"head.C": 2}}
-    assert found.get_params()["head__C"] == 2
-    copy = clone(found).set_params(representation__sublinear=True, head__C=np.float64(0.5))
-    assert found.options == {"head.C": 2}  # the original is left alone
+    classifier = PipelineClassifier(file, {"head.C": 2})
+    assert classifier.get_params(deep=False) == {"file": file, "options": {"head.C": 2}}
+    assert classifier.get_params()["head__C"] == 2
+    copy = clone(classifier).set_params(representation__sublinear=True, head__C=np.float64(0.5))
+    assert classifier.options == {"head.C": 2}  # the original is left alone
     copy.fit(TEXTS, LABELS)
     assert copy.pipeline_.stages[1].options["sublinear"] is True
     assert copy.pipeline_.head.options["C"] == 0.5
@@ -130,9 +130,9 @@ def test_a_fold_without_a_rare_class(file: Path) -> None:
     assert np.isfinite(scores).all()
     folds = list(KFold(5).split(texts))
     train, test = folds[-1]
-    found = PipelineClassifier(file).fit([texts[i] for i in train], [labels[i] for i in train])
-    assert found.classes_.tolist() == ["neg", "pos"]
-    assert found.score([texts[i] for i in test], [labels[i] for i in test]) < 1
+    classifier = PipelineClassifier(file).fit([texts[i] for i in train], [labels[i] for i in train])
+    assert classifier.classes_.tolist() == ["neg", "pos"]
+    assert classifier.score([texts[i] for i in test], [labels[i] for i in test]) < 1
 
 
 def test_what_cannot_be_learnt_from_is_told(file: Path) -> None:

@@ -22,7 +22,7 @@ def scores(labels, gold, predicted, probabilities=None, ordinal=False):
     found = {}
     for metric in classification_metrics(labels, ordinal):
         one = metric(Labels(gold), predictions)
-        assert set(one) <= set(metric.signatures)
+        assert set(one) <= set(metric.definitions)
         found |= one
     assert all(np.isfinite(value) for value in found.values())
     return found
@@ -113,10 +113,28 @@ def test_many_labels_give_summaries_only_and_stay_sparse():
     gold = Labels(labels * 3)
     statistics = metric.statistics(gold, Predictions(gold))
     assert statistics.nnz <= 3 * len(gold)
-    assert metric(gold, Predictions(gold)) == pytest.approx(dict.fromkeys(metric.signatures, 1.0))
-    assert not any("[" in name for name in metric.signatures)
+    assert metric(gold, Predictions(gold)) == pytest.approx(dict.fromkeys(metric.definitions, 1.0))
+    assert not any("[" in name for name in metric.definitions)
 
 
 def test_better_when_small_is_said():
-    lower = set().union(*(metric.lower_is_better for metric in classification_metrics(["a", "b"], ordinal=True)))
+    directions: dict[str, bool] = {}
+    for metric in classification_metrics(["a", "b"], ordinal=True):
+        directions |= metric.higher_is_better
+    lower = {name for name, higher in directions.items() if not higher}
     assert lower == {"log_loss", "calibration_error", "mean_absolute_error"}
+    assert directions.keys() > {"accuracy", "f1_macro", "f1[a]", "quadratic_kappa"}
+
+
+def test_every_score_stays_in_the_range_of_its_unit():
+    ranges = {"share": (0, 1), "correlation": (-1, 1), "nats": (0, 100), "ranks": (0, 2)}
+    random = np.random.default_rng(1)
+    labels = ["a", "b", "c"]
+    for _ in range(30):
+        gold, codes = Labels(list(random.choice(labels, 12))), random.integers(0, 3, 12)
+        rows = np.where(np.arange(3) == codes[:, None], 0.6, 0.2)  # (N, C)
+        predictions = Predictions(Labels([labels[c] for c in codes]), None, rows, tuple(labels))
+        for metric in classification_metrics(labels, ordinal=True):
+            for name, value in metric(gold, predictions).items():
+                low, high = ranges[metric.definitions[name].unit]
+                assert low <= value <= high, name

@@ -98,8 +98,11 @@ def test_statistics_add_up_and_every_score_says_what_it_is():
         each = metric.statistics(Tags(gold, Tokens.from_words([["a", "b"], ["c"]])), Predictions(Tags(said)))
         assert each.shape[0] == 2
         names = set(metric.scores(np.asarray(each.sum(axis=0)).reshape(-1)))
-        assert names == set(metric.signatures)
-        assert all(text.startswith(f"{name}: ") for name, text in metric.signatures.items())
+        assert names == set(metric.definitions)
+        assert all(score.full_name.startswith(f"{name}: ") for name, score in metric.definitions.items())
+        assert all(metric.higher_is_better.values()) and {score.unit for score in metric.definitions.values()} == {
+            "share"
+        }
 
 
 def test_intervals_resample_sentences():

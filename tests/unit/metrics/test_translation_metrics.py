@@ -49,7 +49,8 @@ def test_signatures_hold_what_sacrebleu_prints():
     for metric, oracle in ((bleu(), BLEU()), (bleu(lowercase=True), BLEU(lowercase=True)), (chrf(), CHRF())):
         oracle.corpus_score(["a"], [["a"]])
         printed = str(oracle.get_signature()).partition("|version")[0]
-        assert [printed in signature for signature in metric.signatures.values()] == [True]
+        assert [printed in score.full_name for score in metric.definitions.values()] == [True]
+        assert [score.unit for score in metric.definitions.values()] == ["points"]
 
 
 @given(PAIRS)
@@ -79,4 +80,4 @@ def test_a_hand_worked_case():
 
 def test_the_first_gives_the_tasks_primary_score():
     task = task_named("translation")
-    assert list(task.metrics(())[0].signatures) == [task.primary]
+    assert list(task.metrics(())[0].definitions) == [task.primary]

@@ -85,7 +85,7 @@ def kill(within: bool) -> Callable[[], None]:
 
 
 def play(folder: Path) -> None:
-    costs.measure = lambda *_: COSTS  # type: ignore[assignment]
+    costs.measure_model = lambda *_: COSTS  # type: ignore[assignment]
     (folder / "small.yaml").write_text(RUN.replace("DROPOUT", "0.1"))
     (folder / "sure.yaml").write_text(RUN.replace("DROPOUT", "0.0"))
 

@@ -133,7 +133,7 @@ def test_the_entries_used_longest_ago_go_first(cache: Path, monkeypatch: pytest.
     monkeypatch.setenv("NLPIPE_FEATURES_GB", str(2 * size / 1e9))
 
     def keep(text: str, number: int) -> np.ndarray:
-        found, _ = feature_cache.kept([Mean()], Text([text]), lambda: rows_of(number), "source")
+        found, _ = feature_cache.cached_outputs([Mean()], Text([text]), lambda: rows_of(number), "source")
         assert isinstance(found, Vectors)
         return np.array(found.rows)
 
@@ -161,13 +161,13 @@ def test_killed_while_writing_leaves_no_entry(cache: Path) -> None:
         def compute():
             yield Vectors(np.ones((10, 100), dtype=np.float32))
             os.kill(os.getpid(), signal.SIGKILL)
-        feature_cache.kept([Mean()], Text(["a"]), compute, "source")
+        feature_cache.cached_outputs([Mean()], Text(["a"]), compute, "source")
     """)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     died = subprocess.run([sys.executable, "-c", program], env=environment, check=False)
     assert died.returncode == -signal.SIGKILL
     assert len(entries(cache)) == 1 and all(name.startswith(".partial-") for name in entries(cache))
-    found, _ = feature_cache.kept([Mean()], Text(["a"]), lambda: rows_of(7), "source")
+    found, _ = feature_cache.cached_outputs([Mean()], Text(["a"]), lambda: rows_of(7), "source")
     assert found is not None and np.array(found.rows)[0, 0] == 7
     assert len(entries(cache)) == 1 and not any(name.startswith(".partial-") for name in entries(cache))
 
@@ -179,7 +179,7 @@ def test_texts_without_words_can_be_kept(texts: list[str]) -> None:
     def compute() -> Iterator[Sequences]:
         yield Sequences(np.zeros((0, 5), dtype=np.float32), [0] * len(texts))
 
-    found, _ = feature_cache.kept([Mean()], source, compute, "source")
+    found, _ = feature_cache.cached_outputs([Mean()], source, compute, "source")
     assert isinstance(found, Sequences)
     assert (len(found), found.rows.shape) == (len(texts), (0, 5))
 
@@ -190,7 +190,7 @@ def test_a_nested_stage_is_part_of_the_name() -> None:
         inner.seed = seed
         stage = Join([Join([inner])])
         stage.fit([(Tokens.from_words([["a", "b"]] * first), None)])
-        return feature_cache.name([stage], Text(["a"]), "source")
+        return feature_cache.entry_name([stage], Text(["a"]), "source")
 
     assert name(3, 1) == name(3, 1)
     assert name(3, 1) != name(3, 2)

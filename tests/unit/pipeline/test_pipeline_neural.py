@@ -25,7 +25,9 @@ from nlpipe.heads import Classifier, LogisticRegression
 from nlpipe.pipeline import Pipeline
 from nlpipe.pipeline.batches import PADDED, cuts
 from nlpipe.representations import Bert, Embedding, Join, Word2Vec
-from nlpipe.runs import run as runner
+from nlpipe.runs import costs
+from nlpipe.runs import fit as fit_step
+from nlpipe.runs import measure as measure_step
 from nlpipe.runs.costs import peak_memory
 from nlpipe.tokenizers import Regex
 from nlpipe.wire import Tokens
@@ -329,8 +331,9 @@ def test_two_processes_answer_as_one(runs: Path) -> None:
 
 def test_a_run_uses_the_threads_that_it_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[int] = []
-    monkeypatch.setattr(runner, "thread_count", lambda: 3)
-    monkeypatch.setattr(runner.costs, "measure", lambda *_: told.append(torch.get_num_threads()) or COSTS)
+    for step in (fit_step, measure_step):
+        monkeypatch.setattr(step, "thread_count", lambda: 3)
+    monkeypatch.setattr(costs, "measure_model", lambda *_: told.append(torch.get_num_threads()) or COSTS)
     (tmp_path / "small.yaml").write_text(RUN.replace("DROPOUT", "0"))
     try:
         result = nlpipe.run(tmp_path / "small.yaml", ["trainer.epochs=1"], out=tmp_path / "runs")

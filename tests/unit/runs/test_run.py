@@ -16,12 +16,13 @@ from sklearn.metrics import accuracy_score, f1_score
 import nlpipe
 from nlpipe.datasets.load import load_dataset
 from nlpipe.errors import DataError, NlpipeError, SpecError
-from nlpipe.runs import costs
-from nlpipe.runs import run as runner
+from nlpipe.runs import fit as fit_step
+from nlpipe.runs import run as run_step
 from nlpipe.runs.environment import thread_count
+from nlpipe.runs.fit import sample
 from nlpipe.runs.identity import files_named
-from nlpipe.runs.result import FILES, Result
-from nlpipe.runs.run import sample
+from nlpipe.runs.records import FILES
+from nlpipe.runs.result import Result
 
 PIPELINE = """
 data: sample_reviews
@@ -50,14 +51,18 @@ def test_the_folder_holds_what_the_design_says(result: Result) -> None:
     assert (result.folder / "model" / "model.json").is_file()
     assert result.metrics["split"] == "test"
     assert result.metrics["primary"] == "accuracy"
-    assert set(result.metrics["signatures"]) == set(result.metrics["scores"])
+    assert set(result.metrics["definitions"]) == set(result.scores)
+    for name, score in result.metrics["definitions"].items():
+        assert score["full_name"].startswith(f"{name}: ")
+        assert score["higher_is_better"] == (name not in {"log_loss", "calibration_error"})
+        assert score["unit"] == {"log_loss": "nats", "matthews_correlation": "correlation"}.get(name, "share")
 
 
 def test_scores_are_those_of_the_predictions_on_disk(result: Result) -> None:
     records = list(result.records())
     gold, predicted = [r["gold"] for r in records], [r["predicted"] for r in records]
     assert result.score == pytest.approx(accuracy_score(gold, predicted))
-    assert result.metrics["scores"]["f1_macro"] == pytest.approx(f1_score(gold, predicted, average="macro"))
+    assert result.scores["f1_macro"] == pytest.approx(f1_score(gold, predicted, average="macro"))
     assert gold == load_dataset("sample_reviews", Path()).test.targets.values
 
 
@@ -139,7 +144,9 @@ def test_files_that_options_name_lie_beside_the_pipeline_file_and_are_found_agai
     with pytest.raises(SpecError, match=r"no file 'places\.txt' in .*; it is in the working directory"):
         nlpipe.run(tmp_path / "tag.yaml", out=tmp_path / "runs")
     (tmp_path / "tag.yaml").write_text(TAGGING % "gone.txt")
-    with pytest.raises(DataError, match=r"gone\.txt cannot be read: No such file or directory; its path starts from"):
+    with pytest.raises(
+        DataError, match=r"gone\.txt cannot be read: No such file or directory; the path is relative to"
+    ):
         nlpipe.run(tmp_path / "tag.yaml", out=tmp_path / "runs")
 
 
@@ -208,22 +215,24 @@ def test_a_full_disk_while_writing_leaves_nothing(file: Path, tmp_path: Path, mo
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(runner, "write_json", full)
+    monkeypatch.setattr(fit_step, "write_json", full)
     with pytest.raises(NlpipeError, match="No space left on device"):
         nlpipe.run(file, out=tmp_path / "runs")
     assert list((tmp_path / "runs").iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_a_run_that_is_killed_leaves_nothing_that_looks_like_a_result(file: Path, tmp_path: Path, number: int) -> None:
+def test_a_run_that_is_killed_leaves_nothing_that_looks_like_a_result_and_goes_on(
+    file: Path, tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     program = textwrap.dedent("""
         import sys, time
         from pathlib import Path
-        from nlpipe import costs
+        from nlpipe.runs import costs
         def slow(*_):
             Path(FLAG).touch()
             time.sleep(60)
-        costs.measure = slow
+        costs.measure_model = slow
         sys.argv[1:] = ["run", sys.argv[1], "--out", sys.argv[2]]
         from nlpipe.__main__ import main
         main()
@@ -238,14 +247,20 @@ def test_a_run_that_is_killed_leaves_nothing_that_looks_like_a_result(file: Path
         time.sleep(0.05)
     process.send_signal(number)
     _, said = process.communicate(timeout=30)
-    visible = [path.name for path in (tmp_path / "runs").iterdir() if not path.name.startswith(".partial")]
-    assert visible == []
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == [".unfinished"]
     if number == signal.SIGINT:
         assert process.returncode == 130
         assert "Traceback" not in said
-        assert list((tmp_path / "runs").iterdir()) == []
-    done = nlpipe.run(file, out=tmp_path / "runs")
+    monkeypatch.setattr(run_step, "fit", None)  # what was fitted is not fitted again
+    reports: list[str] = []
+    done = nlpipe.run(file, out=tmp_path / "runs", report=reports.append)
+    assert reports == ["fitted before: going on from there", "measuring its costs"]  # it had answered before
     assert [path.name for path in (tmp_path / "runs").iterdir()] == [done.folder.name]
+    assert sorted(path.name for path in done.folder.iterdir()) == sorted([*FILES, "model", "predictions_dev.jsonl"])
+    monkeypatch.undo()
+    other = nlpipe.run(file, out=tmp_path / "others")
+    for name in ("metrics.json", "predictions.jsonl", "items.safetensors", "ledger.json", "pipeline.yaml"):
+        assert (done.folder / name).read_bytes() == (other.folder / name).read_bytes()
 
 
 def test_a_smaller_sample_is_part_of_a_larger_one() -> None:
@@ -264,6 +279,6 @@ def test_the_environment_names_versions_threads_and_data(result: Result) -> None
     json.dumps(told)
 
 
-def test_measuring_a_model_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(NlpipeError, match="measuring"):
-        costs.measure(tmp_path, nlpipe.Text(["a"]), 1)
+def test_a_result_is_short_in_print(result: Result, tmp_path: Path) -> None:
+    assert repr(result) == f"Result(accuracy {result.score:.4f} on test, {result.folder})"
+    assert repr(Result(tmp_path)) == f"Result({tmp_path})"

@@ -21,7 +21,6 @@ BOW = "data: d\nrepresentation: bow\nhead: {name: logistic_regression, C: 0.5}\n
 def _stages(monkeypatch, tmp_path):
     spec_stages.install(monkeypatch)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("nlpipe.spec.pipelines.load_trainer", lambda: None)
 
 
 def write(text: str, name: str = "p.yaml") -> str:
@@ -80,9 +79,9 @@ def test_data_is_given_whole_or_by_key():
         ("encoder.0.hiden=3", "lstm has no option 'hiden'; did you mean 'hidden'?"),
         ("head.dropout=x", "invalid value 'x': expected a number of at least 0 and below 1"),
         ("head={name: clasifier}", "head.name: there is no head 'clasifier'; did you mean 'classifier'?"),
-        ("encoder.hidden=3", "'encoder' is a list of 2; say which, such as encoder[0].hidden"),
-        ("encoder[3]=mean", "'encoder' has 2 entries, counted from 0; there is no [3]"),
-        ("data.train=x", "'data' is 'd', which has no keys of its own"),
+        ("encoder.hidden=3", "'encoder' is a list of 2; name an item, such as encoder[0].hidden"),
+        ("encoder[3]=mean", "'encoder' has 2 items, counted from 0; there is no [3]"),
+        ("data.train=x", "'data' is 'd', which has no keys"),
         ("sed=3", "a pipeline has no key 'sed'; did you mean 'seed'?"),
         ("head", "invalid override: expected key.path=value, such as head.C=2"),
         ("=3", "invalid override: expected key.path=value, such as head.C=2"),
@@ -229,6 +228,9 @@ def test_a_comparison_has_its_own_data_and_takes_files_beside_it():
     assert spec.budget == Budget(20, 5) and spec.tolerance == 0.02 and len(spec.left_out) == 2
     assert [p.name for p in spec.pipelines] == ["a", "b-bow-none", "b-tfidf-none", "b-static-none", "b-static-mean"]
     assert {p.data for p in spec.pipelines} == {"other"}
+    assert repr(spec) == (
+        "ComparisonSpec('Two of them': a, b-bow-none, b-tfidf-none, b-static-none, b-static-mean; seeds [3])"
+    )
     assert {p.stages[-1].options["C"] for p in spec.pipelines} == {2}
     assert is_comparison("c/compare.yaml") and not is_comparison("c/a.yaml")
 
@@ -239,7 +241,7 @@ def test_all_faults_of_a_comparison_and_its_pipelines():
     assert said(read_comparison, write(text, "c.yaml")) == [
         "c.yaml:1:21: pipelines[1]: there is no file 'b.yaml' in '.'; did you mean 'c.yaml'?",
         "c.yaml:1:29: pipelines[2]: invalid value 3: expected the path of a pipeline file, or a pipeline's keys",
-        "c.yaml:2:8: seeds: a value stands twice; give each once",
+        "c.yaml:2:8: seeds: a value is given twice; give each once",
         "c.yaml:3:14: train_sizes: [0]: invalid value 0: expected a positive integer or 'all'",
         "c.yaml:4:10: budget.latency: a budget has no 'latency'; did you mean 'latency_ms'?",
         "c.yaml:5:12: tolerance: invalid value 2: expected a number from 0 to 1",
@@ -257,7 +259,7 @@ def test_what_a_comparison_cannot_be():
         "c.yaml:1:21: pipelines[1]: two pipelines are called 'a'; give one of them a 'name:'"
     ]
     assert said(read_comparison, write("pipelines: [a.yaml, b.yaml]", "c.yaml")) == [
-        "c.yaml:1:1: data: 'a' and 'b' have different data (d, e); say here which data all pipelines are compared on"
+        "c.yaml:1:1: data: 'a' and 'b' have different data (d, e); name the data of the comparison, 'data: CARD' in its file or data=CARD on the command line"
     ]
 
 

@@ -9,16 +9,14 @@ import jsonschema
 import pytest
 import yaml
 
+from nlpipe.options import option_texts
 from nlpipe.spec import json_schema
-from nlpipe.spec.schema import option_texts
 from tests.unit.spec import spec_stages
 
 
 @pytest.fixture
 def validator(monkeypatch):
     spec_stages.install(monkeypatch)
-    monkeypatch.setattr("nlpipe.spec.schema.load_trainer", lambda: None)
-    monkeypatch.setattr("nlpipe.spec.schema.trainer_options", dict)
     schema = json.loads(json.dumps(json_schema()))
     jsonschema.Draft202012Validator.check_schema(schema)
     return jsonschema.Draft202012Validator(schema)

@@ -52,8 +52,8 @@ def test_killed_and_resumed_equals_uninterrupted(killed, moment):
     assert {name: t.numpy().tobytes() for name, t in whole.items()} == {
         name: t.numpy().tobytes() for name, t in resumed.items()
     }
-    said = [without_times(json.loads((killed / f"{name}.json").read_text())) for name in ("whole", moment)]
-    assert said[0] == said[1] and len(said[0]["epochs"]) == 4
+    histories = [without_times(json.loads((killed / f"{name}.json").read_text())) for name in ("whole", moment)]
+    assert histories[0] == histories[1] and len(histories[0]["epochs"]) == 4
     assert not list((killed / moment).glob("*.partial")) and len(list((killed / moment).glob("state-*"))) == 1
 
 
@@ -85,12 +85,12 @@ def test_two_processes_equal_one(processes, name):
         if key != "seen":  # each process has seen its share
             torch.testing.assert_close(both[0][key], tensor, rtol=1e-4, atol=1e-6)
             assert torch.equal(both[0][key], both[1][key])
-    said = [json.loads((processes / f"{name}-{which}.json").read_text()) for which in ("1-0", "2-0", "2-1")]
-    assert said[1]["gradients"] == said[2]["gradients"]
-    assert said[1]["gradients"] == pytest.approx(said[0]["gradients"], rel=1e-3, abs=1e-5)
-    assert (said[0]["processes"], said[1]["processes"]) == (1, 2)
-    assert said[2]["calls"] == [] and said[1]["kept"] == said[2]["kept"] == [2]
-    for ours, theirs in zip(said[0]["epochs"], said[2]["epochs"], strict=True):
+    histories = [json.loads((processes / f"{name}-{which}.json").read_text()) for which in ("1-0", "2-0", "2-1")]
+    assert histories[1]["gradients"] == histories[2]["gradients"]
+    assert histories[1]["gradients"] == pytest.approx(histories[0]["gradients"], rel=1e-3, abs=1e-5)
+    assert (histories[0]["processes"], histories[1]["processes"]) == (1, 2)
+    assert histories[2]["calls"] == [] and histories[1]["kept"] == histories[2]["kept"] == [2]
+    for ours, theirs in zip(histories[0]["epochs"], histories[2]["epochs"], strict=True):
         assert (ours["units"], ours["steps"]) == (theirs["units"], theirs["steps"])
         assert theirs["loss"] == pytest.approx(ours["loss"], rel=1e-4)
 
@@ -102,11 +102,11 @@ def test_every_random_state_comes_back():
     for warm_up in (0, 1, 2):  # a Gaussian is made in pairs; the second waits
         for _ in range(warm_up):
             draw()
-        kept = random_states(torch.device("cpu"))
+        states = random_states(torch.device("cpu"))
         drawn = draw()
         assert draw() != drawn
-        several = {name: torch.stack([torch.zeros_like(state), state]) for name, state in kept.items()}
-        set_random_states({name: states[1] for name, states in several.items()}, torch.device("cpu"))  # views
+        stacked = {name: torch.stack([torch.zeros_like(state), state]) for name, state in states.items()}
+        set_random_states({name: states[1] for name, states in stacked.items()}, torch.device("cpu"))  # views
         assert draw() == drawn
 
 

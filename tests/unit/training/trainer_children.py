@@ -89,12 +89,12 @@ def kill_at(kind: str, call: int) -> None:
             count += 1
             if count == call and not after:
                 os.kill(os.getpid(), signal.SIGKILL)
-            given = original(*args, **kwargs)
+            result = original(*args, **kwargs)
             if count == call:
                 if half:
                     os.truncate(args[0], args[0].stat().st_size // 2)
                 os.kill(os.getpid(), signal.SIGKILL)
-            return given
+            return result
 
         setattr(owner, name, counted)
 

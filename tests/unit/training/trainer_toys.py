@@ -57,11 +57,11 @@ class ToyExamples:
         self.asked.append(list(indices))
         words = torch.zeros(len(indices), int(self.lengths[list(indices)].max()), dtype=torch.int64)
         for row, i in enumerate(indices):
-            kept = self.words[i]
+            ids = self.words[i]
             if self.noise:
                 shares = generator.random(), np.random.random(), random.random(), float(torch.rand(()))
-                kept = np.where(generator.random(len(kept)) < sum(shares) / 8, 1, kept)
-            words[row, : len(kept)] = torch.from_numpy(kept)
+                ids = np.where(generator.random(len(ids)) < sum(shares) / 8, 1, ids)
+            words[row, : len(ids)] = torch.from_numpy(ids)
         return words, torch.from_numpy(self.labels[list(indices)])
 
     def loss(self, objective: Toy) -> float:

@@ -1,0 +1,125 @@
+"""The first step of a run: fit on the training split; leaves a folder with the model and what it was made with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from nlpipe.datasets.dataset import Dataset
+from nlpipe.errors import NlpipeError
+from nlpipe.files import whole_folder, write_json
+from nlpipe.pipeline import Pipeline
+from nlpipe.runs.environment import environment, thread_count, use_threads
+from nlpipe.runs.identity import fingerprints, names_of
+from nlpipe.runs.ledger import begin_ledger, recorded
+from nlpipe.runs.records import CostsFile, ScoringFile, SplitName
+from nlpipe.spec import PipelineSpec, to_yaml
+from nlpipe.tasks.task import Split
+from nlpipe.training.processes import rank
+from nlpipe.user_code import all_others, modules_of
+
+
+def fit(
+    spec: PipelineSpec,
+    dataset: Dataset,
+    folder: Path,
+    seed: int | None = None,
+    train_size: int | None = None,
+    split: SplitName = "test",
+    checkpoint: Path | None = None,
+    report: Callable[[str], None] = lambda message: None,
+    progress: bool | None = None,
+) -> Pipeline:
+    """Fit ``spec`` and write ``folder``, which is whole or absent afterwards.
+
+    It then holds ``model/``, ``pipeline.yaml``, ``environment.json``, ``scoring.json``, ``ledger.json``,
+    ``costs.json`` (of fitting alone) and, where gradients were followed, ``history.json``. Of several processes that
+    a launcher started, all fit and the first alone writes.
+
+    Args:
+        seed: instead of the one in the file.
+        train_size: so many training examples, chosen by the seed; by default as many as the file says, or all.
+        split: the split that the later steps answer and score.
+        checkpoint: where training by gradients leaves its checkpoints; one that is there is gone on from.
+        report: called with what is being done, in a few words.
+        progress: whether training by gradients draws a bar; None: where there is a terminal.
+
+    Raises:
+        NlpipeError: the data, the wiring or the disk does not allow it.
+    """
+    seed = spec.seed if seed is None else seed
+    train_size = spec.train_size if train_size is None else train_size
+    threads = thread_count()
+    pipeline = Pipeline([stage.make() for stage in spec.stages], dataset.task.name, spec.trainer, seed, spec.name)
+    import_ahead(pipeline)
+    use_threads(threads)
+    train = dataset.train if train_size is None else sample(dataset.train, train_size, seed, dataset.name)
+    if rank():
+        pipeline.fit_split(train, dataset.dev, checkpoint, progress=False)
+        return pipeline
+    report(f"fitting on {len(train):,} examples")
+    started = time.perf_counter()
+    with recorded() as warnings:
+        pipeline.fit_split(train, dataset.dev, checkpoint, report, progress)
+    seconds = time.perf_counter() - started
+    report("saving")
+    with whole_folder(folder) as partial:
+        model = partial / "model"
+        model.mkdir()
+        pipeline.write(model)
+        resolved = {**spec.resolved(), "seed": seed}
+        if train_size is not None:
+            resolved["train_size"] = train_size
+        if modules := modules_of(names_of(spec) | all_others(), spec.imports):
+            resolved["import"] = modules
+        (partial / "pipeline.yaml").write_text(to_yaml(resolved), encoding="utf-8")
+        costs: CostsFile = {
+            "fit_seconds": sum(pipeline.fit_seconds.values()),
+            "fit_seconds_by_stage": pipeline.fit_seconds,
+            "parameters": pipeline.parameter_count(),
+            "model_bytes": sum(path.stat().st_size for path in model.rglob("*") if path.is_file()),
+            "threads": threads,
+        }
+        write_json(partial / "costs.json", costs)
+        scoring: ScoringFile = {
+            "task": dataset.task.name, "labels": list(dataset.labels), "ordinal": dataset.ordinal, "split": split,
+            "state": dataset.task.state(),
+        }  # fmt: skip
+        write_json(partial / "scoring.json", scoring)
+        write_json(partial / "ledger.json", begin_ledger(dataset, warnings))
+        record = environment(spec, dataset, split, seed, len(train), threads, seconds)
+        write_json(partial / "environment.json", {**record, "fingerprints": fingerprints(spec, dataset.task)})
+        if pipeline.history is not None:
+            write_json(partial / "history.json", asdict(pipeline.history))
+    return pipeline
+
+
+def import_ahead(pipeline: Pipeline) -> None:
+    """Import what the stages import while they learn, so that those seconds are not counted as learning."""
+    if pipeline.plan().trained:
+        import accelerate
+        import torch._dynamo
+        import torch.optim
+
+        _ = accelerate, torch
+    else:
+        import sklearn.calibration
+        import sklearn.linear_model
+
+        _ = sklearn
+
+
+def sample(train: Split, size: int, seed: int, name: str = "the data") -> Split:
+    """``size`` examples drawn without replacement; a smaller sample of the same seed is part of a larger one.
+
+    Raises:
+        NlpipeError: there are fewer in ``train``, the training split of the data set called ``name``.
+    """
+    if size > len(train):
+        raise NlpipeError(f"train size {size:,}: {name} has {len(train):,} training examples only")
+    order = np.random.default_rng(seed).permutation(len(train))[:size]
+    return train.take(sorted(order.tolist()))

@@ -1,0 +1,175 @@
+"""The files of a run's folder as types, one for each file; read with a check that the required keys are there.
+
+Annotations are not postponed in this file: a TypedDict would then not see which of its keys are not required.
+"""
+
+from pathlib import Path
+from typing import Any, Literal, NotRequired, TypedDict, TypeVar
+
+from nlpipe.errors import NlpipeError
+from nlpipe.files import read_json
+
+FILES = (
+    "pipeline.yaml", "metrics.json", "predictions.jsonl", "items.safetensors", "costs.json", "ledger.json",
+    "environment.json", "scoring.json",
+)  # fmt: skip
+"""What a run's folder holds, beside ``model/``."""
+
+SplitName = Literal["dev", "test"]
+"""The split that a run answers and is scored on."""
+
+
+class DefinitionRecord(TypedDict):
+    """What a score of ``metrics.json`` means; see ``nlpipe.metrics.metric.Definition``."""
+
+    unit: str
+    higher_is_better: bool
+    full_name: str
+
+
+class MetricsFile(TypedDict):
+    """``metrics.json``: the scores of the split that was answered, and those of dev where that is another one."""
+
+    split: SplitName
+    primary: str
+    """The score that comparisons decide on."""
+    scores: dict[str, float]
+    definitions: dict[str, DefinitionRecord]
+    """Of each score: its unit, its direction and its full name."""
+    dev: NotRequired[dict[str, float]]
+    registered: NotRequired[dict[str, str]]
+    """Metrics of the user's own among them, each with the fingerprint of its code."""
+
+
+class CostsFile(TypedDict):
+    """``costs.json``: seconds, bytes and counts. What was not measured is absent, never 0."""
+
+    fit_seconds: float
+    fit_seconds_by_stage: dict[str, float]
+    parameters: int
+    model_bytes: int
+    threads: int
+    load_seconds: NotRequired[float]
+    latency_p50_seconds: NotRequired[float]
+    latency_p95_seconds: NotRequired[float]
+    texts_per_second: NotRequired[float]
+    peak_memory_bytes: NotRequired[float]
+
+
+class SplitLedger(TypedDict):
+    """What was lost on the way in one split: counts by name, with up to five examples of each."""
+
+    counts: dict[str, float]
+    examples: dict[str, list[str]]
+
+
+class LedgerFile(TypedDict):
+    """``ledger.json``: what was lost on the way, by split, and every warning."""
+
+    all: SplitLedger
+    train: SplitLedger
+    dev: SplitLedger
+    test: SplitLedger
+    warnings: list[str]
+    warnings_by_step: NotRequired[dict[str, list[str]]]
+    """The same warnings by the step that gave them (fit, answer, measure), so that a step can be repeated."""
+
+
+class Processor(TypedDict):
+    """The processor's name, cores, and those instruction sets that decide how fast arithmetic is."""
+
+    name: str
+    cores: int | None
+    flags: list[str]
+
+
+class EnvironmentFile(TypedDict):
+    """``environment.json``: what the run was made with."""
+
+    name: str
+    task: str
+    data: str
+    data_digest: str
+    split: NotRequired[SplitName]
+    """Absent in runs of nlpipe 0.1.0, which are all of the test split."""
+    seed: int
+    train_examples: int
+    labels: list[str]
+    ordinal: bool
+    threads: int
+    wall_seconds_of_fit: float
+    finished: str
+    python: str
+    platform: str
+    processor: Processor
+    packages: dict[str, str]
+    source: str
+    """Hash of nlpipe's own code."""
+    fingerprints: NotRequired[dict[str, str]]
+    """Of the class of each stage, nested ones too, and of the task; absent in runs of nlpipe 0.1.0."""
+
+
+class ScoringFile(TypedDict):
+    """``scoring.json``: what the scores depend on besides the predictions."""
+
+    task: str
+    labels: list[str]
+    ordinal: bool
+    split: SplitName
+    state: dict[str, Any]
+    """What the task keeps of the training split, as ``Task.state`` gives it."""
+
+
+class PredictionLine(TypedDict):
+    """One line of ``predictions.jsonl``; which of the optional keys are there depends on the task."""
+
+    id: NotRequired[str]
+    """See ``nlpipe.runs.answer.example_ids``. Absent in runs of nlpipe 0.1.0."""
+    gold: str | list[str]
+    predicted: str | list[str]
+    words: NotRequired[list[str]]
+    score: NotRequired[float]
+    scores: NotRequired[list[float]]
+    probabilities: NotRequired[dict[str, float]]
+
+
+File = TypeVar("File", MetricsFile, CostsFile, LedgerFile, EnvironmentFile, ScoringFile)
+
+
+def read_record(path: Path, kind: type[File]) -> File:
+    """What is in a file of a run's folder.
+
+    Raises:
+        NlpipeError: the file is missing, is not JSON, or lacks a key.
+    """
+    content = read_json(path)
+    required: frozenset[str] = vars(kind)["__required_keys__"]
+    if not isinstance(content, dict) or not content.keys() >= required:
+        missing = ", ".join(sorted(required - set(content))) if isinstance(content, dict) else "all keys"
+        raise NlpipeError(f"{path}: not as nlpipe writes it ({missing} missing); run the pipeline with --again")
+    record: File = content  # type: ignore[assignment]
+    return record
+
+
+LOWER_IS_BETTER = frozenset({"log_loss", "calibration_error", "mean_absolute_error"})
+"""Of the scores of nlpipe 0.1.0, which did not store the direction."""
+
+
+def read_metrics(path: Path) -> MetricsFile:
+    """``metrics.json``, also that of a run of nlpipe 0.1.0, which stored the full names alone.
+
+    Raises:
+        NlpipeError: as ``read_record``.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict) or "signatures" not in content:
+        return read_record(path, MetricsFile)
+    definitions: dict[str, DefinitionRecord] = {
+        name: {"unit": "", "higher_is_better": name not in LOWER_IS_BETTER, "full_name": full_name}
+        for name, full_name in content["signatures"].items()
+    }
+    metrics: MetricsFile = {
+        "split": "test", "primary": content["primary"], "scores": content["scores"], "definitions": definitions,
+        "dev": content["dev"],
+    }  # fmt: skip
+    return metrics
