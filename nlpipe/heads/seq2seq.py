@@ -356,15 +356,15 @@ class Seq2Seq(
         """The attention with which each target is read; ``target`` None takes the answers that ``predict`` gives."""
         encoded = self.prepare_target(self.predict(source).values if target is None else target)
         rows, mask = open_batch(source, self._table.weight.device, self._table.weight.dtype)  # (B, S, D)
-        found = []
+        attention = []
         for b, ids in enumerate(encoded.ids):  # one by one, because lengths differ and speed does not matter
             memory = self.decoder.remember(rows[b : b + 1], mask[b : b + 1])
-            read = torch.as_tensor([[self.vocabulary.id(START), *ids.tolist()]], device=rows.device)  # (1, T)
-            weights = self.decoder.attention(self._embed(read), memory)[0, :, : source.lengths[b]]  # (T, S)
+            inputs = torch.as_tensor([[self.vocabulary.id(START), *ids.tolist()]], device=rows.device)  # (1, T)
+            weights = self.decoder.attention(self._embed(inputs), memory)[0, :, : source.lengths[b]]  # (T, S)
             words = source.tokens.words[b] if source.tokens is not None else [""] * int(source.lengths[b])
-            said = [*self.vocabulary.words(ids), self.vocabulary.words([self.vocabulary.id(END)])[0]]
-            found.append(Attention(list(words), said, weights.float().cpu().numpy()))
-        return found
+            target_words = [*self.vocabulary.words(ids), self.vocabulary.words([self.vocabulary.id(END)])[0]]
+            attention.append(Attention(list(words), target_words, weights.float().cpu().numpy()))
+        return attention
 
     def forward(self, source: Sequences) -> Text:
         """The best answer to each text; use ``loss`` to train."""
