@@ -143,7 +143,7 @@ def test_no_worker_outlives_a_comparison_that_is_killed(folder: Path, number: in
     _, errors = process.communicate(timeout=60)
     assert all(map(gone, workers))
     if number == signal.SIGINT:
-        assert process.returncode == 130 and "interrupted; what was finished is kept" in errors
+        assert process.returncode == 130 and "interrupted; finished runs are kept" in errors
         assert list((folder / "runs").iterdir()) == []  # the workers tidied up
 
 
