@@ -24,6 +24,7 @@ NAMES = [
     "stream",
     "bilstm_speed",
     "bert_speed",
+    "single_text",
     "ner_speed",
     "translation_baselines",
     "translation_training",

@@ -26,6 +26,7 @@ TRANSLATION = (
 
 
 FLAIR = ("flair==0.15.1", "transformers<5", "gensim", f"torch=={version('torch').partition('+')[0]}")
+ONNX = ("onnxruntime==1.27.0", "onnx", "protobuf", "flatbuffers", "ml_dtypes")
 
 
 def translation() -> Path:
@@ -36,6 +37,11 @@ def translation() -> Path:
 def flair() -> Path:
     """The interpreter of an environment with Flair, created on first use."""
     return _create("flair", FLAIR)
+
+
+def onnx() -> Path:
+    """The interpreter of an environment with ONNX Runtime, created on first use; it shares torch and transformers."""
+    return _create("onnx", ["--no-deps", *ONNX], shared=True)
 
 
 def _create(name: str, arguments: Sequence[str], shared: bool = False) -> Path:
