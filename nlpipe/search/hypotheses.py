@@ -1,4 +1,4 @@
-"""What a search found: hypotheses with their scores."""
+"""The result of a search: hypotheses with their scores."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ class SearchResult:
 
     def __post_init__(self) -> None:
         if len(self.scores):
-            possible(self.scores[:, 0])
+            check_possible(self.scores[:, 0])
 
     def lists(self) -> list[list[list[int]]]:
-        """The tokens of each hypothesis of each sentence; at least one a sentence."""
+        """The tokens of each hypothesis of each sentence, without padding; at least one hypothesis a sentence."""
         exists = (self.scores > float("-inf")).tolist()
         return [
-            [row[:length] for row, length, real in zip(rows, lengths, kept, strict=True) if real]
-            for rows, lengths, kept in zip(self.tokens.tolist(), self.lengths.tolist(), exists, strict=True)
+            [row[:length] for row, length, there in zip(rows, lengths, present, strict=True) if there]
+            for rows, lengths, present in zip(self.tokens.tolist(), self.lengths.tolist(), exists, strict=True)
         ]
 
 
-def numbers(best: Tensor) -> None:
+def check_numbers(best: Tensor) -> None:
     """Raise ModelError where the best score of a sentence, of ``best`` (B,), is not a number."""
     if bool(best.isnan().any()):
-        raise ModelError("the model gave log-probabilities that are not numbers (NaN): its training broke down")
+        raise ModelError("the model gave log-probabilities that are not numbers (NaN): its training diverged")
 
 
-def possible(best: Tensor) -> None:
+def check_possible(best: Tensor) -> None:
     """Raise ModelError where the best score of a sentence, of ``best`` (B,), is not a number, or is -inf."""
-    numbers(best)
+    check_numbers(best)
     if bool((best == float("-inf")).any()):
-        raise ModelError("the model gave every word the probability 0, so that no sentence can be made of it")
+        raise ModelError("the model gave every token the probability 0, so that no sentence can be formed")

@@ -219,18 +219,18 @@ def test_no_sentences_give_nothing() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"beam": 2, "n_best": 3}, "n_best: 3 will not do: from 1 to beam, which is 2"),
-        ({"length_penalty": -1.0}, "penalties are 0 or more"),
-        ({"coverage_penalty": 0.1}, "coverage_penalty: 0.1 needs coverage"),
-        ({"max_length": -1}, "max_length: -1 will not do"),
+        ({"beam": 2, "n_best": 3}, "n_best: invalid value 3: expected a number from 1 to the beam, which is 2"),
+        ({"length_penalty": -1.0}, r"invalid penalties -1.0 \(length\) and 0.0 \(coverage\): expected 0 or more"),
+        ({"coverage_penalty": 0.1}, "coverage_penalty: 0.1 requires coverage"),
+        ({"max_length": -1}, "max_length: invalid value -1: expected 0 or more"),
         ({"max_length": 2, "min_length": 3}, "min_length: 3 is above max_length: 2"),
-        ({"max_length": [1, 2, 3]}, r"max_length has the shape \(3,\): 2 sentences"),
-        ({"prefix": torch.zeros(3, 1)}, "prefix has the shape"),
+        ({"max_length": [1, 2, 3]}, r"max_length: invalid shape \(3,\): expected one number or 2 numbers"),
+        ({"prefix": torch.zeros(3, 1)}, r"prefix: invalid shape \(3, 1\): expected \(2, P\)"),
         ({"banned": (END,)}, "is the token that ends a sentence"),
-        ({"no_repeat_ngram": -1}, "no_repeat_ngram: -1"),
-        ({"end": WORDS}, f"end: {WORDS} is none of the {WORDS} tokens"),
-        ({"banned": (WORDS + 2,)}, f"banned: {WORDS + 2} is none"),
-        ({"prefix": torch.tensor([[-1], [WORDS]])}, f"prefix: {WORDS} is none"),
+        ({"no_repeat_ngram": -1}, "no_repeat_ngram: invalid value -1"),
+        ({"end": WORDS}, f"end: invalid token {WORDS}: step scores {WORDS} tokens"),
+        ({"banned": (WORDS + 2,)}, f"banned: invalid token {WORDS + 2}"),
+        ({"prefix": torch.tensor([[-1], [WORDS]])}, f"prefix: invalid token {WORDS}"),
     ],
 )
 def test_what_does_not_fit_is_refused(options: dict[str, Any], message: str) -> None:
@@ -243,13 +243,13 @@ def test_a_step_of_another_shape_is_refused(look: Any) -> None:
     def step(tokens: Tensor, state: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         return torch.zeros(len(tokens), 1, WORDS), state
 
-    with pytest.raises(ValueError, match=r"step gave log-probabilities of the shape \(2, 1, 4\): 2 need \(2, V\)"):
+    with pytest.raises(ValueError, match=r"step gave log-probabilities of the shape \(2, 1, 4\): expected \(2, V\)"):
         look(step, torch.tensor([START, START]), torch.zeros(2, 1), end=END, max_length=3)
 
 
 @pytest.mark.parametrize("state", [[torch.zeros(2)], {"h": torch.zeros(2)}, (torch.zeros(2), None)])
 def test_a_state_without_rows_is_refused(state: Any) -> None:
-    with pytest.raises(TypeError, match=r"an object with take\(rows\); not a (list|dict|NoneType)"):
+    with pytest.raises(TypeError, match=r"an object with take\(rows\), not a (list|dict|NoneType)"):
         take(state, torch.tensor([0]))
 
 

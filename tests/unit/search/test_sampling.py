@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nlpipe.errors import ModelError
 from nlpipe.search import beam_search, greedy, sample
-from nlpipe.search.sampling import narrow
+from nlpipe.search.sampling import restrict
 
 from .toy import END, START, Toy
 
@@ -49,7 +49,7 @@ def test_top_k_and_top_p_cut_the_tail() -> None:
 def test_the_nucleus_is_the_smallest_set_that_reaches_top_p() -> None:
     scores = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log()
     for top_p, kept in ((0.1, 1), (0.49, 1), (0.51, 2), (0.79, 2), (0.81, 3), (0.96, 4), (1.0, 4)):
-        assert int(narrow(scores, None, top_p).isfinite().sum()) == kept, top_p
+        assert int(restrict(scores, None, top_p).isfinite().sum()) == kept, top_p
 
 
 def test_top_k_of_one_is_greedy() -> None:
@@ -85,7 +85,7 @@ def test_a_prefix_is_kept_and_repetitions_are_not() -> None:
 
 @pytest.mark.parametrize("options", [{"temperature": 0.0}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": 1.1}])
 def test_what_does_not_fit_is_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=next(iter(options))):
+    with pytest.raises(ValueError, match=f"{next(iter(options))}: invalid value"):
         draw(4, **options)
 
 
@@ -136,7 +136,7 @@ def test_an_end_in_a_forced_beginning_ends(search: Any) -> None:
     [
         (torch.full((4,), float("nan")), "not numbers"),
         (torch.tensor([0.0, -1.0, float("nan"), -2.0]), "not numbers"),
-        (torch.full((4,), float("-inf")), "every word the probability 0"),
+        (torch.full((4,), float("-inf")), "every token the probability 0"),
     ],
 )
 @pytest.mark.parametrize("sound", [0, 2])
