@@ -1,4 +1,4 @@
-"""This checkout beside another one, the version before a change: `python -m benchmarks.against OTHER_CHECKOUT`.
+"""Compares this checkout with another one, say that before a change: `python -m benchmarks.against OTHER_CHECKOUT`.
 
 Whole processes alternate, each with the code and the pipeline files of its own checkout, in this environment. The
 table gives medians and the median over pairs of the ratio, this checkout to the other. Where the other checkout
