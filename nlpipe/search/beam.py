@@ -157,8 +157,8 @@ def beam_search(
 def top(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """The ``count`` largest of each row of ``scores`` (B, M), largest first, and their places: (B, count) each.
 
-    Shorter rows are filled up with -inf. In long rows the maximum of each block is computed first: the ``count`` largest
-    are in the ``count`` blocks with the largest maxima.
+    Shorter rows are filled up with -inf. In long rows the maximum of each block is computed first: the ``count``
+    largest scores are in the ``count`` blocks with the largest maxima.
     """
     size = scores.shape[1]
     if size < count:
