@@ -49,12 +49,16 @@ def tagged(name: str) -> dict[str, Any]:
     return {"task": "tagging", "format": "conll", **files, **cleaning}
 
 
-def run(command: list[str], stdin: Path | None = None) -> dict[str, Any]:
-    """Run ``command``; return its wall seconds, its peak memory in MB and the JSON object of its last line, if any."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+def run(command: list[str], stdin: Path | None = None, root: Path = ROOT) -> dict[str, Any]:
+    """Run ``command`` with the nlpipe of the checkout ``root``.
+
+    Returns:
+        Its wall seconds, its peak memory in MB and the JSON object of its last line, if any.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(root)}
     input_file = stdin.open("rb") if stdin else subprocess.DEVNULL
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdin=input_file, stdout=subprocess.PIPE, env=environment)
+    process = subprocess.Popen(command, stdin=input_file, stdout=subprocess.PIPE, env=environment, cwd=root)
     assert process.stdout is not None
     tail, peak = b"", 0.0
     while chunk := process.stdout.read1(1 << 16):  # type: ignore[attr-defined]

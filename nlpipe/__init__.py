@@ -10,8 +10,6 @@ Everything is imported when it is first asked for, so that ``import nlpipe`` cos
 from __future__ import annotations
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -74,23 +72,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
-
-
-class _ComparePackage(ModuleType):
-    """The package ``nlpipe.compare``, which can be called as the function of that name."""
-
-    @property
-    def __call__(self) -> Any:
-        return importlib.import_module("nlpipe.api").compare
-
-
-class _Front(ModuleType):
-    """The class of ``nlpipe``: importing ``nlpipe.compare`` hides the function, so the package stands in for it."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "compare" and isinstance(value, ModuleType):
-            value.__class__ = _ComparePackage
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Front

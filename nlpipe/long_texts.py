@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nlpipe.stage import Predictions
+from nlpipe.stage import AnyPredictions, Predictions
 from nlpipe.wire import Tags, Tokens, locate_between_spaces
 
 WINDOW = 1000
@@ -36,7 +36,7 @@ class TextWindows:
     owners: np.ndarray
     kept: np.ndarray
 
-    def join(self, predictions: Predictions[Any]) -> Predictions[Tags]:
+    def join(self, predictions: AnyPredictions) -> Predictions[Tags]:
         """Combine the P predictions for the windows into B predictions for the texts."""
         tags: list[list[str]] = [[] for _ in range(len(self.source))]
         scores: list[list[Any]] = [[] for _ in range(len(self.source))]

@@ -34,7 +34,7 @@ NonNegativeFloat = Annotated[float, Ge(0.0)]
 PATH_MARK = "path of a file"
 """What marks the annotation of an option as a path."""
 FileName = Annotated[str, PATH_MARK]
-"""The path of a file or folder. In a pipeline file, it is relative to that file, or else to the working directory."""
+"""The path of a file or folder: relative to the pipeline file that has it; in Python, to the working directory."""
 
 REQUIRED: Any = inspect.Parameter.empty
 """The default of an option that has no default."""

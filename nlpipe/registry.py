@@ -20,12 +20,12 @@ from nlpipe.names import EXTRAS as EXTRAS
 from nlpipe.names import Table
 from nlpipe.names import missing_extra as missing_extra
 from nlpipe.options import options_of
-from nlpipe.stage import Decoder, Encoder, Head, Representation, Stage, Tokenizer
+from nlpipe.stage import AnyStage, Decoder, Encoder, Head, Representation, Stage, Tokenizer
 
-S = TypeVar("S", bound="Stage[Any, Any]")
+S = TypeVar("S", bound="AnyStage")
 C = TypeVar("C")
 
-FOLDERS: Mapping[str, tuple[str, type[Stage[Any, Any]]]] = {
+FOLDERS: Mapping[str, tuple[str, type[AnyStage]]] = {
     "tokenizer": ("tokenizers", Tokenizer),
     "representation": ("representations", Representation),
     "encoder": ("encoders", Encoder),
@@ -59,7 +59,7 @@ class Slot(Table[type[S]]):
             raise NlpipeError(f"{self.name} '{name}' is {thing!r}, which does not derive from {self.base.__name__}")
         return thing
 
-    def name_of(self, owner: type[Stage[Any, Any]]) -> str:
+    def name_of(self, owner: type[AnyStage]) -> str:
         """The name under which ``owner`` is known.
 
         Raises:
@@ -134,12 +134,12 @@ def slot_of(annotation: Any) -> str | None:
     return next((kind for argument in arguments if (kind := slot_of(argument))), None)
 
 
-def slot_name(stage: Stage[Any, Any]) -> str:
+def slot_name(stage: AnyStage) -> str:
     """The slot that ``stage`` belongs to: the one whose base class it derives from."""
     return next(name for name, (_, base) in FOLDERS.items() if isinstance(stage, base))
 
 
-def written_name(stage: Stage[Any, Any]) -> str:
+def written_name(stage: AnyStage) -> str:
     """What files call ``stage``; its class's name where that is not registered."""
     try:
         return slot(slot_name(stage)).name_of(type(stage))
@@ -147,7 +147,7 @@ def written_name(stage: Stage[Any, Any]) -> str:
         return type(stage).__name__
 
 
-def to_plain(stage: Stage[Any, Any]) -> dict[str, Any]:
+def to_plain(stage: AnyStage) -> dict[str, Any]:
     """A stage as a pipeline file writes it: ``name`` and every option, nested stages likewise.
 
     Raises:
@@ -165,7 +165,7 @@ def to_plain(stage: Stage[Any, Any]) -> dict[str, Any]:
     return {"name": slot(slot_name(stage)).name_of(type(stage)), **options}
 
 
-def from_plain(slot_key: str, written: Mapping[str, Any]) -> Stage[Any, Any]:
+def from_plain(slot_key: str, written: Mapping[str, Any]) -> AnyStage:
     """A new stage from what ``to_plain`` gave.
 
     Raises:

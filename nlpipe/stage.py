@@ -13,22 +13,29 @@ from __future__ import annotations
 
 import functools
 import inspect
+import reprlib
 import typing
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import numpy as np
 
 from nlpipe.errors import ModelError, suggest
-from nlpipe.options import check_options
+from nlpipe.options import check_options, options_of
 from nlpipe.wire import Labels, Span, Text, Tokens, Vectors, Wire
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from nlpipe.search.tree import Tree
+
+_SHORT = reprlib.Repr()
+"""Shows the options of a stage: the first items of a long list or mapping, the start and end of a long text."""
+_SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = 6
+_SHORT.maxstring = 80
+_SHORT.maxother = 200
 
 In = TypeVar("In", bound=Wire)
 Out = TypeVar("Out", bound=Wire)
@@ -61,6 +68,16 @@ class Predictions(Generic[Out]):
     scores: np.ndarray | None = None
     probabilities: np.ndarray | None = None
     classes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """``Predictions(Labels(3 labels), scores, probabilities of 2 classes)``."""
+        scores = ", scores" if self.scores is not None else ""
+        classes = f", probabilities of {len(self.classes)} classes" if self.probabilities is not None else ""
+        return f"Predictions({self.values!r}{scores}{classes})"
+
+
+AnyPredictions: TypeAlias = Predictions[Any]
+"""Predictions of labels, tags or texts."""
 
 
 class Stage(Generic[In, Out]):
@@ -110,7 +127,7 @@ class Stage(Generic[In, Out]):
         """The ``nn.Module`` with its parameters, once built; None where it has none."""
         return None
 
-    def nested(self) -> dict[str, Stage[Any, Any]]:
+    def nested(self) -> dict[str, AnyStage]:
         """Stages given as options, by option name (``parts.0``, ``parts.1`` of a list); saved on their own."""
         found = {}
         for name, value in self.options.items():
@@ -120,7 +137,14 @@ class Stage(Generic[In, Out]):
                     found[name if several is None else f"{name}.{i}"] = item
         return found
 
-    def with_nested(self) -> Iterator[Stage[Any, Any]]:
+    def __repr__(self) -> str:
+        """The class and the options that differ from their defaults: ``TfIdf(ngrams=(1, 2))``."""
+        owner: Callable[..., Any] = type(self)
+        defaults = {name: option.default for name, option in options_of(owner).items()}
+        changed = {name: value for name, value in self.options.items() if value != defaults[name]}
+        return f"{type(self).__name__}({', '.join(f'{name}={_SHORT.repr(value)}' for name, value in changed.items())})"
+
+    def with_nested(self) -> Iterator[AnyStage]:
         """The stages inside it, at any depth, then itself."""
         for stage in self.nested().values():
             yield from stage.with_nested()
@@ -206,7 +230,7 @@ def _checked(init: Callable[..., None]) -> Callable[..., None]:
 
     # It stands in for constructors of any signature, so it must take any arguments; ``bind`` refuses unknown ones.
     @functools.wraps(init)
-    def __init__(self: Stage[Any, Any], *args: Any, **kwargs: Any) -> None:
+    def __init__(self: AnyStage, *args: Any, **kwargs: Any) -> None:
         if type(self).__init__ is not __init__:  # a subclass's own constructor called this one
             init(self, *args, **kwargs)
             return
@@ -217,6 +241,10 @@ def _checked(init: Callable[..., None]) -> Callable[..., None]:
         self.__dict__["options"] = values  # not setattr: torch modules would register nested stages twice
 
     return __init__
+
+
+AnyStage: TypeAlias = Stage[Any, Any]
+"""A stage whatever it takes and gives, where a pipeline's wiring has been checked."""
 
 
 class Tokenizer(Stage[Text, Tokens]):
@@ -371,8 +399,12 @@ class Head(Stage[In, Out]):
             dev: empty where there is no dev split.
         """
 
-    def bind(self, body: Sequence[Stage[Any, Any]]) -> None:
+    def bind(self, body: Sequence[AnyStage]) -> None:
         """Find tables and vocabularies to share in the stages before it; called after ``fit`` and before ``build``."""
+
+
+AnyHead: TypeAlias = Head[Any, Any]
+"""A head whatever it takes and answers."""
 
 
 class LabelHead(Head[Vectors, Labels]):

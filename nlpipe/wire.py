@@ -48,6 +48,10 @@ class Wire:
     def __len__(self) -> int:
         raise AssertionError(f"{type(self).__name__} does not say its length")
 
+    def __repr__(self) -> str:
+        """The class and its size: ``Text(3 texts)``."""
+        return f"{type(self).__name__}({_count(len(self), 'text')})"
+
     def take(self, indices: Sequence[int]) -> Self:
         """The examples at ``indices``, in that order."""
         raise AssertionError(f"{type(self).__name__} cannot be indexed")
@@ -151,6 +155,10 @@ class Tokens(Wire):
         """(B,) words in each text."""
         return np.array([len(words) for words in self.words], dtype=np.int64)
 
+    def __repr__(self) -> str:
+        """``Tokens(3 texts, 17 words)``."""
+        return f"{type(self).__name__}({_count(len(self), 'text')}, {_count(sum(map(len, self.words)), 'word')})"
+
     def spans(self, b: int) -> list[Span]:
         """Where each word of example ``b`` stands in ``texts[b]``."""
         return self.locate(self.texts[b], self.words[b])
@@ -182,6 +190,11 @@ class Vectors(Wire):
     def width(self) -> int:
         """D."""
         return int(self.rows.shape[1])
+
+    def __repr__(self) -> str:
+        """``Vectors(3 x 128, sparse)``."""
+        form = "sparse" if is_sparse(self.rows) else type(self.rows).__name__
+        return f"Vectors({len(self)} x {self.width}, {form})"
 
     def sparse(self) -> sp.csr_matrix:
         """(B, D) as CSR."""
@@ -290,6 +303,11 @@ class Sequences(Wire):
         """D."""
         return int(self.form.rows.shape[-1])
 
+    def __repr__(self) -> str:
+        """``Sequences(3 texts, 17 tokens x 128, padded)``."""
+        tokens = _count(int(self.lengths.sum()), "token")
+        return f"Sequences({_count(len(self), 'text')}, {tokens} x {self.width}, {type(self.form).__name__.lower()})"
+
     def padded(self, device: str | torch.device | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """A tensor (B, T, D), zero where there is no token, and its mask (B, T)."""
         import torch
@@ -346,6 +364,10 @@ class Labels(Wire):
     def __len__(self) -> int:
         return len(self.values)
 
+    def __repr__(self) -> str:
+        """``Labels(3 labels)``."""
+        return f"Labels({_count(len(self), 'label')})"
+
     def take(self, indices: Sequence[int]) -> Labels:
         return Labels([self.values[i] for i in indices])
 
@@ -374,6 +396,10 @@ class Tags(Wire):
     def __len__(self) -> int:
         return len(self.values)
 
+    def __repr__(self) -> str:
+        """``Tags(3 texts, 17 tags)``."""
+        return f"Tags({_count(len(self), 'text')}, {_count(sum(map(len, self.values)), 'tag')})"
+
     def take(self, indices: Sequence[int]) -> Tags:
         return Tags([self.values[i] for i in indices], self.tokens.take(indices) if self.tokens is not None else None)
 
@@ -382,6 +408,11 @@ class Tags(Wire):
         with_tokens = [part.tokens for part in parts if part.tokens is not None]
         tokens = Tokens.concat(with_tokens) if with_tokens and len(with_tokens) == len(parts) else None
         return cls([value for part in parts for value in part.values], tokens)
+
+
+def _count(number: int, noun: str) -> str:
+    """``1 text``, ``3 texts``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def as_tensor(rows: Matrix, device: str | torch.device | None) -> torch.Tensor:

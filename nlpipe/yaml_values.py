@@ -219,5 +219,6 @@ def respelled(value: Value) -> str:
         shown = value.written or ("null" if value.content is None else repr(value.plain()))
         return f"invalid value {shown}: expected text; put it in quotes"
     if value.written and str(value.content) != value.written:
-        return f"YAML reads {value.written} as the number {value.content}; write '{value.written}' in quotes"
+        changed = f"YAML reads {value.written} as a number, so that the text would be '{value.content}'"
+        return f"{changed}; write '{value.written}' in quotes"
     return ""

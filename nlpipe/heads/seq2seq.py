@@ -34,7 +34,7 @@ from nlpipe.nn.neural import Neural
 from nlpipe.nn.padding import open_batch
 from nlpipe.options import Count, Dropout, NonNegativeFloat, Positive
 from nlpipe.search import SearchResult, Tree, beam_search, greedy
-from nlpipe.stage import Data, Decoder, Head, Predictions, Stage, State, Tokenizer
+from nlpipe.stage import AnyStage, Data, Decoder, Head, Predictions, State, Tokenizer
 from nlpipe.vocabulary import END, PAD, START, UNKNOWN, EncodedText, Vocabulary
 from nlpipe.wire import Sequences, Text
 
@@ -120,7 +120,7 @@ class Seq2Seq(
 
     # -- vocabulary and table, shared or its own
 
-    def bind(self, body: Sequence[Stage[Any, Any]]) -> None:
+    def bind(self, body: Sequence[AnyStage]) -> None:
         """If ``joint``, find the tokenizer and the representation whose vocabulary and table the target shares.
 
         Raises:
@@ -356,15 +356,15 @@ class Seq2Seq(
         """The attention with which each target is read; ``target`` None takes the answers that ``predict`` gives."""
         encoded = self.prepare_target(self.predict(source).values if target is None else target)
         rows, mask = open_batch(source, self._table.weight.device, self._table.weight.dtype)  # (B, S, D)
-        found = []
+        attention = []
         for b, ids in enumerate(encoded.ids):  # one by one, because lengths differ and speed does not matter
             memory = self.decoder.remember(rows[b : b + 1], mask[b : b + 1])
-            read = torch.as_tensor([[self.vocabulary.id(START), *ids.tolist()]], device=rows.device)  # (1, T)
-            weights = self.decoder.attention(self._embed(read), memory)[0, :, : source.lengths[b]]  # (T, S)
+            inputs = torch.as_tensor([[self.vocabulary.id(START), *ids.tolist()]], device=rows.device)  # (1, T)
+            weights = self.decoder.attention(self._embed(inputs), memory)[0, :, : source.lengths[b]]  # (T, S)
             words = source.tokens.words[b] if source.tokens is not None else [""] * int(source.lengths[b])
-            said = [*self.vocabulary.words(ids), self.vocabulary.words([self.vocabulary.id(END)])[0]]
-            found.append(Attention(list(words), said, weights.float().cpu().numpy()))
-        return found
+            target_words = [*self.vocabulary.words(ids), self.vocabulary.words([self.vocabulary.id(END)])[0]]
+            attention.append(Attention(list(words), target_words, weights.float().cpu().numpy()))
+        return attention
 
     def forward(self, source: Sequences) -> Text:
         """The best answer to each text; use ``loss`` to train."""

@@ -9,13 +9,12 @@ Efron 1979, "Bootstrap methods: another look at the jackknife".
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from nlpipe.metrics.metric import Metric
-from nlpipe.stage import Predictions
+from nlpipe.stage import AnyPredictions
 from nlpipe.wire import Wire
 
 CHUNK = 4_000_000
@@ -25,7 +24,7 @@ CHUNK = 4_000_000
 def interval(
     metric: Metric,
     gold: Wire,
-    predictions: Predictions[Any],
+    predictions: AnyPredictions,
     level: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -40,7 +39,7 @@ def interval(
 
 
 def resampled_scores(
-    metric: Metric, gold: Wire, predictions: Predictions[Any], resamples: int = 1000, seed: int = 0
+    metric: Metric, gold: Wire, predictions: AnyPredictions, resamples: int = 1000, seed: int = 0
 ) -> dict[str, np.ndarray]:
     """Each score on each resample of the examples: name to (R,); empty where the metric does not apply."""
     if not metric.applies(predictions) or len(gold) == 0:

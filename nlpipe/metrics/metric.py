@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
-from nlpipe.stage import Predictions
+from nlpipe.stage import AnyPredictions
 from nlpipe.wire import Wire
 
 Statistics: TypeAlias = "np.ndarray | sp.csr_matrix"
@@ -57,7 +57,7 @@ class Metric:
     """
 
     name: str
-    statistics: Callable[[Any, Predictions[Any]], Statistics]
+    statistics: Callable[[Any, AnyPredictions], Statistics]
     scores: Callable[[np.ndarray], dict[str, np.ndarray]]
     definitions: Mapping[str, Definition]
     needs_probabilities: bool = False
@@ -67,7 +67,7 @@ class Metric:
         """Name of each score to whether a larger number is a better one."""
         return {name: score.higher_is_better for name, score in self.definitions.items()}
 
-    def applies(self, predictions: Predictions[Any]) -> bool:
+    def applies(self, predictions: AnyPredictions) -> bool:
         """Whether these predictions have what the metric needs."""
         return predictions.probabilities is not None or not self.needs_probabilities
 
@@ -76,6 +76,6 @@ class Metric:
         sums = np.asarray(statistics.sum(axis=0)).reshape(-1)  # (S,)
         return {name: float(value) for name, value in self.scores(sums).items()}
 
-    def __call__(self, gold: Wire, predictions: Predictions[Any]) -> dict[str, float]:
+    def __call__(self, gold: Wire, predictions: AnyPredictions) -> dict[str, float]:
         """All its scores over all examples; none where the metric does not apply."""
         return self.of(self.statistics(gold, predictions)) if self.applies(predictions) else {}

@@ -18,10 +18,10 @@ from nlpipe.errors import NlpipeError, suggest
 from nlpipe.fingerprint import fingerprint
 from nlpipe.metrics.metric import Definition, Metric, Statistics, Unit
 from nlpipe.names import Registration, Table, caller
-from nlpipe.stage import Predictions
+from nlpipe.stage import AnyPredictions
 from nlpipe.wire import Wire
 
-Function = Callable[[Any, Predictions[Any]], Any]
+Function = Callable[[Any, AnyPredictions], Any]
 """(gold, predictions) of N examples to numbers (N,), or to statistics (N, S)."""
 
 
@@ -44,7 +44,7 @@ class UserMetric:
     def metric(self) -> Metric:
         """The same as a metric of the kind that tasks have."""
 
-        def statistics(gold: Wire, predictions: Predictions[Any]) -> Statistics:
+        def statistics(gold: Wire, predictions: AnyPredictions) -> Statistics:
             return self._checked(self.function(gold, predictions), len(gold))
 
         def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
@@ -104,8 +104,8 @@ class UserMetrics(Table[UserMetric]):
         return super()._same(one.function, other.function)  # type: ignore[arg-type]
 
     def of_tasks(self, tasks: Collection[str]) -> list[UserMetric]:
-        """Those of any of these tasks, sorted by name."""
-        return [metric for name in self.names() if (metric := self.load(name)).task in tasks]
+        """Those registered for any of these tasks, sorted by name."""
+        return [entry.thing for _, entry in sorted(self.registered().items()) if entry.thing.task in tasks]
 
 
 METRICS = UserMetrics("metric", "nlpipe.metrics", {})

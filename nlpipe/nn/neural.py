@@ -44,6 +44,10 @@ class Neural(nn.Module, Stage[In, Out]):
         self.out_width = 0
         self._derived = Derived()
 
+    def __repr__(self) -> str:
+        """As for every stage, short; ``nn.Module.__repr__(stage)`` shows the tree of its modules."""
+        return Stage.__repr__(self)
+
     @property
     def device(self) -> torch.device:
         """Where its parameters are; the CPU where it has none."""

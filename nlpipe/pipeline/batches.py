@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nlpipe.stage import Predictions, Stage
+from nlpipe.stage import AnyPredictions, AnyStage, Predictions
 from nlpipe.tasks.task import Split
 from nlpipe.wire import Wire
 
@@ -62,14 +62,14 @@ class Batches:
             yield wire, batch.targets
 
 
-def apply(stages: Sequence[Stage[Any, Any]], wire: Any) -> Any:
+def apply(stages: Sequence[AnyStage], wire: Any) -> Any:
     """``wire`` through all of ``stages``."""
     for stage in stages:
         wire = stage.process(wire)
     return wire
 
 
-def predict_all(wire: Wire, predict: Callable[[Any], Predictions[Any]], batch_size: int = BATCH) -> Predictions[Any]:
+def predict_all(wire: Wire, predict: Callable[[Any], AnyPredictions], batch_size: int = BATCH) -> AnyPredictions:
     """``predict`` of every batch of ``wire``, which is not empty, in its order.
 
     Texts of similar length share a batch, so that one long text does not slow the others.
@@ -95,7 +95,7 @@ def inference() -> AbstractContextManager[None]:
     return nullcontext() if torch is None else torch.inference_mode()
 
 
-def _concat(parts: Sequence[Predictions[Any]], order: np.ndarray) -> Predictions[Any]:
+def _concat(parts: Sequence[AnyPredictions], order: np.ndarray) -> AnyPredictions:
     """Predictions of several batches as one, then reordered."""
     first = parts[0]
     values = type(first.values).concat([part.values for part in parts]).take(order.tolist())

@@ -23,7 +23,7 @@ from nlpipe.errors import NlpipeError
 from nlpipe.files import PARTIAL, read_json, whole_folder, write_json
 from nlpipe.fingerprint import fingerprint
 from nlpipe.registry import to_plain
-from nlpipe.stage import Stage
+from nlpipe.stage import AnyStage
 from nlpipe.training.processes import main_first
 from nlpipe.wheels import cache_folder
 from nlpipe.wire import Sequences, Text, Tokens, Vectors, Wire
@@ -42,7 +42,7 @@ class _Entry(TypedDict):
 
 
 def cached_outputs(
-    stages: Sequence[Stage[Any, Any]],
+    stages: Sequence[AnyStage],
     inputs: Wire,
     compute: Callable[[], Iterator[Vectors | Sequences]],
     source: str,
@@ -97,7 +97,7 @@ def budget() -> int:
     return int(gigabytes * 1e9)
 
 
-def entry_name(stages: Sequence[Stage[Any, Any]], inputs: Wire, source: str) -> str:
+def entry_name(stages: Sequence[AnyStage], inputs: Wire, source: str) -> str:
     """24 hexadecimal digits, different wherever the outputs could differ."""
     total = hashlib.sha256(source.encode())
     for stage in stages:

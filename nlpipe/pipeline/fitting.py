@@ -28,7 +28,7 @@ from nlpipe.pipeline.batches import Batches, Step, apply, inference, predict_all
 from nlpipe.pipeline.fitting_plan import FittingPlan, StagePlan, plan_fitting
 from nlpipe.pipeline.tag_words import for_target
 from nlpipe.registry import written_name
-from nlpipe.stage import Head, Representation, Stage
+from nlpipe.stage import AnyHead, AnyStage, Head, Representation
 from nlpipe.tasks.task import Split, Task
 from nlpipe.training.device import choose_device
 from nlpipe.training.trainer import Trainer
@@ -98,7 +98,7 @@ class Fitting:
 
     def __init__(
         self,
-        stages: Sequence[Stage[Any, Any]],
+        stages: Sequence[AnyStage],
         task: Task,
         trainer: Mapping[str, Any],
         seed: int,
@@ -108,7 +108,7 @@ class Fitting:
     ) -> None:
         *self.body, head = stages
         assert isinstance(head, Head)
-        self.head: Head[Any, Any] = head
+        self.head: AnyHead = head
         self.answering = for_target(head, task.target)
         self.plan: FittingPlan = plan_fitting(stages, task.target)
         self.task = task

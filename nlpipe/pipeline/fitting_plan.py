@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from nlpipe.capabilities import Trained, able
 from nlpipe.registry import slot_name, written_name
-from nlpipe.stage import Head, LabelHead, Stage
+from nlpipe.stage import AnyHead, AnyStage, Head, LabelHead
 from nlpipe.wire import Sequences, Tags, Vectors, Wire
 
 
@@ -33,7 +32,7 @@ class StagePlan:
 
     slot: str
     name: str
-    stage: Stage[Any, Any]
+    stage: AnyStage
     learns: bool
     joint: bool
     keeps_outputs: bool
@@ -65,7 +64,7 @@ class FittingPlan:
     """
 
     stages: tuple[StagePlan, ...]
-    head: Head[Any, Any]
+    head: AnyHead
     tags_words: bool
     trained: bool
 
@@ -90,7 +89,7 @@ class FittingPlan:
         return "\n".join(self.lines())
 
 
-def plan_fitting(stages: Sequence[Stage[Any, Any]], target: type[Wire]) -> FittingPlan:
+def plan_fitting(stages: Sequence[AnyStage], target: type[Wire]) -> FittingPlan:
     """Decide how ``stages`` are fitted.
 
     Args:
@@ -121,7 +120,7 @@ def plan_fitting(stages: Sequence[Stage[Any, Any]], target: type[Wire]) -> Fitti
     return FittingPlan(tuple(plans), head, tags_words, trained)
 
 
-def _cached_stages(body: Sequence[Stage[Any, Any]]) -> int:
+def _cached_stages(body: Sequence[AnyStage]) -> int:
     """How many stages from the first on have their outputs cached: up to a costly one and the pooling behind it.
 
     0 where no stage is costly, or where one before it is trained.

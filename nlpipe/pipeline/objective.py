@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from nlpipe.capabilities import Pretrained, Trained, able
 from nlpipe.pipeline.batches import apply
-from nlpipe.stage import Stage
+from nlpipe.stage import AnyStage
 from nlpipe.tasks.task import Split
 from nlpipe.training.loss import Objective
 
@@ -26,7 +26,7 @@ class PipelineObjective(Objective):
         head: gives the loss.
     """
 
-    def __init__(self, stages: Sequence[Stage[Any, Any]], head: Trained[Any, Any]) -> None:
+    def __init__(self, stages: Sequence[AnyStage], head: Trained[Any, Any]) -> None:
         super().__init__()
         self.stages = list(stages)
         self.head = head

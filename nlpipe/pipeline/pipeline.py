@@ -23,7 +23,7 @@ from nlpipe.pipeline.saving import all_states, model_root, read_manifest, read_s
 from nlpipe.pipeline.tag_words import for_target
 from nlpipe.pipeline.wiring import check_wiring
 from nlpipe.registry import slot_name, written_name
-from nlpipe.stage import Head, Predictions, Stage, Tokenizer
+from nlpipe.stage import AnyHead, AnyPredictions, AnyStage, Head, Predictions, Tokenizer
 from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Split, Task
 from nlpipe.training.history import History
@@ -47,7 +47,7 @@ class Pipeline:
 
     def __init__(
         self,
-        stages: Sequence[Stage[Any, Any]],
+        stages: Sequence[AnyStage],
         task: str = "classification",
         trainer: Mapping[str, Any] | None = None,
         seed: int = 13,
@@ -69,14 +69,14 @@ class Pipeline:
         self._answering = for_target(self.head, self.task.target)
 
     @property
-    def head(self) -> Head[Any, Any]:
+    def head(self) -> AnyHead:
         """The last stage."""
         head = self.stages[-1]
         assert isinstance(head, Head)
         return head
 
     @property
-    def body(self) -> list[Stage[Any, Any]]:
+    def body(self) -> list[AnyStage]:
         """The stages before the head."""
         return self.stages[:-1]
 
@@ -137,7 +137,7 @@ class Pipeline:
 
     # -- use -----------------------------------------------------------------------------------------------------
 
-    def predict(self, inputs: Sequence[str] | Wire, batch_size: int = BATCH) -> Predictions[Any]:
+    def predict(self, inputs: Sequence[str] | Wire, batch_size: int = BATCH) -> AnyPredictions:
         """The answers for all inputs, in their order.
 
         Texts of similar length share a batch, so that one long text does not slow the others.
@@ -148,15 +148,15 @@ class Pipeline:
         through = self._tag_batch if self.task.target is Tags else self._answer_batch
         return predict_all(wire, through, batch_size)
 
-    def _answer_batch(self, wire: Any) -> Predictions[Any]:
+    def _answer_batch(self, wire: Any) -> AnyPredictions:
         """The answers for one batch."""
         return self._answering.predict(apply(self.body, wire))
 
-    def _tag_batch(self, wire: Any) -> Predictions[Any]:
+    def _tag_batch(self, wire: Any) -> AnyPredictions:
         """The tags for one batch; long texts are tagged in overlapping parts."""
         tokens = self.stages[0].process(wire)
 
-        def tag(batch: Any) -> Predictions[Any]:
+        def tag(batch: Any) -> AnyPredictions:
             return self._answering.predict(apply(self.body[1:], batch))
 
         long = cut_long(tokens)
@@ -164,7 +164,7 @@ class Pipeline:
 
     def predict_stream(
         self, inputs: Iterable[str], batch_size: int = BATCH
-    ) -> Iterator[tuple[list[str], Predictions[Any]]]:
+    ) -> Iterator[tuple[list[str], AnyPredictions]]:
         """Answers for any number of texts, in order and in bounded memory: (texts, predictions) batch by batch."""
         iterator = iter(inputs)
         while texts := list(islice(iterator, batch_size)):

@@ -11,13 +11,13 @@ from nlpipe.errors import ModelError, NlpipeError, NlpipeWarning
 from nlpipe.files import read_json, write_arrays, write_json
 from nlpipe.fingerprint import fingerprint, is_own
 from nlpipe.registry import from_plain, slot_name, to_plain
-from nlpipe.stage import Stage, State
+from nlpipe.stage import AnyStage, State
 
 FORMAT = 1
 """Format of the saved folder; other formats are refused."""
 
 
-def write_model(folder: Path, stages: Sequence[Stage[Any, Any]], keys: Mapping[str, Any]) -> None:
+def write_model(folder: Path, stages: Sequence[AnyStage], keys: Mapping[str, Any]) -> None:
     """Write ``stages`` with their states into a folder that exists.
 
     Args:
@@ -53,7 +53,7 @@ def model_root(folder: Path) -> Path:
     raise ModelError(f"{folder}: there is no saved pipeline here (no model.json); 'nlpipe run FILE' makes one")
 
 
-def read_manifest(root: Path) -> tuple[dict[str, Any], list[Stage[Any, Any]]]:
+def read_manifest(root: Path) -> tuple[dict[str, Any], list[AnyStage]]:
     """The content of ``model.json``, and its stages, without their states.
 
     Raises:
@@ -81,13 +81,13 @@ def read_manifest(root: Path) -> tuple[dict[str, Any], list[Stage[Any, Any]]]:
     return manifest, stages
 
 
-def _user_code(stage: Stage[Any, Any]) -> dict[str, str]:
+def _user_code(stage: AnyStage) -> dict[str, str]:
     """The classes of a stage and of those nested in it that are not nlpipe's, each with the fingerprint of its code."""
     owners = [type(each) for each in stage.with_nested()]
     return {f"{owner.__module__}.{owner.__qualname__}": fingerprint(owner) for owner in owners if not is_own(owner)}
 
 
-def read_states(root: Path, position: int, stage: Stage[Any, Any], entry: Mapping[str, Any]) -> None:
+def read_states(root: Path, position: int, stage: AnyStage, entry: Mapping[str, Any]) -> None:
     """Give ``stage`` and those nested in it the states that they were saved with.
 
     Raises:
@@ -107,7 +107,7 @@ def read_states(root: Path, position: int, stage: Stage[Any, Any], entry: Mappin
             ) from None
 
 
-def all_states(stage: Stage[Any, Any], prefix: str = "") -> Iterator[tuple[str, Stage[Any, Any]]]:
+def all_states(stage: AnyStage, prefix: str = "") -> Iterator[tuple[str, AnyStage]]:
     """Nested stages first, then ``stage`` itself, each with the suffix of its files (``.parts.0``)."""
     for name, nested in stage.nested().items():
         yield from all_states(nested, f"{prefix}.{name}")

@@ -7,13 +7,12 @@ Inside, entities are marked in IOBES, whose marks for last and single words tell
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from nlpipe import tag_schemes
 from nlpipe.capabilities import Margins, able
-from nlpipe.stage import Data, Head, LabelHead, Predictions
+from nlpipe.stage import AnyHead, Data, Head, LabelHead, Predictions
 from nlpipe.tag_decoding import decode
 from nlpipe.wire import Labels, Sequences, Tags, Vectors, Wire
 
@@ -74,6 +73,6 @@ class WordTagger(Head[Sequences, Tags]):
         return decode(log_probabilities, source, self.head.classes, scheme)
 
 
-def for_target(head: Head[Any, Any], target: type[Wire]) -> Head[Any, Any]:
+def for_target(head: AnyHead, target: type[Wire]) -> AnyHead:
     """``head`` as it answers with ``target``: one that labels vectors tags words where the task asks for tags."""
     return WordTagger(head) if isinstance(head, LabelHead) and target is Tags else head

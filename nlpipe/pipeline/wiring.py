@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from nlpipe.capabilities import SharesTable, Trained, declares
 from nlpipe.errors import NlpipeError
 from nlpipe.registry import slot
-from nlpipe.stage import Head, LabelHead, Stage, Tokenizer
+from nlpipe.stage import AnyStage, Head, LabelHead, Tokenizer
 from nlpipe.wire import Sequences, Tags, Text, Tokens, Wire
 
-Placed = tuple[str, str, "Stage[Any, Any] | None"]
+Placed = tuple[str, str, "AnyStage | None"]
 """Slot, name and instance of a stage; the instance is None where it could not be made, and is then not checked."""
 
-StageClass = type[Stage[Any, Any]]
+StageClass = type[AnyStage]
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def _fits(given: type[Wire], taken: type[Wire]) -> bool:
     return given is Wire or issubclass(given, taken)
 
 
-def _accepts(stage: Stage[Any, Any], given: type[Wire], target: type[Wire] | None) -> bool:
+def _accepts(stage: AnyStage, given: type[Wire], target: type[Wire] | None) -> bool:
     if isinstance(stage, Tokenizer) and given is Tokens:
         return True
     if isinstance(stage, LabelHead) and given is Sequences:  # applied to every token, it gives Tags

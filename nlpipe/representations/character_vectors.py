@@ -7,6 +7,7 @@ LSTM-CNNs-CRF". Bidirectional LSTM: Lample et al. 2016, "Neural Architectures fo
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
@@ -28,6 +29,14 @@ EDGES = ("<w>", "</w>")
 """Symbols before and after every word, so that filters recognise its start and end."""
 CACHE_SIZE = 200_000
 """Maximum number of words whose vectors are cached in prediction, since texts repeat their words."""
+
+
+@dataclass
+class WordCache:
+    """Vectors of earlier words: the row of each word, and the rows (U, D), in parts."""
+
+    numbers: dict[str, int] = field(default_factory=dict)
+    rows: list[Tensor] = field(default_factory=list)
 
 
 class Characters(LearnedTable[Tokens, Sequences], Representation[Tokens, Sequences]):
@@ -71,8 +80,6 @@ class Characters(LearnedTable[Tokens, Sequences], Representation[Tokens, Sequenc
         self.longest = longest
         self.dropout = Drop(dropout)
         self.vocabulary = Vocabulary.from_counts({}, specials=EDGES)
-        self._cached: dict[str, int] = {}  # word to its row in the cache
-        self._cache: list[Tensor] = []  # the rows (U, D), in parts
 
     def fit(self, data: Data[Tokens]) -> None:
         counts = Counter(letter for tokens, _ in data for words in tokens.words for word in words for letter in word)
@@ -88,10 +95,6 @@ class Characters(LearnedTable[Tokens, Sequences], Representation[Tokens, Sequenc
             self.back = nn.LSTM(self.dim, self.filters // 2, batch_first=True)
         return self.filters
 
-    def weights_moved(self) -> None:
-        super().weights_moved()
-        self._cached, self._cache = {}, []
-
     def forward(self, source: Tokens) -> Sequences:
         flat = [word for words in source.words for word in words]
         if self.training or torch.is_grad_enabled():
@@ -105,16 +108,17 @@ class Characters(LearnedTable[Tokens, Sequences], Representation[Tokens, Sequenc
 
     def _look_up(self, words: list[str]) -> tuple[list[int], Tensor]:
         """Return the index of each word in the cache, and the rows of the cache (U, D); compute missing rows first."""
-        if len(self._cached) > CACHE_SIZE:
-            self._cached, self._cache = {}, []
-        size = len(self._cached)
-        indices = [self._cached.setdefault(word, len(self._cached)) for word in words]
-        missing = list(self._cached)[size:] if len(self._cached) > size else []
+        cache = self.from_weights("words", WordCache)
+        if len(cache.numbers) > CACHE_SIZE:
+            cache.numbers, cache.rows = {}, []
+        size = len(cache.numbers)
+        indices = [cache.numbers.setdefault(word, len(cache.numbers)) for word in words]
+        missing = list(cache.numbers)[size:] if len(cache.numbers) > size else []
         for start in range(0, len(missing), 4096):
-            self._cache.append(self._compute(missing[start : start + 4096]))
-        if len(self._cache) > 1:
-            self._cache = [torch.cat(self._cache)]
-        return indices, self._cache[0] if self._cache else torch.zeros(0, self.filters, device=self.device)
+            cache.rows.append(self._compute(missing[start : start + 4096]))
+        if len(cache.rows) > 1:
+            cache.rows = [torch.cat(cache.rows)]
+        return indices, cache.rows[0] if cache.rows else torch.zeros(0, self.filters, device=self.device)
 
     def _compute(self, words: list[str]) -> Tensor:
         """Return the vectors of U words, (U, D)."""
@@ -137,9 +141,9 @@ class Characters(LearnedTable[Tokens, Sequences], Representation[Tokens, Sequenc
         counts = torch.as_tensor(lengths, device=self.device)
         reversed_letters = letters.flatten(0, 1)[reversal(mask, counts)].view_as(letters)  # (U, L, d)
         last = (torch.arange(len(words), device=self.device), counts - 1)
-        ahead = run_layer(self.ahead, letters)[0]  # (U, L, D / 2)
-        back = run_layer(self.back, reversed_letters)[0]  # (U, L, D / 2)
-        return torch.cat([ahead[last], back[last]], -1)  # (U, D)
+        return torch.cat(
+            [run_layer(self.ahead, letters)[0][last], run_layer(self.back, reversed_letters)[0][last]], -1
+        )  # (U, D)
 
     def ledger(self, source: Tokens) -> dict[str, float]:
         """Return the usual counts, and the number of words that are longer than ``longest``."""

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from nlpipe.errors import NlpipeError
 from nlpipe.metrics.metric import Metric, Statistics
@@ -22,7 +22,7 @@ from nlpipe.runs.records import (
     read_record,
 )
 from nlpipe.runs.score import metrics_of, read_predictions, read_scoring
-from nlpipe.stage import Predictions
+from nlpipe.stage import AnyPredictions
 from nlpipe.tasks import task_named
 from nlpipe.wire import Wire
 
@@ -76,7 +76,7 @@ class Result:
         for record in read_predictions(self.folder / "predictions.jsonl"):
             yield cast(PredictionLine, record)
 
-    def predictions(self) -> tuple[Wire, Predictions[Any]]:
+    def predictions(self) -> tuple[Wire, AnyPredictions]:
         """Gold and predicted of the split that was answered."""
         return task_named(self.environment["task"]).restore(read_predictions(self.folder / "predictions.jsonl"))
 

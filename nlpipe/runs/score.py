@@ -12,7 +12,7 @@ from nlpipe.files import whole_file, write_json
 from nlpipe.metrics.metric import Metric
 from nlpipe.runs.items import write_items
 from nlpipe.runs.records import DefinitionRecord, MetricsFile, ScoringFile, read_metrics, read_record
-from nlpipe.stage import Predictions
+from nlpipe.stage import AnyPredictions
 from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Task
 from nlpipe.wire import Wire
@@ -69,12 +69,12 @@ def _registered(folder: Path) -> dict[str, str]:
     return read_metrics(path).get("registered", {}) if path.exists() else {}
 
 
-def applying(metrics: Iterable[Metric], predictions: Predictions[Any]) -> list[Metric]:
+def applying(metrics: Iterable[Metric], predictions: AnyPredictions) -> list[Metric]:
     """The metrics that can be computed from these predictions."""
     return [metric for metric in metrics if metric.applies(predictions)]
 
 
-def _numbers(metrics: Iterable[Metric], gold: Wire, predictions: Predictions[Any]) -> dict[str, float]:
+def _numbers(metrics: Iterable[Metric], gold: Wire, predictions: AnyPredictions) -> dict[str, float]:
     return {name: value for metric in metrics for name, value in metric(gold, predictions).items()}
 
 

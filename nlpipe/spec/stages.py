@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from nlpipe.errors import Fault, NlpipeError, suggest
 from nlpipe.options import Option, options_of
 from nlpipe.registry import slot, slot_of
-from nlpipe.stage import Stage
+from nlpipe.stage import AnyStage, Stage
 from nlpipe.yaml_values import Place, Value, join, spelling_hint, warn_of_octals
 
 
@@ -27,14 +27,14 @@ class StageSpec:
     def __repr__(self) -> str:
         return f"StageSpec({self.slot} {self.name!r})"
 
-    def make(self) -> Stage[Any, Any]:
+    def make(self) -> AnyStage:
         """A new instance, with new instances of its nested stages.
 
         Raises:
             ValueError: the constructor refuses the combination of options.
         """
         owner = slot(self.slot).load(self.name)
-        stage: Stage[Any, Any] = owner(**{name: _made(value) for name, value in self.options.items()})
+        stage: AnyStage = owner(**{name: _made(value) for name, value in self.options.items()})
         return stage
 
     def resolved(self) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def _resolved(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def spec_of(stage: Stage[Any, Any]) -> StageSpec:
+def spec_of(stage: AnyStage) -> StageSpec:
     """The spec of an instance.
 
     Raises:
@@ -94,7 +94,7 @@ class StageReading:
     key: str
     place: Place
     spec: StageSpec | None = None
-    stage: Stage[Any, Any] | None = None
+    stage: AnyStage | None = None
 
 
 def read_stage(value: Value, kind: str, key: str, faults: list[Fault]) -> StageReading:

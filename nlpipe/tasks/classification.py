@@ -11,7 +11,7 @@ import numpy as np
 from nlpipe.errors import DataError, suggest
 from nlpipe.metrics.label_metrics import classification_metrics
 from nlpipe.metrics.metric import Metric
-from nlpipe.stage import Predictions
+from nlpipe.stage import AnyPredictions, Predictions
 from nlpipe.tasks.task import Note, Row, Split, Task, ignore
 from nlpipe.wire import Labels, Text, Wire
 
@@ -49,7 +49,7 @@ class Classification(Task):
     def metrics(self, labels: Sequence[str], ordinal: bool = False) -> list[Metric]:
         return classification_metrics(labels, ordinal)
 
-    def record(self, gold: Wire | None, predictions: Predictions[Any], i: int) -> dict[str, Any]:
+    def record(self, gold: Wire | None, predictions: AnyPredictions, i: int) -> dict[str, Any]:
         """``gold``, ``predicted``, ``score`` and ``probabilities`` (label to probability).
 
         Probabilities are whole where gold is known, so that the scores can be computed again to the last digit, and
@@ -71,7 +71,7 @@ class Classification(Task):
     def line(self, record: Mapping[str, Any]) -> str:
         return f"{record['predicted']}\t{record['score']:.4f}" if "score" in record else str(record["predicted"])
 
-    def restore(self, records: Sequence[Mapping[str, Any]]) -> tuple[Wire, Predictions[Any]]:
+    def restore(self, records: Sequence[Mapping[str, Any]]) -> tuple[Wire, AnyPredictions]:
         """Gold and predictions back; scores and probabilities where every record has them.
 
         Raises:

@@ -18,7 +18,7 @@ from nlpipe import tag_schemes
 from nlpipe.errors import DataError, NlpipeWarning, suggest
 from nlpipe.metrics.metric import Metric
 from nlpipe.metrics.tag_metrics import tagging_metrics
-from nlpipe.stage import Predictions
+from nlpipe.stage import AnyPredictions, Predictions
 from nlpipe.tasks.task import Note, Row, Split, Task, ignore
 from nlpipe.tokenizers import Regex
 from nlpipe.wire import Span, Tags, Tokens, Wire
@@ -140,7 +140,7 @@ class Tagging(Task):
         seen = state.get("seen")
         self.seen = None if seen is None else frozenset(map(tuple, seen))
 
-    def record(self, gold: Wire | None, predictions: Predictions[Any], i: int) -> dict[str, Any]:
+    def record(self, gold: Wire | None, predictions: AnyPredictions, i: int) -> dict[str, Any]:
         """``words``, ``gold``, ``predicted`` and ``scores`` of each word; where gold is not known, the answer:
         ``entities`` with their characters in the text, or ``tokens`` with their tags where tags mark no entities."""
         answer = predictions.values
@@ -166,7 +166,7 @@ class Tagging(Task):
         units = zip(flat, record["entities"], strict=True)
         return "\t".join(f"{text}/{unit['type']} {unit['start']}-{unit['end']}" for text, unit in units)
 
-    def restore(self, records: Sequence[Mapping[str, Any]]) -> tuple[Wire, Predictions[Any]]:
+    def restore(self, records: Sequence[Mapping[str, Any]]) -> tuple[Wire, AnyPredictions]:
         """Gold and predictions back, with their words.
 
         Raises:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from nlpipe.errors import NlpipeError
 from nlpipe.metrics.metric import Metric
 from nlpipe.metrics.user_metrics import METRICS, UserMetric
-from nlpipe.stage import Predictions
+from nlpipe.stage import AnyPredictions
 from nlpipe.wire import Wire
 
 
@@ -172,7 +172,7 @@ class Task(ABC):
         """Take back what ``state`` gave."""
 
     @abstractmethod
-    def record(self, gold: Wire | None, predictions: Predictions[Any], i: int) -> dict[str, Any]:
+    def record(self, gold: Wire | None, predictions: AnyPredictions, i: int) -> dict[str, Any]:
         """Example ``i`` as one line of ``predictions.jsonl``: gold (if known), predicted, score, probabilities.
 
         With gold it holds all that the metrics need, to the last digit; ``restore`` takes it back.
@@ -183,5 +183,5 @@ class Task(ABC):
         """``record`` as one line for a reader: the answer; of labels also a tab and the score."""
 
     @abstractmethod
-    def restore(self, records: Sequence[Mapping[str, Any]]) -> tuple[Wire, Predictions[Any]]:
+    def restore(self, records: Sequence[Mapping[str, Any]]) -> tuple[Wire, AnyPredictions]:
         """Gold and predictions back from the lines of ``predictions.jsonl``."""

@@ -11,7 +11,7 @@ import numpy as np
 from nlpipe.errors import DataError
 from nlpipe.metrics.metric import Metric
 from nlpipe.metrics.text_metrics import translation_metrics
-from nlpipe.stage import Predictions
+from nlpipe.stage import AnyPredictions, Predictions
 from nlpipe.tasks.task import Note, Row, Split, Task, ignore
 from nlpipe.wire import Text, Wire
 
@@ -49,7 +49,7 @@ class Translation(Task):
     def metrics(self, labels: Sequence[str], ordinal: bool = False) -> list[Metric]:
         return translation_metrics()
 
-    def record(self, gold: Wire | None, predictions: Predictions[Any], i: int) -> dict[str, Any]:
+    def record(self, gold: Wire | None, predictions: AnyPredictions, i: int) -> dict[str, Any]:
         """``gold``, ``predicted`` and ``score``, a log-probability in nats, to six digits."""
         record: dict[str, Any] = {}
         if gold is not None:
@@ -64,7 +64,7 @@ class Translation(Task):
         """The predicted text alone, with spaces for its line ends, so that each line of input gives one of output."""
         return " ".join(str(record["predicted"]).splitlines())
 
-    def restore(self, records: Sequence[Mapping[str, Any]]) -> tuple[Wire, Predictions[Any]]:
+    def restore(self, records: Sequence[Mapping[str, Any]]) -> tuple[Wire, AnyPredictions]:
         """Gold and predictions back; scores where every record has one.
 
         Raises:

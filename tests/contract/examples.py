@@ -1,14 +1,26 @@
-"""Samples for the contract tests: a small training set, nasty texts, and options for stages that need some."""
+"""Samples for the contract tests: a small training set, nasty texts, and the options that each stage is tried with."""
 
 from __future__ import annotations
 
+import atexit
 import copy
+import json
+import math
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from safetensors.numpy import load_file
+
 from nlpipe import decoders
+from nlpipe.files import write_arrays
 from nlpipe.registry import FOLDERS, slot
-from nlpipe.stage import Stage
+from nlpipe.representations import Characters, Static, Window
+from nlpipe.stage import Stage, State
 from nlpipe.tokenizers import Regex, Whitespace
+from nlpipe.wire import Text
 
 TEXTS = [
     "A warm, funny film with a great cast.",
@@ -56,7 +68,44 @@ NASTY = {
     "compatibility forms": "㎏ ½ ﬃ ¨ … ℌ Ａ",
     "1 MB": "word, " * 166_667,
 }
-"""Texts that break tokenizers, by what is nasty about them."""
+"""Texts that are difficult for tokenizers, by what makes them so."""
+
+FILES = Path(tempfile.mkdtemp(prefix="nlpipe-tests-"))
+"""Where the files that some stages read are written when ``make`` first needs them."""
+atexit.register(shutil.rmtree, FILES, ignore_errors=True)
+VECTORS, ENCODER, TRANSLATOR = FILES / "vectors.txt", FILES / "bert", FILES / "t5"
+
+
+def _words() -> list[str]:
+    """The words of the sample, in lower case and alphabetical order."""
+    return sorted({word for words in Regex().forward(Text(TEXTS)).words for word in words})
+
+
+def _write_vectors() -> None:
+    """Two of three words of the sample, each with 6 numbers."""
+    words = [word for i, word in enumerate(_words()) if i % 3]
+    rows = (" ".join([word, *(f"{math.cos(ord(word[0]) * i + len(word)):.4f}" for i in range(6))]) for word in words)
+    VECTORS.write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+
+def _write_encoder() -> None:
+    from tests.tiny_models import write_encoder
+
+    write_encoder("bert", ENCODER)
+
+
+def _write_translator() -> None:
+    from tests.tiny_models import write_translator
+
+    write_translator("t5", TRANSLATOR, _words(), longest=10_000)
+
+
+WRITERS: dict[Path, Callable[[], None]] = {
+    VECTORS: _write_vectors,
+    ENCODER: _write_encoder,
+    TRANSLATOR: _write_translator,
+}
+"""File or folder to the function that writes it."""
 
 OPTIONS: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("tokenizer", "regex"): [{}, {"lowercase": False}, {"form": "NFKC"}, {"pattern": r"\b(\w)\w*"}],
@@ -68,6 +117,19 @@ OPTIONS: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("tokenizer", "unigram"): [{"vocabulary_size": 100}],
     ("representation", "embedding"): [{"dim": 8, "min_count": 1}],
     ("representation", "word2vec"): [{"dim": 8, "epochs": 1, "min_count": 1}],
+    ("representation", "static"): [
+        {"vectors": str(VECTORS), "max_words": 3},
+        {"vectors": str(VECTORS), "trainable": True, "weights": "sif"},
+    ],
+    ("representation", "bert"): [
+        {"model": str(ENCODER), "precision": "fp32"},
+        {"model": str(ENCODER), "precision": "fp32", "trainable": True, "layers": "mix", "window": 12},
+    ],
+    ("representation", "join"): [
+        {"parts": [Static(str(VECTORS)), Window()]},
+        {"parts": [Static(str(VECTORS), trainable=True), Characters(min_count=1)]},
+    ],
+    ("decoder", "transformer"): [{"heads": 2}],
     ("encoder", "rnn"): [{"hidden": 6}],
     ("encoder", "lstm"): [{"hidden": 6}, {"hidden": 4, "bidirectional": True, "layers": 2}],
     ("encoder", "gru"): [{"hidden": 6}],
@@ -77,23 +139,39 @@ OPTIONS: dict[tuple[str, str], list[dict[str, Any]]] = {
         {"decoder": decoders.Transformer(heads=2), "tokenizer": Whitespace(), "beam": 2, "max_length": 5},
     ],
     ("head", "lexical"): [{"tokenizer": Regex(lowercase=False)}],
-    ("head", "pretrained_seq2seq"): [{"model": "none"}],
+    ("head", "pretrained_seq2seq"): [{"model": str(TRANSLATOR), "max_length": 3, "beam": 2, "batch": 4}],
     ("head", "estimator"): [{"estimator": "RidgeClassifier"}, {"estimator": "ComplementNB"}],
 }
-"""Options each stage is tried with, by slot and name; a stage that is not here is tried with its defaults."""
-
-SKIP: dict[tuple[str, str], str] = {
-    ("representation", "bert"): "needs weights; tests/unit/representations stands in",
-    ("representation", "static"): "needs a file of vectors; tests/unit/representations stands in",
-    ("head", "pretrained_seq2seq"): "needs weights; tests/unit/heads stands in",
-    ("representation", "join"): "needs other stages; tests/unit/representations stands in",
-}
-"""Stages that the generic laws of ``test_stages.py`` cannot try, with the reason and the test that stands in."""
+"""The options that each stage is tried with, by slot and name; a stage that is not here is tried with its defaults."""
 
 
 def make(case: tuple[str, str, dict[str, Any]]) -> Any:
-    """A new stage of this case, with nested stages of its own."""
-    return slot(case[0]).load(case[1])(**copy.deepcopy(case[2]))
+    """A new stage of this case, with nested stages of its own and the files that it reads."""
+    stage = slot(case[0]).load(case[1])(**copy.deepcopy(case[2]))
+    options = [value for inner in stage.with_nested() for value in inner.options.values()]
+    for path, write in WRITERS.items():
+        if str(path) in options and not path.exists():
+            write()
+    return stage
+
+
+def restore(
+    stage: Stage[Any, Any],
+    case: tuple[str, str, dict[str, Any]],
+    make_again: Callable[[tuple[str, str, dict[str, Any]]], Any] = make,
+) -> Any:
+    """A new stage of this case with the state of ``stage``, and of its nested stages, read from files."""
+    again = make_again(case)
+    pairs = [*((nested, again.nested()[name]) for name, nested in stage.nested().items()), (stage, again)]
+    for original, copied in pairs:
+        state = original.state()
+        with tempfile.TemporaryDirectory() as folder:
+            write_arrays(Path(folder) / "state.safetensors", state.arrays)
+            (Path(folder) / "state.json").write_text(json.dumps(state.data), encoding="utf-8")
+            arrays = load_file(Path(folder) / "state.safetensors")
+            data = json.loads((Path(folder) / "state.json").read_text(encoding="utf-8"))
+        copied.load_state(State(arrays, data), original.version)
+    return again
 
 
 def registered() -> list[tuple[str, str]]:
@@ -114,6 +192,14 @@ def cases(*slots: str) -> list[tuple[str, str, dict[str, Any]]]:
 def label(case: Any) -> str:
     """A case as pytest shows it: ``bpe(vocabulary_size=200)``."""
     if isinstance(case, tuple) and len(case) == 3:
-        shown = {key: type(value).__name__ if isinstance(value, Stage) else value for key, value in case[2].items()}
-        return f"{case[1]}({', '.join(f'{key}={value}' for key, value in shown.items())})"
+        return f"{case[1]}({', '.join(f'{key}={_shown(value)}' for key, value in case[2].items())})"
     return "-".join(case) if isinstance(case, tuple) else str(case)
+
+
+def _shown(value: Any) -> str:
+    """An option's value in the name of a test, which must not change from run to run."""
+    if isinstance(value, list):
+        return "+".join(_shown(item) for item in value)
+    if isinstance(value, Stage):
+        return type(value).__name__
+    return Path(value).name if isinstance(value, str) and value.startswith(str(FILES)) else str(value)

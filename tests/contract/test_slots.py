@@ -106,8 +106,6 @@ class TestStage:
 def test_making_one_only_stores(case: tuple[str, str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
     kind, name, options = case
     found = slot(kind).load(name)
-    if (kind, name) in examples.SKIP and not options:
-        pytest.skip(examples.SKIP[kind, name])
     needed = {key for key, option in options_of(found).items() if option.required}
     assert needed <= set(options), f"give examples.OPTIONS[{kind!r}, {name!r}] values for {sorted(needed)}"
     check_options(found, options)  # pydantic may read its own files the first time

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlpipe.registry import slot
-from nlpipe.stage import State, Tokenizer
+from nlpipe.stage import Tokenizer
 from nlpipe.wire import Text, Tokens
 
-from .examples import LABELS, NASTY, TEXTS, cases, label
+from .examples import LABELS, NASTY, TEXTS, cases, label, make, restore
 
 Case = tuple[str, str, dict[str, Any]]
 CASES = cases("tokenizer")
@@ -21,17 +19,11 @@ SLOW_AT_A_MEGABYTE = ("spacy",)
 _fitted: dict[str, Tokenizer] = {}
 
 
-def make(case: Case) -> Tokenizer:
-    found = slot(case[0]).load(case[1])(**case[2])
-    assert isinstance(found, Tokenizer)
-    return found
-
-
 def fitted(case: Case) -> Tokenizer:
     """One that has learned from the sample; made once a case."""
     key = label(case)
     if key not in _fitted:
-        tokenizer = make(case)
+        tokenizer: Tokenizer = make(case)
         tokenizer.fit([(Text(TEXTS[:10]), LABELS[:10]), (Text(TEXTS[10:]), LABELS[10:])])
         _fitted[key] = tokenizer
     return _fitted[key]
@@ -75,6 +67,16 @@ def test_a_batch_equals_one_by_one(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=label)
+def test_its_input_is_not_changed(case: Case) -> None:
+    source = Text([*TEXTS, *(text for text in NASTY.values() if len(text) < 1000)])
+    before = list(source.strings)
+    tokens = fitted(case).forward(source)
+    tokens.spans(0)
+    assert source.strings == before
+    assert tokens.texts == before
+
+
+@pytest.mark.parametrize("case", CASES, ids=label)
 def test_white_space_alone_hides_no_words(case: Case) -> None:
     """Nothing to read: no words, unless spaces themselves are words (then they come back from ``join``)."""
     tokenizer = fitted(case)
@@ -95,11 +97,9 @@ def test_nothing_that_can_be_read_is_lost(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=label)
-def test_its_state_survives_json(case: Case) -> None:
+def test_its_state_is_restored_from_safetensors_and_json(case: Case) -> None:
     tokenizer = fitted(case)
-    state = tokenizer.state()
-    again = make(case)
-    again.load_state(State(dict(state.arrays), json.loads(json.dumps(state.data))), tokenizer.version)
+    again = restore(tokenizer, case)
     texts = Text([*TEXTS, *(text for text in NASTY.values() if len(text) < 1000)])
     before, after = tokenizer.forward(texts), again.forward(texts)
     assert after.words == before.words

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nlpipe.registry import FOLDERS, slot
+from nlpipe.registry import FOLDERS, OTHERS, table_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -17,11 +17,10 @@ def blocks(path: Path, language: str) -> list[str]:
 
 
 @pytest.fixture
-def registered():
-    """Stages that a document registers are forgotten again."""
-    yield
-    for name in FOLDERS:
-        slot(name)._registered.clear()
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a document registers is unknown to other tests."""
+    for kind in (*FOLDERS, *OTHERS):
+        monkeypatch.setattr(table_of(kind), "_registered", {})
 
 
 @pytest.mark.parametrize("path", ["README.md", "docs/adding-a-stage.md"])
@@ -29,10 +28,10 @@ def test_python_blocks_run_in_order(
     path: str, registered: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(ROOT)
-    found = blocks(ROOT / path, "python")
-    assert found
+    programs = blocks(ROOT / path, "python")
+    assert programs
     scope: dict[str, object] = {"__name__": "__document__"}
-    for i, code in enumerate(found):
+    for i, code in enumerate(programs):
         exec(compile(code, f"{path} block {i + 1}", "exec"), scope)
 
 

@@ -242,7 +242,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def run(spec: PipelineSpec, dataset: Any, *rest: Any, report: Any, **options: Any) -> None:
         raise Reached(spec, dataset.digest, (rest, options))
 
-    def execute(jobs: Any, data: Any, *rest: Any) -> None:
+    def execute(jobs: Any, *rest: Any) -> None:
+        data = compared[-1].data
+        assert data is not None
         raise Reached(compared[-1], load_dataset(data).digest)
 
     compared: list[ComparisonSpec] = []

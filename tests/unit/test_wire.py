@@ -122,3 +122,22 @@ def test_words_and_texts_must_be_as_many() -> None:
 def test_a_wire_without_its_methods_is_a_bug() -> None:
     with pytest.raises(AssertionError, match="does not say its length"):
         len(Wire())
+
+
+def test_a_short_text_shows_what_a_wire_holds() -> None:
+    import torch
+
+    tokens = Tokens.from_words([["a", "b"], [], ["c"]])
+    rows = np.zeros((3, 4))
+    assert repr(Text(["a"])) == "Text(1 text)"
+    assert repr(Text(["a"] * 1200)) == "Text(1,200 texts)"
+    assert repr(tokens) == "Tokens(3 texts, 3 words)"
+    assert repr(Vectors(sp.csr_matrix(rows))) == "Vectors(3 x 4, sparse)"
+    assert repr(Vectors(rows)) == "Vectors(3 x 4, ndarray)"
+    assert repr(Vectors(torch.zeros(3, 4))) == "Vectors(3 x 4, Tensor)"
+    ragged = Sequences(rows, tokens.lengths, tokens)
+    assert repr(ragged) == "Sequences(3 texts, 3 tokens x 4, ragged)"
+    padded, mask = ragged.padded()
+    assert repr(Sequences(padded, tokens.lengths, tokens, mask)) == "Sequences(3 texts, 3 tokens x 4, padded)"
+    assert repr(Labels(["x", "y"])) == "Labels(2 labels)"
+    assert repr(Tags([["O"], ["O", "O"]])) == "Tags(2 texts, 3 tags)"

@@ -115,15 +115,15 @@ def card_fault(text: str | bytes, path: Path) -> list[str]:
     ("text", "faults"),
     [
         ("labels: [010, 1.0, 1e3]\n", [
-            "3:10: labels[0]: YAML reads 010 as the number 10; write '010' in quotes",
-            "3:20: labels[2]: YAML reads 1e3 as the number 1000.0; write '1e3' in quotes",
+            "3:10: labels[0]: YAML reads 010 as a number, so that the text would be '10'; write '010' in quotes",
+            "3:20: labels[2]: YAML reads 1e3 as a number, so that the text would be '1000.0'; write '1e3' in quotes",
         ]),
         ("labels: {a: 0x10, b: true, c: null}\n", [
-            "3:13: labels.a: YAML reads 0x10 as the number 16; write '0x10' in quotes",
+            "3:13: labels.a: YAML reads 0x10 as a number, so that the text would be '16'; write '0x10' in quotes",
             "3:22: labels.b: invalid value true: expected text; put it in quotes",
             "3:31: labels.c: invalid value null: expected text; put it in quotes",
         ]),
-        ("where: {zip: 01234}\n", ["3:14: where.zip: YAML reads 01234 as the number 1234; write '01234' in quotes"]),
+        ("where: {zip: 01234}\n", ["3:14: where.zip: YAML reads 01234 as a number, so that the text would be '1234'; write '01234' in quotes"]),
         ("title: 2024\n", [
             "3:8: title: invalid value 2024: expected a valid string; text is written in quotes: '2024'"]),
         ("header: yes\n", [

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from nlpipe.datasets import card_names, data_folder, find_card, load_dataset
-from nlpipe.errors import DataError
+from nlpipe.errors import CardError, DataError, SpecError
+from nlpipe.spec import read_pipeline, to_yaml
 
 ROWS = [(f"text number {i}", ("good", "bad")[i % 2]) for i in range(20)]
 
@@ -91,6 +94,81 @@ def test_where_and_replace(tmp_path):
     message = fault({**data, "where": {"source": "r"}}, tmp_path)
     assert message == "w: no row of the train split has source: r; there are source: p, q"
     assert "there is no column 'sauce'; did you mean 'source'" in fault({**data, "where": {"sauce": "p"}}, tmp_path)
+
+
+def test_where_by_number_in_a_card_inline_and_in_python(tmp_path):
+    (tmp_path / "w.csv").write_text("".join(f"t{i},{'xy'[i % 2]},{'pq'[i % 4 // 2]}\n" for i in range(40)))
+    keys = "{task: classification, train: w.csv, columns: {text: 0, label: 1}, where: {2: q}}"
+    (tmp_path / "card.yaml").write_text(keys)
+    (tmp_path / "p.yaml").write_text(f"data: {keys}\nrepresentation: bow\nhead: naive_bayes\n")
+    python = {
+        "task": "classification", "train": "w.csv", "columns": {"text": 0, "label": 1}, "where": {2: "q"},
+    }  # fmt: skip
+    for data in (str(tmp_path / "card.yaml"), read_pipeline(tmp_path / "p.yaml").data, python):
+        loaded = load_dataset(data, tmp_path)
+        texts = [text for part in (loaded.train, loaded.dev, loaded.test) for text in part.inputs.strings]
+        assert sorted(texts) == sorted(f"t{i}" for i in range(40) if i % 4 >= 2)
+
+
+def test_labels_of_a_pipeline_file_keep_their_spelling(tmp_path):
+    (tmp_path / "n.csv").write_text("text,label\n" + "".join(f"t{i},{('1.0', '2.0')[i % 2]}\n" for i in range(30)))
+    file = "data: {task: classification, train: n.csv, labels: [%s]}\nrepresentation: bow\nhead: naive_bayes\n"
+    (tmp_path / "p.yaml").write_text(file % "1.0, 2.0")
+    spec = read_pipeline(tmp_path / "p.yaml")
+    (tmp_path / "again.yaml").write_text(to_yaml(spec.resolved()))
+    for written in (spec, read_pipeline(tmp_path / "again.yaml")):
+        assert load_dataset(written.data).labels == ("1.0", "2.0")
+    (tmp_path / "p.yaml").write_text(file % "010, 1.0, 1e3")
+    with pytest.raises(SpecError) as caught:
+        read_pipeline(tmp_path / "p.yaml")
+    read = "YAML reads {} as a number, so that the text would be '{}'; write '{}' in quotes"
+    assert str(caught.value).splitlines() == [
+        f"{tmp_path}/p.yaml:1:53: data.labels[0]: {read.format('010', '10', '010')}",
+        f"{tmp_path}/p.yaml:1:63: data.labels[2]: {read.format('1e3', '1000.0', '1e3')}",
+    ]
+
+
+SOUND = "task: classification\ntrain: a.tsv\ncolumns: {text: 0, label: 1}\nlabels: [a, b]\nsplits: {dev: 0.1}\n"
+plain = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["file", "hub", "*"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["kind", "train", "dev", "0"]), inner),
+    max_leaves=5,
+)
+KEYS = ["task", "source", "train", "columns", "where", "replace", "labels", "splits", "expect", "filter", "encoding"]
+
+
+def attempt(data):
+    """The card, or its faults; any other error comes through."""
+    try:
+        return find_card(data), ()
+    except CardError as error:
+        return None, error.faults
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.sampled_from(KEYS), plain, max_size=3))
+def test_any_mapping_is_a_fault_or_a_card(changed):
+    located, faults = attempt({"task": "classification", "train": "a.tsv", **changed})
+    assert (located is None) == bool(faults)
+    if located is not None:
+        assert find_card(located.data, Path("/")).card == located.card, "the same card from any folder"
+
+
+ODD = st.text(max_size=4) | st.sampled_from(["\t", "&a ", "*a", "!t ", "- ", "0x", "\x00"])
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, len(SOUND)), ODD)
+def test_any_text_is_a_fault_with_its_line_or_a_card(tmp_path, place, text):
+    (tmp_path / "c.yaml").write_bytes((SOUND[:place] + text + SOUND[place:]).encode("utf-8", "surrogatepass"))
+    located, faults = attempt(str(tmp_path / "c.yaml"))
+    assert (located is None) == bool(faults)
+    assert all(fault.line for fault in faults)
 
 
 def test_expectations_are_checked(folder):

@@ -144,7 +144,9 @@ def test_files_that_options_name_lie_beside_the_pipeline_file_and_are_found_agai
     with pytest.raises(SpecError, match=r"no file 'places\.txt' in .*; it is in the working directory"):
         nlpipe.run(tmp_path / "tag.yaml", out=tmp_path / "runs")
     (tmp_path / "tag.yaml").write_text(TAGGING % "gone.txt")
-    with pytest.raises(DataError, match=r"gone\.txt cannot be read: No such file or directory; its path starts from"):
+    with pytest.raises(
+        DataError, match=r"gone\.txt cannot be read: No such file or directory; the path is relative to"
+    ):
         nlpipe.run(tmp_path / "tag.yaml", out=tmp_path / "runs")
 
 
