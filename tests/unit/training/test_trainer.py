@@ -3,6 +3,7 @@
 import gc
 import json
 import math
+import re
 import subprocess
 import sys
 import tracemalloc
