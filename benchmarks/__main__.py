@@ -16,6 +16,7 @@ NAMES = [
     "startup",
     "choose_classical",
     "classical_accuracy",
+    "unbalanced",
     "choose_neural",
     "neural_accuracy",
     "choose_window",

@@ -7,15 +7,34 @@ keeps the order of the classes; the sigmoid keeps it up to its shift. Both can b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.special import expit, logsumexp
 
-Fit = Callable[[Any, np.ndarray, "np.ndarray | None"], tuple[np.ndarray, np.ndarray]]
-"""Fits a classifier: takes (matrix (N, D), class codes (N,), example weights (N,) or None); returns weights (D, K)
-and offsets (K,), where K is the number of classes, or 1 for two classes."""
+Candidates = Sequence[tuple[np.ndarray, np.ndarray]]
+"""Linear classifiers to choose from, simplest first: weights (D, K) and offsets (K,), where K is the number of classes,
+or 1 for two classes."""
+
+Fit = Callable[[Any, np.ndarray, "np.ndarray | None"], Candidates]
+"""Fits classifiers: takes (matrix (N, D), class codes (N,), example weights (N,) or None)."""
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A classifier whose margins are logits.
+
+    Args:
+        weights: (D, K).
+        offsets: (K,).
+        index: its place among the candidates.
+    """
+
+    weights: np.ndarray
+    offsets: np.ndarray
+    index: int
 
 
 def platt(margins: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
@@ -93,38 +112,67 @@ def folds_of(codes: np.ndarray, folds: int, seed: int) -> np.ndarray:
 
 def calibrate(
     fit: Fit, matrix: Any, codes: np.ndarray, weights: np.ndarray | None, folds: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return weights (D, K) and offsets (K,) fitted to all examples and scaled so that their margins are logits.
+) -> Calibrated:
+    """Choose among the classifiers that ``fit`` gives; return it fitted to all examples, with margins that are logits.
 
-    The scale is fitted to margins from cross-validation: each example's margins come from a classifier that was fitted
-    without its fold. A class that is missing in the other folds has no margin for these examples.
+    Both are decided by margins from cross-validation: each example's margins come from classifiers that were fitted
+    without its fold. A class that is missing in the other folds has no margin for these examples. The choice is the
+    first candidate that is behind the most accurate one by no more than the standard error of that difference.
 
     Args:
-        fit: fits the classifier; the codes that it gets are 0, 1, … without gaps.
+        fit: fits the classifiers; the codes that it gets are 0, 1, … without gaps.
         matrix: (N, D) the examples.
         codes: (N,) their classes, of C classes.
         weights: (N,) weights of the examples, or None.
         folds: number of folds; at most N are used.
         seed: seed with which the folds are drawn.
     """
+    margins = held_out_margins(fit, matrix, codes, weights, folds, seed)  # (M, N, C)
+    example_weights = np.ones(len(codes)) if weights is None else weights
+    index = 0
+    if len(margins) > 1:
+        right = (margins.argmax(axis=2) == codes) * example_weights  # (M, N)
+        behind = right[right.sum(axis=1).argmax()] - right  # (M, N)
+        index = int(np.argmax(behind.mean(axis=1) <= behind.std(axis=1) / np.sqrt(len(codes))))
+    slope, shift = scale(margins[index], codes, example_weights)
+    chosen_weights, offsets = fit(matrix, codes, weights)[index]
+    return Calibrated(chosen_weights * slope, offsets * slope + shift, index)
+
+
+def held_out_margins(
+    fit: Fit, matrix: Any, codes: np.ndarray, weights: np.ndarray | None, folds: int, seed: int
+) -> np.ndarray:
+    """The margins of N examples by M candidates that were fitted without the example's fold, (M, N, C).
+
+    Margins that no fold gives are -inf. Two classes have the margins of the second class and their negation.
+    """
     count = int(codes.max()) + 1
     assigned = folds_of(codes, min(folds, len(codes)), seed)
-    margins = np.full((len(codes), count), -np.inf)  # (N, C)
+    margins = np.zeros((0, 0, 0))
     for fold in range(assigned.max() + 1):
         inside, outside = np.flatnonzero(assigned != fold), np.flatnonzero(assigned == fold)
         present, part = np.unique(codes[inside], return_inverse=True)
         if len(present) < 2:
             continue
-        coefficients, offsets = fit(matrix[inside], part, None if weights is None else weights[inside])
-        fold_margins = np.asarray(matrix[outside] @ coefficients + offsets)  # (n, K)
-        both = np.hstack([-fold_margins, fold_margins]) if fold_margins.shape[1] == 1 else fold_margins
-        margins[np.ix_(outside, present)] = both
-    example_weights = np.ones(len(codes)) if weights is None else weights
-    slope, shift = 1.0, 0.0
-    if count == 2:
-        finite = np.isfinite(margins[:, 1])
-        slope, shift = platt(margins[finite, 1], codes[finite] == 1, example_weights[finite])
-    else:
-        slope = temperature(margins, codes, example_weights)
-    coefficients, offsets = fit(matrix, codes, weights)
-    return coefficients * slope, offsets * slope + shift
+        candidates = fit(matrix[inside], part, None if weights is None else weights[inside])
+        if not len(margins):
+            margins = np.full((len(candidates), len(codes), count), -np.inf)
+        for m, (coefficients, offsets) in enumerate(candidates):
+            fold_margins = np.asarray(matrix[outside] @ coefficients + offsets)  # (n, K)
+            both = np.hstack([-fold_margins, fold_margins]) if fold_margins.shape[1] == 1 else fold_margins
+            margins[m][np.ix_(outside, present)] = both
+    return margins if len(margins) else np.full((1, len(codes), count), -np.inf)
+
+
+def scale(margins: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """The slope and shift that make logits of margins (N, C); of two classes, those of the second class's margin.
+
+    Args:
+        margins: (N, C), -inf for classes without a margin.
+        codes: (N,) the true classes.
+        weights: (N,) weights of the examples.
+    """
+    if margins.shape[1] > 2:
+        return temperature(margins, codes, weights), 0.0
+    finite = np.isfinite(margins[:, 1])
+    return platt(margins[finite, 1], codes[finite] == 1, weights[finite])

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from nlpipe.classical.columns import Columns, occurring
 from nlpipe.errors import DataError, NlpipeWarning, suggest
 from nlpipe.options import PositiveFloat
 from nlpipe.stage import Data, Predictions
@@ -25,14 +26,16 @@ class Examples:
     """N training examples.
 
     Args:
-        matrix: (N, D), sparse or dense.
+        matrix: (N, D), sparse or dense; without the columns that ``columns`` leaves out.
         codes: (N,) the class of each example, as an index into ``classes``.
         classes: C labels, sorted.
+        columns: which columns of the vectors the matrix has.
     """
 
     matrix: Any
     codes: np.ndarray
     classes: tuple[str, ...]
+    columns: Columns
 
     @property
     def frequencies(self) -> np.ndarray:
@@ -77,7 +80,9 @@ def gather(data: Data[Vectors]) -> Examples:
         raise DataError("no features: every text is empty after tokenisation")
     numbers = {label: code for code, label in enumerate(classes)}
     codes = np.fromiter(map(numbers.__getitem__, labels), dtype=np.int64, count=len(labels))
-    return Examples(vectors.matrix(), codes, classes)
+    matrix = vectors.matrix()
+    columns = occurring(matrix)
+    return Examples(columns.of(matrix), codes, classes, columns)
 
 
 def need_memory(features: int, labels: int, tables: int) -> None:

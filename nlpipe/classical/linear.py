@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit, softmax
 
+from nlpipe.classical.columns import Columns, saved_columns
 from nlpipe.classical.examples import answer
 from nlpipe.stage import LabelHead, Predictions, State
 from nlpipe.wire import Labels, Vectors
@@ -19,12 +20,14 @@ class Linear(LabelHead):
 
     binary: bool = False
     """Whether values above 0 are replaced by 1."""
+    columns: Columns = Columns()
+    """The D columns of the vectors that have weights."""
     weights: np.ndarray = np.zeros((0, 0))  # (D, K)
     offsets: np.ndarray = np.zeros(0)  # (K,)
 
     def margins(self, source: Vectors) -> np.ndarray:
         """Return the margins, (B, K)."""
-        matrix = source.matrix()
+        matrix = self.columns.of(source.matrix())
         if self.binary:
             matrix = binarised(matrix)
         return np.asarray(matrix @ self.weights + self.offsets)
@@ -40,10 +43,12 @@ class Linear(LabelHead):
         return len(self.classes)
 
     def state(self) -> State:
-        return State({"weights": self.weights, "offsets": self.offsets}, {"classes": list(self.classes)})
+        arrays = {"weights": self.weights, "offsets": self.offsets, **self.columns.arrays()}
+        return State(arrays, {"classes": list(self.classes)})
 
     def load_state(self, state: State, version: int) -> None:
         super().load_state(state, version)
+        self.columns = saved_columns(state.arrays)
         self.weights, self.offsets = state.arrays["weights"], state.arrays["offsets"]
         self.classes = tuple(state.data["classes"])
 

@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 import skops.io
 
+from nlpipe.classical.columns import Columns, saved_columns
 from nlpipe.classical.examples import answer, converging, gather, need_counts
 from nlpipe.errors import DataError, ModelError, NlpipeError, suggest
 from nlpipe.stage import Data, LabelHead, Predictions, State
@@ -49,6 +50,7 @@ class Estimator(LabelHead):
         self.name = estimator
         self.settings = dict(options)
         self.model = model
+        self.columns = Columns()
 
     def fit(self, data: Data[Vectors]) -> None:
         """Fit the estimator.
@@ -59,7 +61,7 @@ class Estimator(LabelHead):
             NlpipeError: scikit-learn refuses the data or the options.
         """
         examples = gather(data)
-        self.classes = examples.classes
+        self.classes, self.columns = examples.classes, examples.columns
         self.model = classifiers()[self.name](**self.settings)
         if "random_state" in self.model.get_params() and "random_state" not in self.settings:
             self.model.set_params(random_state=self.seed)
@@ -94,8 +96,8 @@ class Estimator(LabelHead):
 
     def predict(self, source: Vectors) -> Predictions[Labels]:
         """The labels that the estimator predicts; without scores if it has no ``predict_proba``."""
-        matrix = source.matrix()
-        rows = max(1, MAX_DENSE_BYTES // 32 // (8 * max(1, source.width)))  # per part
+        matrix = self.columns.of(source.matrix())
+        rows = max(1, MAX_DENSE_BYTES // 32 // (8 * max(1, matrix.shape[1])))  # per part
         if not sp.issparse(matrix) or _input_tags(self.model).sparse:
             rows = max(1, len(source))
         parts = [self._convert(matrix[start : start + rows]) for start in range(0, len(source), rows)]
@@ -107,7 +109,7 @@ class Estimator(LabelHead):
 
     def state(self) -> State:
         content = np.frombuffer(skops.io.dumps(self.model), dtype=np.uint8)
-        return State({"skops": content}, {"classes": list(self.classes)})
+        return State({"skops": content, **self.columns.arrays()}, {"classes": list(self.classes)})
 
     def load_state(self, state: State, version: int) -> None:
         """Restore what ``state`` returned, on an instance with the same options.
@@ -127,6 +129,7 @@ class Estimator(LabelHead):
         if type(model) is not classifiers()[self.name]:
             raise ModelError(f"the saved estimator is {type(model).__name__} instead of {self.name}")
         self.model = model
+        self.columns = saved_columns(state.arrays)
         self.classes = tuple(state.data["classes"])
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge
 
-from nlpipe.classical.calibration import calibrate
+from nlpipe.classical.calibration import Candidates, calibrate
 from nlpipe.classical.examples import ClassWeight, converging, gather
 from nlpipe.classical.linear import Linear
 from nlpipe.options import Positive, PositiveFloat
@@ -47,20 +47,17 @@ class LinearSVM(Linear):
             DataError: fewer than two labels, no features, or a class weight for a label that does not occur.
         """
         examples = gather(data)
-        self.classes = examples.classes
+        self.classes, self.columns = examples.classes, examples.columns
         weights = examples.weights(self.class_weight)
         with converging("linear_svm", f"raise max_iter={self.max_iter} or lower C={self.C}"):
-            self.weights, self.offsets = calibrate(
-                self._learn, examples.matrix, examples.codes, weights, self.folds, self.seed
-            )
+            chosen = calibrate(self._learn, examples.matrix, examples.codes, weights, self.folds, self.seed)
+        self.weights, self.offsets = chosen.weights, chosen.offsets
 
-    def _learn(
-        self, matrix: Any, codes: np.ndarray, example_weights: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Weights (D, K) and offsets (K,) for N examples: matrix (N, D), class numbers (N,) and weights (N,)."""
+    def _learn(self, matrix: Any, codes: np.ndarray, example_weights: np.ndarray | None) -> Candidates:
+        """The SVM of N examples: matrix (N, D), class codes (N,) and example weights (N,)."""
         from sklearn.svm import LinearSVC
 
         dual: bool | str = True if self.loss_name == "hinge" else "auto"
         svm = LinearSVC(C=self.C, loss=self.loss_name, dual=dual, max_iter=self.max_iter, random_state=self.seed)
         svm.fit(matrix, codes, sample_weight=example_weights)
-        return np.ascontiguousarray(svm.coef_.T), svm.intercept_
+        return [(np.ascontiguousarray(svm.coef_.T), svm.intercept_)]

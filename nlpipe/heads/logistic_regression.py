@@ -62,7 +62,7 @@ class LogisticRegression(Linear):
         examples = gather(data)
         if len(examples.classes) > 2:
             need_memory(examples.matrix.shape[1] + 1, len(examples.classes), tables=6)
-        self.classes = examples.classes
+        self.classes, self.columns = examples.classes, examples.columns
         model = linear_model.LogisticRegression(
             C=self.C,
             l1_ratio=self.l1_ratio,

@@ -51,7 +51,7 @@ class NaiveBayes(Linear):
 
         examples = gather(data)
         need_counts(examples.matrix, "naive_bayes")
-        self.classes = examples.classes
+        self.classes, self.columns = examples.classes, examples.columns
         models = {"multinomial": MultinomialNB, "complement": ComplementNB, "bernoulli": BernoulliNB}
         model = models[self.variant](alpha=self.alpha, fit_prior=self.prior == "found")
         model.fit(examples.matrix, examples.codes, sample_weight=examples.weights(self.class_weight))

@@ -37,7 +37,7 @@ class Perceptron(Linear, Margins):
             DataError: fewer than two labels, no features, or too many weights for the memory of this machine.
         """
         examples = gather(data)
-        self.classes = examples.classes
+        self.classes, self.columns = examples.classes, examples.columns
         rows = sp.csr_matrix(examples.matrix)
         need_memory(rows.shape[1] + 1, len(self.classes), tables=2)
         columns, values, boundaries = rows.indices, rows.data.astype(np.float64), rows.indptr
