@@ -71,6 +71,11 @@ def _show_result(console: Any, result: Result) -> None:
         table.add_row("memory", f"{costs['peak_memory_bytes'] / 1e6:,.0f} MB", "peak of that process")
     table.add_row("model", f"{costs['model_bytes'] / 1e6:,.1f} MB", "on disk")
     console.print(table)
+    if reason := result.metrics.get("primary_reason"):
+        console.print(
+            f"{primary} decides, as {reason}; 'primary:' of the data chooses another score",
+            highlight=False, markup=False, soft_wrap=True,
+        )  # fmt: skip
     for warning in result.ledger.get("warnings", []):
         console.print(f"warning: {warning}", highlight=False, markup=False, soft_wrap=True)
 

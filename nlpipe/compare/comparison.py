@@ -54,9 +54,8 @@ def compare(
         _row(name, size, [o for o in outcomes if (o.job.spec.name, o.job.train_size) == (name, size)])
         for name, size in groups
     ]
-    primary = dataset.task.primary_of(dataset.labels)
-    metrics = dataset.task.every_metric(dataset.labels, dataset.ordinal)
-    higher_is_better = next(m for m in metrics if primary in m.definitions).higher_is_better[primary]
+    metric, primary = dataset.task.deciding(dataset.labels, dataset.ordinal)
+    higher_is_better = metric.higher_is_better[primary]
     sign = -1.0 if higher_is_better else 1.0
     rows.sort(key=lambda row: (row.score is None, sign * (row.score or 0.0)))
     comparison = Comparison(
@@ -70,6 +69,7 @@ def compare(
         spec.tolerance,
         higher_is_better,
         tuple(metric.name for metric in dataset.task.user_metrics()),
+        dataset.task.reason,
     )
     with whole_folder(comparison.folder) as partial:
         write_json(partial / "comparison.json", comparison.record())

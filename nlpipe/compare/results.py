@@ -101,6 +101,7 @@ class Comparison:
         rows: the best score first, those that failed last.
         higher_is_better: whether a larger primary score is a better one.
         user_metrics: names of the metrics of the user's own, which the table shows too.
+        primary_reason: why nlpipe chose the primary score; empty where the card did, or it is the task's usual one.
     """
 
     title: str
@@ -113,6 +114,7 @@ class Comparison:
     tolerance: float
     higher_is_better: bool = True
     user_metrics: tuple[str, ...] = ()
+    primary_reason: str = ""
 
     @property
     def best(self) -> Row | None:
@@ -195,6 +197,10 @@ class Comparison:
             "differences paired; latency of one text (median), memory and texts/s of a fresh process"
         )
         notes = [self.not_shown_worse] if self.not_shown_worse else []
+        if self.primary_reason:
+            notes.append(
+                f"{self.primary} decides, as {self.primary_reason}; 'primary:' of the data chooses another score"
+            )
         notes += [f"failed: {line}" for line in self.failures]
         return Table(self.title, tuple(columns), tuple(lines), caption, tuple(notes), ESSENTIAL | {self.primary})
 

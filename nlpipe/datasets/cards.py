@@ -158,6 +158,7 @@ class Card(_Part):
     filter: Filter | None = Field(None, description="pairs to train on")
     labels: dict[str, str] | None = Field(None, description="labels in order, or spelling in the data to label")
     ordinal: StrictBool = False
+    primary: StrictStr = Field("", description="the score that decides, in comparisons and early stopping")
     splits: Sizes = Sizes()
     expect: Expected = Expected()
     licence: StrictStr = ""

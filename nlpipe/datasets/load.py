@@ -13,7 +13,7 @@ from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.filters import filtered
 from nlpipe.datasets.sources import rows
 from nlpipe.datasets.splits import complete, digest_of
-from nlpipe.errors import DataError
+from nlpipe.errors import DataError, NlpipeError
 from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Ledger, Row, Split
 from nlpipe.wire import Labels
@@ -36,6 +36,7 @@ def load_dataset(data: str | Mapping[str, Any], base: Path | None = None) -> Dat
     located = find_card(data, base)
     card = located.card
     task = task_named(card.task, **card.settings())
+    task.chosen = card.primary
     given = {}
     ledger = {name: Ledger() for name in ("all", *SPLITS)}
     for name in SPLITS:
@@ -51,6 +52,11 @@ def load_dataset(data: str | Mapping[str, Any], base: Path | None = None) -> Dat
         _labels(located, given["train"])  # a single label is reported before dev and test are split off
     splits = complete(task, given, card.splits, _place(located), ledger)
     labels = _labels(located, splits["train"]) if task.label_role else task.labels(splits["train"])
+    task.settle(splits["train"])
+    try:
+        task.deciding(labels, card.ordinal)
+    except NlpipeError as error:
+        raise DataError(f"{located.name}: {error}") from None
     digest = digest_of(splits)
     _check_expected(located, splits, digest)
     return Dataset(

@@ -24,6 +24,7 @@ import numpy as np
 from nlpipe.capabilities import Trained, able
 from nlpipe.errors import DataError, NlpipeWarning
 from nlpipe.fingerprint import source_hash
+from nlpipe.metrics.metric import Metric
 from nlpipe.pipeline.batches import Batches, Step, apply, inference, predict_all
 from nlpipe.pipeline.fitting_plan import FittingPlan, StagePlan, plan_fitting
 from nlpipe.pipeline.tag_words import for_target
@@ -88,12 +89,13 @@ class Fitting:
 
     Args:
         stages: in the order data flows; they are changed.
-        task: tells what the head's answers mean, and the metric that stops training.
+        task: tells what the head's answers mean.
         trainer: options of ``nlpipe.training.trainer.Trainer``, for heads that are trained by gradients.
         seed: of every random number drawn.
         checkpoint: the folder of training checkpoints; training is resumed from one that is there.
         report: called with a line about the progress.
         progress: whether training by gradients draws a bar; None: where there is a terminal.
+        deciding: the metric and the score of it that stop training; by default the task's.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class Fitting:
         checkpoint: Path | None = None,
         report: Callable[[str], None] = lambda message: None,
         progress: bool | None = None,
+        deciding: tuple[Metric, str] | None = None,
     ) -> None:
         *self.body, head = stages
         assert isinstance(head, Head)
@@ -117,6 +120,7 @@ class Fitting:
         self.checkpoint = checkpoint
         self.report = report
         self.progress = progress
+        self.deciding = deciding
         self.seconds: dict[str, float] = {}
 
     def fit(self, train: Split, dev: Split | None = None) -> Fitted:
@@ -230,7 +234,7 @@ class Fitting:
         if not train.inputs.lengths.any():
             raise DataError("no features: every text is empty after tokenisation")
         held = Split(prepare(flow.dev.split.inputs), flow.dev.split.targets) if flow.dev is not None else None
-        metric, primary = self.task.metrics(self.head.answers)[0], self.task.primary_of(self.head.answers)
+        metric, primary = self.deciding or self.task.deciding(self.head.answers)
 
         def evaluate() -> float:
             assert held is not None

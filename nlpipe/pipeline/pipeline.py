@@ -16,6 +16,7 @@ from nlpipe.capabilities import Pretrained, Searches, Translation, able
 from nlpipe.errors import ModelError, NlpipeError, WiringError
 from nlpipe.files import whole_folder
 from nlpipe.long_texts import cut_long
+from nlpipe.metrics.metric import Metric
 from nlpipe.pipeline.batches import BATCH, Batches, apply, inference, predict_all
 from nlpipe.pipeline.fitting import Fitting
 from nlpipe.pipeline.fitting_plan import FittingPlan, plan_fitting
@@ -118,6 +119,7 @@ class Pipeline:
         checkpoint: Path | None = None,
         report: Callable[[str], None] = lambda message: None,
         progress: bool | None = None,
+        deciding: tuple[Metric, str] | None = None,
     ) -> Pipeline:
         """``fit`` on wires.
 
@@ -125,8 +127,11 @@ class Pipeline:
             checkpoint: the folder of training checkpoints; training is resumed from one that is there.
             report: called with a line about the progress.
             progress: whether training by gradients draws a bar; None: where there is a terminal.
+            deciding: the metric and the score of it that stop training; by default the task's.
         """
-        fitting = Fitting(self.stages, self.task, self.trainer, self.seed, checkpoint, report, progress)
+        if deciding is None:
+            self.task.settle(train)
+        fitting = Fitting(self.stages, self.task, self.trainer, self.seed, checkpoint, report, progress, deciding)
         fitted = fitting.fit(train, dev)
         self.history, self.fit_seconds = fitted.history, fitted.seconds
         return self

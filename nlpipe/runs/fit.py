@@ -58,13 +58,14 @@ def fit(
     import_ahead(pipeline)
     use_threads(threads)
     train = dataset.train if train_size is None else sample(dataset.train, train_size, seed, dataset.name)
+    deciding = dataset.task.deciding(dataset.labels, dataset.ordinal)
     if rank():
-        pipeline.fit_split(train, dataset.dev, checkpoint, progress=False)
+        pipeline.fit_split(train, dataset.dev, checkpoint, progress=False, deciding=deciding)
         return pipeline
     report(f"fitting on {len(train):,} examples")
     started = time.perf_counter()
     with recorded() as warnings:
-        pipeline.fit_split(train, dataset.dev, checkpoint, report, progress)
+        pipeline.fit_split(train, dataset.dev, checkpoint, report, progress, deciding)
     seconds = time.perf_counter() - started
     report("saving")
     with whole_folder(folder) as partial:

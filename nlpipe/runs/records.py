@@ -36,6 +36,8 @@ class MetricsFile(TypedDict):
     scores: dict[str, float]
     definitions: dict[str, DefinitionRecord]
     """Of each score: its unit, its direction and its full name."""
+    primary_reason: NotRequired[str]
+    """Why nlpipe chose that score, where no card did and it is not the task's usual one."""
     dev: NotRequired[dict[str, float]]
     registered: NotRequired[dict[str, str]]
     """Metrics of the user's own among them, each with the fingerprint of its code."""

@@ -44,10 +44,17 @@ def score(folder: Path) -> MetricsFile:
                 "unit": definition.unit, "higher_is_better": definition.higher_is_better,
                 "full_name": definition.full_name,
             }  # fmt: skip
+    _, primary = task.deciding(scoring["labels"], scoring["ordinal"])
+    if primary not in scores:
+        raise NlpipeError(
+            f"{folder}: primary: '{primary}' needs probabilities, which the answers of this head do not have; "
+            f"choose another score ({', '.join(scores)})"
+        )
     record: MetricsFile = {
-        "split": scoring["split"], "primary": task.primary_of(scoring["labels"]), "scores": scores,
-        "definitions": definitions,
+        "split": scoring["split"], "primary": primary, "scores": scores, "definitions": definitions,
     }  # fmt: skip
+    if task.reason:
+        record["primary_reason"] = task.reason
     if registered:
         record["registered"] = registered
     if scoring["split"] == "test":
@@ -98,7 +105,7 @@ def task_of(scoring: ScoringFile) -> Task:
 
 
 def metrics_of(scoring: ScoringFile) -> list[Metric]:
-    """The metrics of the run; the first gives the primary score."""
+    """The metrics of the run."""
     return task_of(scoring).every_metric(scoring["labels"], scoring["ordinal"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -14,6 +15,9 @@ from nlpipe.metrics.metric import Metric
 from nlpipe.stage import AnyPredictions, Predictions
 from nlpipe.tasks.task import Note, Row, Split, Task, ignore
 from nlpipe.wire import Labels, Text, Wire
+
+UNBALANCED = 4
+"""How many times larger than the smallest class the largest one may be before accuracy does not decide."""
 
 SHOWN_LABELS = 12
 """A message lists the allowed labels up to this many."""
@@ -28,6 +32,17 @@ class Classification(Task):
     columns: ClassVar[Mapping[str, str | int]] = {"text": "text", "label": "label"}
     primary: ClassVar[str] = "accuracy"
     label_role: ClassVar[str | None] = "label"
+
+    def settle(self, train: Split) -> None:
+        """``f1_macro`` where the largest class is more than four times the smallest; accuracy would hardly show it."""
+        assert isinstance(train.targets, Labels)
+        counts = Counter(train.targets.values)
+        if not counts or (self.chosen and not self.reason):
+            return
+        (largest, most), (smallest, least) = counts.most_common()[0], counts.most_common()[-1]
+        unbalanced = most > UNBALANCED * least
+        self.chosen = "f1_macro" if unbalanced else ""
+        self.reason = f"{most:,} training examples are '{largest}' and {least:,} '{smallest}'" if unbalanced else ""
 
     def targets(self, values: Sequence[Any]) -> Labels:
         return Labels(values)

@@ -64,7 +64,7 @@ class Tagging(Task):
         assert isinstance(train.targets, Tags)
         return tuple(sorted({tag for tags in train.targets.values for tag in tags}))
 
-    def primary_of(self, labels: Sequence[str]) -> str:
+    def usual_primary(self, labels: Sequence[str]) -> str:
         """``f1`` of entities; ``accuracy`` where tags mark none."""
         return "f1" if tag_schemes.marks_entities(labels) else "accuracy"
 
@@ -134,9 +134,10 @@ class Tagging(Task):
 
     def state(self) -> dict[str, Any]:
         """``seen``: the words of the training split's entities, in lower case; null where no data was read."""
-        return {"seen": None if self.seen is None else sorted(map(list, self.seen))}
+        return {**super().state(), "seen": None if self.seen is None else sorted(map(list, self.seen))}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
+        super().load_state(state)
         seen = state.get("seen")
         self.seen = None if seen is None else frozenset(map(tuple, seen))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from nlpipe.errors import NlpipeError
+from nlpipe.errors import NlpipeError, suggest
 from nlpipe.metrics.metric import Metric
 from nlpipe.metrics.user_metrics import METRICS, UserMetric
 from nlpipe.stage import AnyPredictions
@@ -91,6 +91,10 @@ class Task(ABC):
     """Roles of a row's fields, with the column each is read from unless a card or user says otherwise."""
     primary: ClassVar[str]
     """The score that comparisons usually decide on."""
+    chosen: str = ""
+    """The score that comparisons decide on instead, because the card says so or ``settle`` chose it."""
+    reason: str = ""
+    """Why ``settle`` chose that score, for messages."""
     label_role: ClassVar[str | None] = None
     """The role that holds a label from a closed set, if the task has one."""
     formats: ClassVar[tuple[str, ...]] = ("csv", "tsv", "jsonl")
@@ -111,9 +115,26 @@ class Task(ABC):
         """
         return {**self.columns, **given}
 
-    def primary_of(self, labels: Sequence[str]) -> str:
-        """The score that comparisons decide on, where ``labels`` are what ``Dataset.labels`` has."""
+    def usual_primary(self, labels: Sequence[str]) -> str:
+        """The score that decides unless another is chosen, where ``labels`` are what ``Dataset.labels`` has."""
         return self.primary
+
+    def settle(self, train: Split) -> None:  # noqa: B027 - most tasks have nothing to choose
+        """Choose the score that decides by what the training split is like; a choice of the card stays."""
+
+    def deciding(self, labels: Sequence[str], ordinal: bool = False) -> tuple[Metric, str]:
+        """The score that comparisons and early stopping decide on, and the metric that gives it.
+
+        Raises:
+            NlpipeError: the score that the card chooses is none of the task's.
+        """
+        name = self.chosen or self.usual_primary(labels)
+        metrics = self.every_metric(labels, ordinal)
+        for metric in metrics:
+            if name in metric.definitions:
+                return metric, name
+        names = [name for metric in metrics for name in metric.definitions]
+        raise NlpipeError(f"primary: {self.name} has no score '{name}'{suggest(name, names)}")
 
     def labels(self, train: Split) -> tuple[str, ...]:
         """The closed set that targets come from, where the card does not give it; empty where there is none."""
@@ -138,7 +159,7 @@ class Task(ABC):
 
     @abstractmethod
     def metrics(self, labels: Sequence[str], ordinal: bool = False) -> list[Metric]:
-        """Its metrics, each of another name; the first gives the primary score.
+        """Its metrics, each of another name.
 
         Args:
             labels: those of ``Dataset.labels``, in that order.
@@ -164,12 +185,13 @@ class Task(ABC):
         return metrics
 
     def state(self) -> dict[str, Any]:
-        """What its metrics need of the training split, as plain data: a run stores it, to be scored again from its
-        folder alone."""
-        return {}
+        """What its scores need of the card and of the training split, as plain data: a run stores it, to be scored
+        again from its folder alone."""
+        return {"primary": self.chosen, "reason": self.reason} if self.chosen else {}
 
-    def load_state(self, state: Mapping[str, Any]) -> None:  # noqa: B027 - most tasks have no state
+    def load_state(self, state: Mapping[str, Any]) -> None:
         """Take back what ``state`` gave."""
+        self.chosen, self.reason = state.get("primary", ""), state.get("reason", "")
 
     @abstractmethod
     def record(self, gold: Wire | None, predictions: AnyPredictions, i: int) -> dict[str, Any]:
