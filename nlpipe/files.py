@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -126,9 +127,29 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     from safetensors.numpy import save_file
 
     try:
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+        with usual_mode(path):
+            save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
     except SafetensorError as error:
         raise OSError(errno.EIO, str(error), str(path)) from None
+
+
+def give_usual_modes(folder: Path) -> None:
+    """Give all files in ``folder`` the permissions of the umask."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            partial = path.with_name(f"{PARTIAL}{path.name}")
+            partial.touch()
+            path.chmod(stat.S_IMODE(partial.stat().st_mode))
+            partial.unlink()
+
+
+@contextmanager
+def usual_mode(path: Path) -> Iterator[None]:
+    """Give the file that the block writes at ``path`` the permissions of the umask; safetensors writes 0600."""
+    path.touch()
+    mode = stat.S_IMODE(path.stat().st_mode)
+    yield
+    path.chmod(mode)
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -146,7 +167,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise NlpipeError(f"{path}: there is no such file; was this folder written by nlpipe?") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise NlpipeError(f"{path}: not a JSON file as nlpipe writes it: {error}") from None
 
 

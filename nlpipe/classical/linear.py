@@ -8,6 +8,7 @@ from scipy.special import expit, softmax
 
 from nlpipe.classical.columns import Columns, saved_columns
 from nlpipe.classical.examples import answer
+from nlpipe.errors import ModelError
 from nlpipe.stage import LabelHead, Predictions, State
 from nlpipe.wire import Labels, Vectors
 
@@ -51,6 +52,12 @@ class Linear(LabelHead):
         self.columns = saved_columns(state.arrays)
         self.weights, self.offsets = state.arrays["weights"], state.arrays["offsets"]
         self.classes = tuple(state.data["classes"])
+        possible = (1, 2) if len(self.classes) == 2 else (len(self.classes),)
+        scores = self.weights.shape[-1] if self.weights.ndim == 2 else 0
+        if self.offsets.shape != (scores,) or scores not in possible:
+            raise ModelError(
+                f"weights {self.weights.shape} and offsets {self.offsets.shape} do not fit {len(self.classes)} classes"
+            )
 
 
 def binarised(matrix: sp.csr_matrix | np.ndarray) -> sp.csr_matrix | np.ndarray:

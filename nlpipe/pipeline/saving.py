@@ -7,14 +7,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nlpipe.errors import ModelError, NlpipeError, NlpipeWarning
 from nlpipe.files import read_json, write_arrays, write_json
 from nlpipe.fingerprint import fingerprint, is_own
+from nlpipe.pipeline.integrity import REPAIR, check_sealed, sealed
 from nlpipe.registry import from_plain, slot_name, to_plain
 from nlpipe.stage import AnyStage, State
 
 FORMAT = 1
 """Format of the saved folder; other formats are refused."""
+
+
+KEYS = {"name": str, "task": str, "seed": int, "trainer": dict, "stages": list}
+"""Keys of ``model.json`` and the types of their values."""
 
 
 def write_model(folder: Path, stages: Sequence[AnyStage], keys: Mapping[str, Any]) -> None:
@@ -38,7 +45,7 @@ def write_model(folder: Path, stages: Sequence[AnyStage], keys: Mapping[str, Any
         if code := _user_code(stage):
             entry["code"] = code
         entries.append(entry)
-    write_json(folder / "model.json", {"format": FORMAT, **keys, "stages": entries})
+    write_json(folder / "model.json", sealed(folder, {"format": FORMAT, **keys, "stages": entries}))
 
 
 def model_root(folder: Path) -> Path:
@@ -57,13 +64,20 @@ def read_manifest(root: Path) -> tuple[dict[str, Any], list[AnyStage]]:
     """The content of ``model.json``, and its stages, without their states.
 
     Raises:
-        ModelError: it was written in another format, or names a stage or option that this nlpipe does not have.
+        ModelError: it was written in another format, is damaged, or names a stage or option that this nlpipe does not
+            have.
     """
     manifest = read_json(root / "model.json")
+    if not isinstance(manifest, dict):
+        raise ModelError(f"{root / 'model.json'}: damaged: it holds no object; {REPAIR}")
     if manifest.get("format") != FORMAT:
         raise ModelError(
             f"{root}: saved in format {manifest.get('format')}, this nlpipe reads format {FORMAT}; run it again"
         )
+    check_sealed(root, manifest)
+    faults = [key for key, kind in KEYS.items() if not isinstance(manifest.get(key), kind)]
+    if faults:
+        raise ModelError(f"{root / 'model.json'}: damaged: {', '.join(faults)} missing or of another type; {REPAIR}")
     stages = []
     for entry in manifest["stages"]:
         code: dict[str, str] = entry.get("code", {})
@@ -102,9 +116,10 @@ def read_states(root: Path, position: int, stage: AnyStage, entry: Mapping[str, 
             missing = "" if state.arrays else f"; there is no {stem}.safetensors"
             raise ModelError(f"{root / stem}: {error}{missing}") from None
         except KeyError as error:
-            raise ModelError(
-                f"{root / stem}: {error} is missing; the folder is incomplete; run the pipeline with --again"
-            ) from None
+            raise ModelError(f"{root / stem}: {error} is missing; the folder is incomplete; {REPAIR}") from None
+        except (ValueError, TypeError, IndexError, AttributeError, RuntimeError, OverflowError) as error:
+            reason = str(error).partition("\n")[0]
+            raise ModelError(f"{root / stem}: does not fit the stage: {reason}; {REPAIR}") from None
 
 
 def all_states(stage: AnyStage, prefix: str = "") -> Iterator[tuple[str, AnyStage]]:
@@ -120,9 +135,13 @@ def _read_state(root: Path, stem: str) -> State:
 
     data, arrays = root / f"{stem}.json", root / f"{stem}.safetensors"
     try:
-        return State(
+        state = State(
             load_file(arrays) if arrays.exists() else {},
             read_json(data) if data.exists() else {},
         )
-    except SafetensorError as error:
-        raise ModelError(f"{arrays}: damaged: {error}; run the pipeline with --again") from None
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{arrays}: damaged: {error}; {REPAIR}") from None
+    for name, array in state.arrays.items():
+        if array.dtype.kind == "f" and np.isnan(np.sum(array)) and np.isnan(array).any():
+            raise ModelError(f"{arrays}: '{name}' has values that are not numbers (NaN); {REPAIR}")
+    return state

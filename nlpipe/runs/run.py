@@ -24,7 +24,8 @@ from pathlib import Path
 
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.errors import NlpipeError
-from nlpipe.files import move_folder
+from nlpipe.files import move_folder, read_json
+from nlpipe.pipeline.integrity import check_sealed
 from nlpipe.runs.answer import answer
 from nlpipe.runs.fit import fit
 from nlpipe.runs.identity import run_hash
@@ -84,7 +85,7 @@ def run(
     lock = contextlib.nullcontext() if rank() else locked(unfinished.parent / f"{target.name}.lock", waiting)
     with lock:
         wait_for_all(spec.trainer.get("device", "auto"))  # the first has the lock: from here on all see the same
-        done, fitted = is_whole(target) and not again, is_fitted(unfinished) and not again
+        done, fitted = is_whole(target) and not again, is_fitted(unfinished) and is_undamaged(unfinished) and not again
         wait_for_all()
         if done:
             report("done before")
@@ -125,8 +126,17 @@ def is_fitted(folder: Path) -> bool:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether all steps of a run have been done in ``folder``."""
-    return is_fitted(folder) and all((folder / name).exists() for name in FILES)
+    """Whether all steps of a run have been done in ``folder``, and its model is undamaged."""
+    return all((folder / name).exists() for name in FILES) and is_undamaged(folder)
+
+
+def is_undamaged(folder: Path) -> bool:
+    """Whether the model in ``folder`` matches its hashes."""
+    try:
+        check_sealed(folder / "model", read_json(folder / "model" / "model.json"))
+    except NlpipeError:
+        return False
+    return True
 
 
 def _make(folder: Path) -> None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nlpipe.errors import ModelError
+from nlpipe.files import usual_mode
 
 if TYPE_CHECKING:
     import torch
@@ -129,7 +130,8 @@ class Checkpoint:
 def _save(path: Path, tensors: Mapping[str, Tensor]) -> None:
     from safetensors.torch import save_file
 
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
+    with usual_mode(path):
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
     _sync(path)
 
 

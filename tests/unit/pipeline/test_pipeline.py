@@ -12,6 +12,7 @@ import nlpipe
 from nlpipe.errors import DataError, ModelError, NlpipeError, WiringError
 from nlpipe.heads import LogisticRegression, NaiveBayes
 from nlpipe.pipeline import Pipeline
+from nlpipe.pipeline.integrity import sealed
 from nlpipe.representations import BagOfWords, TfIdf
 from nlpipe.stage import Stage
 from nlpipe.tokenizers import Regex, Whitespace
@@ -83,7 +84,7 @@ def test_a_stage_of_another_version_is_refused(tmp_path: Path) -> None:
     folder = fitted().save(tmp_path / "model")
     manifest = json.loads((folder / "model.json").read_text())
     manifest["stages"][1]["versions"] = {"": 99}
-    (folder / "model.json").write_text(json.dumps(manifest))
+    (folder / "model.json").write_text(json.dumps(sealed(folder, manifest)))
     with pytest.raises(ModelError, match="was saved in format 99"):
         Pipeline.load(folder)
 

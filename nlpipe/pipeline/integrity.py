@@ -1,0 +1,60 @@
+"""The hashes of a saved model: ``model.json`` has the sha256 of every other file, and one of its own content.
+
+They find damage, not forgery: whoever can write the files can write the hashes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nlpipe.errors import ModelError
+
+STATE_FILE = re.compile(r"\d+-.*\.(json|safetensors)")
+"""Names of the files that hold the states of stages."""
+REPAIR = "copy the model again, or run the pipeline with --again"
+
+
+def sealed(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """``manifest`` with ``files``, the sha256 of each state's file in ``folder``, and ``sha256``, that of the rest."""
+    files = {path.name: _sha256(path) for path in sorted(folder.iterdir()) if STATE_FILE.fullmatch(path.name)}
+    content = {**{key: value for key, value in manifest.items() if key != "sha256"}, "files": files}
+    return {**content, "sha256": _digest(content)}
+
+
+def check_sealed(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Check the hashes; a model of an nlpipe that wrote none passes.
+
+    Raises:
+        ModelError: a file is missing, damaged, or not one of those that were saved.
+    """
+    if "files" not in manifest and "sha256" not in manifest:
+        return
+    content = {key: value for key, value in manifest.items() if key != "sha256"}
+    files = manifest.get("files")
+    if manifest.get("sha256") != _digest(content) or not isinstance(files, dict):
+        raise ModelError(f"{folder / 'model.json'}: damaged: its content does not match its sha256; {REPAIR}")
+    for name, expected in files.items():
+        if not (folder / name).is_file():
+            raise ModelError(f"{folder / name}: missing; {REPAIR}")
+        if _sha256(folder / name) != expected:
+            raise ModelError(f"{folder / name}: damaged: its content does not match the sha256 in model.json; {REPAIR}")
+    for path in folder.iterdir():
+        if STATE_FILE.fullmatch(path.name) and path.name not in files:
+            raise ModelError(f"{path}: not a file of this model: model.json does not name it; remove it, or {REPAIR}")
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
