@@ -14,6 +14,7 @@ import scipy.sparse as sp
 import skops.io
 
 from nlpipe.classical.columns import Columns, saved_columns
+from nlpipe.classical.estimator_check import check_archive, check_indices
 from nlpipe.classical.examples import answer, converging, gather, need_counts
 from nlpipe.errors import DataError, ModelError, NlpipeError, suggest
 from nlpipe.stage import Data, LabelHead, Predictions, State
@@ -119,15 +120,23 @@ class Estimator(LabelHead):
         """
         super().load_state(state, version)
         content = state.arrays["skops"].tobytes()
-        type_names = skops.io.get_untrusted_types(data=content)
+        check_archive(content)
+        try:
+            type_names = skops.io.get_untrusted_types(data=content)
+        except Exception as error:  # a damaged file can make skops raise anything
+            raise ModelError(f"the saved {self.name} is damaged: {error}") from None
         for name in type_names:
             if not _is_part_of_sklearn(name):
                 raise ModelError(
                     f"the saved {self.name} is not loaded, because it holds {name!r}, which is not part of scikit-learn"
                 )
-        model = skops.io.loads(content, trusted=type_names)
+        try:
+            model = skops.io.loads(content, trusted=type_names)
+        except Exception as error:
+            raise ModelError(f"the saved {self.name} is damaged: {error}") from None
         if type(model) is not classifiers()[self.name]:
             raise ModelError(f"the saved estimator is {type(model).__name__} instead of {self.name}")
+        check_indices(model)
         self.model = model
         self.columns = saved_columns(state.arrays)
         self.classes = tuple(state.data["classes"])
