@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 
@@ -12,6 +13,7 @@ _LONE_JOINER = re.compile(f"(?<!{_LETTER})[\u200c\u200d]|[\u200c\u200d](?!{_LETT
 """A zero-width joiner or non-joiner that does not stand between two characters of scripts that use it."""
 
 
+@functools.lru_cache(maxsize=4096)
 def clean_label(written: str) -> str:
     """``written`` in NFC, without zero-width characters and white space at its ends, and each run of white space,
     line feeds and tabs included, as one space; '' where nothing is left.

@@ -20,6 +20,7 @@ from pydantic import (
 
 from nlpipe.datasets.readers import FORMATS, format_of, formats_of
 from nlpipe.errors import DataError, suggest
+from nlpipe.labels import clean_label
 from nlpipe.tag_schemes import ALIASES, SCHEMES
 from nlpipe.tasks import TASKS, task_named
 
@@ -223,6 +224,8 @@ class Card(_Part):
         """A mapping from the spelling in the data to the label; a list maps each label to itself."""
         if isinstance(value, list):
             value = {label: label for label in value}
+        if isinstance(value, dict) and all(isinstance(label, str) for pair in value.items() for label in pair):
+            value = {clean_label(written): clean_label(label) for written, label in value.items()}
         if isinstance(value, dict) and len(set(value.values())) < 2:
             raise ValueError("expected at least two labels")
         return value

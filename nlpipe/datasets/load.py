@@ -18,6 +18,8 @@ from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Ledger, Row, Split
 from nlpipe.wire import Labels
 
+NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?", re.ASCII)
+"""A label that is a number; 'nan' and 'infinity' are words."""
 MAX_SHOWN = 10
 """Values of a ``where`` column that a message names."""
 
@@ -143,10 +145,9 @@ def _labels(located: LocatedCard, train: Split) -> tuple[str, ...]:
 
 def sorted_labels(labels: set[str]) -> tuple[str, ...]:
     """Sorted as numbers if all are numbers, otherwise as text."""
-    try:
+    if all(NUMBER.fullmatch(label) for label in labels):
         return tuple(sorted(labels, key=lambda label: (float(label), label)))
-    except ValueError:
-        return tuple(sorted(labels))
+    return tuple(sorted(labels))
 
 
 def _check_expected(located: LocatedCard, splits: dict[str, Split], digest: str) -> None:

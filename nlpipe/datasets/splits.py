@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nlpipe.datasets.cards import SPLITS, Sizes
+from nlpipe.datasets.unseen import check_labels
 from nlpipe.errors import DataError
 from nlpipe.tasks.task import Ledger, Split, Task
 from nlpipe.wire import Labels, Tags, Text, Tokens, Wire
@@ -30,7 +31,7 @@ def complete(task: Task, given: dict[str, Split], sizes: Sizes, place: str, ledg
         ledgers: by split name and ``all``; counts of what is found here are added.
 
     Raises:
-        DataError: train is too small to take the missing splits from it.
+        DataError: train is too small to take the missing splits from it, or has no label of another split.
     """
     splits = dict(given)
     keys = {name: _keys(task, split) for name, split in splits.items()}
@@ -53,8 +54,9 @@ def complete(task: Task, given: dict[str, Split], sizes: Sizes, place: str, ledg
             keys[name] = [unique_keys[i] for i in indices]
     for name in SPLITS:
         _count_overlaps(ledgers, name, keys, made=name in missing)
-    _count_unseen(ledgers, splits)
-    return {name: splits[name] for name in SPLITS}
+    ordered = {name: splits[name] for name in SPLITS}
+    check_labels(ordered, ledgers, place)
+    return ordered
 
 
 def digest_of(splits: dict[str, Split]) -> str:
@@ -132,21 +134,6 @@ def _count_overlaps(ledgers: Ledgers, name: str, keys: dict[str, list[str]], mad
         for key in keys[name]:
             if key in other_keys:
                 ledgers[name].add(f"in_{other}", key)
-
-
-def _count_unseen(ledgers: Ledgers, splits: dict[str, Split]) -> None:
-    """Count labels of dev and test that no training example has."""
-    targets = splits["train"].targets
-    if not isinstance(targets, Labels):
-        return
-    train_labels = set(targets.values)
-    for name in SPLITS[1:]:
-        ledgers[name].counts.setdefault("labels_unseen", 0)
-        labels = splits[name].targets
-        assert isinstance(labels, Labels)
-        for label in labels.values:
-            if label not in train_labels:
-                ledgers[name].add("labels_unseen", label)
 
 
 def _strata(split: Split) -> Sequence[str]:

@@ -22,6 +22,10 @@ STEPS = ("fit", "answer", "measure")
 LOST = {
     "entities_not_at_words": "entities whose ends are not those of words were left out",
     "entities_overlapping": "entities that overlap a longer one were left out",
+    "labels_alike": "pairs of labels differ in case alone or are the same number, and count as different",
+    "labels_unseen": "labels are none of the training split and cannot be predicted",
+    "headers_repeated": "rows repeat the header of their file and were left out",
+    "header_as_example": "first rows look like a header and were read as examples (header: true leaves them out)",
     "tags_out_of_scheme": "tags broke their scheme and were read as conlleval reads them",
 }
 """What reading counts that a person should hear of when the run ends."""
@@ -87,7 +91,7 @@ def complete_ledger(
         f"{name}: {entry.counts[what]:,.0f} {text}, the first {entry.examples[what][0]}"
         for name, entry in dataset.ledger.items()
         for what, text in LOST.items()
-        if what in entry.counts
+        if entry.counts.get(what)
     ]
     ledger["warnings_by_step"] = dict(begun.get("warnings_by_step", {}))
     return with_warnings(ledger, "answer", notes)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nlpipe.errors import DataError, suggest
+from nlpipe.labels import clean_label
 from nlpipe.metrics.label_metrics import classification_metrics
 from nlpipe.metrics.metric import Metric
 from nlpipe.stage import AnyPredictions, Predictions
@@ -49,11 +50,15 @@ class Classification(Task):
 
     def split(self, rows: Iterable[Row], labels: Mapping[str, str] | None = None, note: Note = ignore) -> Split:
         texts, values = [], []
+        places: dict[str, str] = {}
         for row in rows:
             text = row.fields["text"]
             texts.append(text if isinstance(text, str) else _text(row))
-            values.append(_label(row, labels))
-        return Split(Text(texts), Labels(values))
+            label = _label(row, labels)
+            values.append(label)
+            if label not in places:
+                places[label] = f"{row.path}:{row.line}"
+        return Split(Text(texts), Labels(values), places)
 
     def key(self, inputs: Wire, i: int) -> str:
         """The text in NFC, case folded, runs of whitespace as one space."""
@@ -130,7 +135,7 @@ def _label(row: Row, labels: Mapping[str, str] | None) -> str:
             value = str(value)
         elif value is not None:
             raise DataError(f"{row.place('label')}: {_shown(value)} is not a label")
-    label = (value or "").strip()
+    label = clean_label(value or "")
     if not label:
         raise DataError(f"{row.place('label')}: the label is missing")
     if labels is None:

@@ -16,6 +16,8 @@ import numpy as np
 
 from nlpipe import tag_schemes
 from nlpipe.errors import DataError, NlpipeWarning, suggest
+from nlpipe.json_reader import Number
+from nlpipe.labels import clean_label
 from nlpipe.metrics.metric import Metric
 from nlpipe.metrics.tag_metrics import tagging_metrics
 from nlpipe.stage import AnyPredictions, Predictions
@@ -95,7 +97,17 @@ class Tagging(Task):
         tokens = Tokens(words, texts, SPLITTER.spans) if spanned else Tokens.from_words(words)
         if self.seen is None:
             self.seen = surfaces(tokens.words, tags) if self.scheme != "none" else frozenset()
-        return Split(tokens, Tags(tags, tokens))
+        return Split(tokens, Tags(tags, tokens), self._places(tags, places))
+
+    def _places(self, tags: Sequence[Sequence[str]], rows: Sequence[Row]) -> dict[str, str]:
+        """Where each type of entity first stands, or each tag where tags mark none."""
+        first: dict[str, str] = {}
+        for sentence, row in zip(tags, rows, strict=True):
+            for i, tag in enumerate(sentence):
+                kind = tag if self.scheme == "none" else tag[2:]
+                if kind not in first:
+                    first[kind] = f"{row.path}:{row.lines[i] if row.lines else row.line}"
+        return first
 
     def _to_iob2(self, tags: list[list[str]], places: Sequence[Row], note: Note) -> list[list[str]]:
         """The same entities in IOB2; tags that continue nothing are counted and begin an entity, as conlleval reads."""
@@ -238,7 +250,7 @@ def _tags(row: Row, words: Sequence[str], labels: Mapping[str, str] | None) -> l
         raise DataError(f"{row.place('tag')}: {value!r:.60} is not a list of {len(words)} tags, one for each word")
     tags = []
     for i, item in enumerate(value):
-        tag = str(item).strip() if isinstance(item, str | int) and not isinstance(item, bool) else ""
+        tag = clean_label(str(item)) if isinstance(item, str | int) and not isinstance(item, bool) else ""
         if not tag:
             raise DataError(f"{_item(row, 'tag', i)}: {item!r} is not a tag")
         tags.append(_allowed(tag, labels, _item(row, "tag", i)))
@@ -292,6 +304,7 @@ def _span(item: Any, text: str, place: str, labels: Mapping[str, str] | None) ->
         parts: list[Any] = [item.get("start"), item.get("end"), item.get(key) if key else None]
     else:
         parts = list(item) if isinstance(item, list) else []
+    parts[:2] = [part.whole if isinstance(part, Number) else part for part in parts[:2]]
     whole = len(parts) == 3 and all(isinstance(part, int) and not isinstance(part, bool) for part in parts[:2])
     if not whole or not isinstance(parts[2], str) or not parts[2].strip():
         raise DataError(f"{place}: {item!r:.80} is not an entity; write {{start, end, label}} or [start, end, label]")
@@ -302,4 +315,4 @@ def _span(item: Any, text: str, place: str, labels: Mapping[str, str] | None) ->
     start, end = start + len(inside) - len(inside.lstrip()), end - (len(inside) - len(inside.rstrip()))
     if start >= end:
         raise DataError(f"{place}: {item!r:.80} holds only white space")
-    return start, end, _allowed(kind.strip(), labels, place)
+    return start, end, _allowed(clean_label(kind), labels, place)

@@ -40,10 +40,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Split:
-    """Examples: what a pipeline is given and what it should answer."""
+    """Examples: what a pipeline is given and what it should answer.
+
+    Args:
+        places: where each label, or type of entity, first stands in the files, where known.
+    """
 
     inputs: Wire
     targets: Wire
+    places: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __len__(self) -> int:
         return len(self.inputs)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from nlpipe.datasets.readers.lines import Layout, Origin, read_lines
 from nlpipe.errors import DataError, suggest
+from nlpipe.json_reader import parse_json
 from nlpipe.tasks.task import Row
 
 
@@ -39,16 +39,7 @@ def objects(origin: Origin, encoding: str) -> Iterator[tuple[int, dict[str, Any]
     for number, line in enumerate(read_lines(origin, encoding), 1):
         if not line.strip():
             continue
-        try:
-            record = json.loads(line.rstrip("\r\n"))
-            if "\\ud" in line or "\\uD" in line:
-                json.dumps(record, ensure_ascii=False).encode()
-        except json.JSONDecodeError as error:
-            raise DataError(f"{origin.name}:{number}:{error.colno}: not JSON: {error.msg}") from error
-        except UnicodeEncodeError as error:
-            raise DataError(f"{origin.name}:{number}: holds half of a surrogate pair, which is no text") from error
-        except RecursionError as error:
-            raise DataError(f"{origin.name}:{number}: nested too deep") from error
+        record = parse_json(line.rstrip("\r\n"), f"{origin.name}:{number}")
         if not isinstance(record, dict):
             raise DataError(f"{origin.name}:{number}: a {type(record).__name__}, not an object of named fields")
         yield number, record

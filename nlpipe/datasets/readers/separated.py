@@ -15,6 +15,13 @@ from nlpipe.errors import DataError, suggest
 from nlpipe.tasks.task import Row
 
 LONGEST_FIELD = 1 << 30
+HEADINGS = frozenset({
+    "body", "categories", "category", "class", "classes", "comment", "comments", "content", "document", "emotion",
+    "intent", "label", "labels", "language", "message", "phrase", "polarity", "query", "question", "rating", "review",
+    "reviews", "score", "sentence", "sentences", "sentiment", "source", "src", "stars", "tag", "tags", "target", "text",
+    "texts", "tgt", "title", "topic", "translation", "tweet", "utterance", "x", "y",
+})  # fmt: skip
+"""What the columns of texts and labels are called, in lower case."""
 
 Record = tuple[int, list[str]]
 """The line a record starts on, and its fields."""
@@ -138,8 +145,13 @@ def _rows(origin: Origin, file_records: Iterator[Record], layout: Layout) -> Ite
     places = [(role, _place(origin, line, first, column)) for role, column in layout.columns.items()]
     name, columns, width = origin.name, layout.columns, len(first)
     if not header:
+        if all(first[place].strip().casefold() in HEADINGS for _, place in places):
+            layout.ledger.add("header_as_example", f"{name}:{line}: {', '.join(first)}")
         yield Row({role: first[place] for role, place in places}, name, line, columns)
     for line, values in file_records:
+        if header and values == first:
+            layout.ledger.add("headers_repeated", f"{name}:{line}: {', '.join(values)}")
+            continue
         if len(values) != width:
             _check_width(origin, line, values, width, header)
         yield Row({role: values[place] for role, place in places}, name, line, columns)

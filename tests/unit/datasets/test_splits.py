@@ -73,7 +73,7 @@ def test_given_splits_stay_as_they_are_and_their_faults_are_counted():
     assert ledger["dev"].counts == {"in_train": 0, "labels_unseen": 0}
     assert ledger["test"].counts == {"in_train": 2, "in_dev": 1, "labels_unseen": 1}
     assert ledger["test"].examples["in_train"] == ["a", "b"]
-    assert ledger["test"].examples["labels_unseen"] == ["z"]
+    assert ledger["test"].examples["labels_unseen"] == ["test: 'z' (1 times)"]
     assert ledger["all"].counts == {"label_conflicts": 1}
     assert ledger["all"].examples["label_conflicts"] == ["x | y: a"]
 
