@@ -22,9 +22,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import numpy as np
 
-from nlpipe.errors import ModelError, suggest
+from nlpipe.errors import ModelError, NlpipeError, suggest
 from nlpipe.options import check_options, options_of
-from nlpipe.wire import Labels, Span, Text, Tokens, Vectors, Wire
+from nlpipe.tag_schemes import to_spans
+from nlpipe.use_order import guard_order
+from nlpipe.wire import Labels, Span, Tags, Text, Tokens, Vectors, Wire
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -69,6 +71,45 @@ class Predictions(Generic[Out]):
     probabilities: np.ndarray | None = None
     classes: tuple[str, ...] = ()
 
+    @property
+    def labels(self) -> list[str]:
+        """The predicted label of each text.
+
+        Raises:
+            NlpipeError: the predictions are tags or texts.
+        """
+        labels: list[str] = self._values(Labels, "labels").values
+        return labels
+
+    @property
+    def tags(self) -> list[list[str]]:
+        """The predicted tag of each word of each text; NlpipeError as for ``labels``."""
+        tags: list[list[str]] = self._values(Tags, "tags").values
+        return tags
+
+    @property
+    def texts(self) -> list[str]:
+        """The predicted text for each text; NlpipeError as for ``labels``."""
+        texts: list[str] = self._values(Text, "texts").strings
+        return texts
+
+    @property
+    def entities(self) -> list[list[tuple[int, int, str]]]:
+        """The entities of each text: first character, the one after the last, type. NlpipeError as for ``labels``."""
+        tags = self._values(Tags, "entities")
+        assert tags.tokens is not None
+        found = []
+        for b, sentence in enumerate(tags.values):
+            spans = tags.tokens.spans(b)
+            found.append([(spans[first][0], spans[end - 1][1], kind) for first, end, kind in to_spans(sentence)])
+        return found
+
+    def _values(self, kind: type[Any], name: str) -> Any:
+        if not isinstance(self.values, kind):
+            own = {Labels: "labels", Tags: "tags", Text: "texts"}.get(type(self.values), "values")
+            raise NlpipeError(f"these predictions have no {name}; they are {self.values!r}: use .{own}")
+        return self.values
+
     def __repr__(self) -> str:
         """``Predictions(Labels(3 labels), scores, probabilities of 2 classes)``."""
         scores = ", scores" if self.scores is not None else ""
@@ -109,6 +150,7 @@ class Stage(Generic[In, Out]):
                 for name, wire in zip(("takes", "gives"), wires, strict=True):
                     if isinstance(wire, type):
                         setattr(cls, name, wire)
+        guard_order(cls)
         if "__init__" in cls.__dict__:
             cls.__init__ = _checked(cls.__dict__["__init__"])  # type: ignore[method-assign]
 
@@ -234,7 +276,12 @@ def _checked(init: Callable[..., None]) -> Callable[..., None]:
         if type(self).__init__ is not __init__:  # a subclass's own constructor called this one
             init(self, *args, **kwargs)
             return
-        given = signature.bind(self, *args, **kwargs).arguments
+        try:
+            given = signature.bind(self, *args, **kwargs).arguments
+        except TypeError as error:
+            unknown = next((name for name in kwargs if name not in signature.parameters), None)
+            hint = suggest(unknown, [name for name in signature.parameters if name != "self"]) if unknown else ""
+            raise TypeError(f"{type(self).__name__}: {error}{hint}") from None
         given.pop("self")
         values = check_options(type(self), given)
         init(self, **values)
@@ -266,8 +313,19 @@ class Tokenizer(Stage[Text, Tokens]):
         """What ``forward`` does to each word besides splitting (lower case, say); used for data that comes split."""
         return word
 
+    keeps_words: ClassVar[bool] = True
+    """Whether it takes data that is split into words already; pieces of words are no words of the data."""
+
     def process(self, source: Text | Tokens) -> Tokens:
-        """``forward`` for texts; tokens keep their splitting, only their words are normalised."""
+        """``forward`` for texts; tokens keep their splitting, only their words are normalised.
+
+        Raises:
+            ModelError: the source is split into words, and this tokenizer makes pieces of words.
+        """
+        if isinstance(source, Tokens) and not self.keeps_words:
+            raise ModelError(
+                f"{type(self).__name__} splits texts into pieces of words, but these come as words; join them to texts"
+            )
         return self.keep(source) if isinstance(source, Tokens) else self.forward(source)
 
     def keep(self, tokens: Tokens) -> Tokens:

@@ -9,12 +9,19 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from nlpipe.api import load
 from nlpipe.errors import SpecError
 from nlpipe.spec import read_pipeline
+
+
+def _has_probabilities(classifier: PipelineClassifier) -> bool:
+    """Whether the head of a fitted classifier has probabilities; assumed of one that is not fitted."""
+    pipeline = getattr(classifier, "pipeline_", None)
+    return pipeline is None or pipeline.predict(["a"]).probabilities is not None
 
 
 class PipelineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -55,7 +62,12 @@ class PipelineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def fit(self, texts: Sequence[str], labels: Sequence[Any]) -> PipelineClassifier:
-        """Fit the pipeline to ``texts`` and their labels, which may be strings or numbers."""
+        """Fit the pipeline to ``texts`` and their labels, which may be strings or numbers.
+
+        Raises:
+            DataError: a text is none, or there are too few labels.
+            ValueError: the numbers of texts and labels differ, or labels are missing or continuous.
+        """
         check_consistent_length(texts, labels)
         flat = column_or_1d(labels, warn=True)
         check_classification_targets(flat)
@@ -72,6 +84,7 @@ class PipelineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         labels = self.pipeline_.predict(list(texts)).values.values
         return np.asarray(self.classes_[np.array([codes[label] for label in labels], dtype=np.int64)])
 
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
         """(B, C) probabilities, with columns in the order of ``classes_``.
 
@@ -82,8 +95,7 @@ class PipelineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not len(texts):
             return np.zeros((0, len(self.classes_)))
         predictions = self.pipeline_.predict(list(texts))
-        if predictions.probabilities is None:
-            raise AttributeError(f"the head of {self.file} has no probabilities")
+        assert predictions.probabilities is not None
         columns = [predictions.classes.index(name) for name in self._names]
         return np.asarray(predictions.probabilities[:, columns])
 

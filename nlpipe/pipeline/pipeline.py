@@ -20,6 +20,7 @@ from nlpipe.metrics.metric import Metric
 from nlpipe.pipeline.batches import BATCH, Batches, apply, inference, predict_all
 from nlpipe.pipeline.fitting import Fitting
 from nlpipe.pipeline.fitting_plan import FittingPlan, plan_fitting
+from nlpipe.pipeline.python_data import inputs_of, split_of
 from nlpipe.pipeline.saving import all_states, model_root, read_manifest, read_states, write_model
 from nlpipe.pipeline.tag_words import for_target
 from nlpipe.pipeline.wiring import check_wiring
@@ -29,7 +30,7 @@ from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Split, Task
 from nlpipe.training.history import History
 from nlpipe.training.trainer import Trainer
-from nlpipe.wire import Tags, Text, Tokens, Wire
+from nlpipe.wire import Tags, Wire
 
 
 class Pipeline:
@@ -100,17 +101,18 @@ class Pipeline:
     ) -> Pipeline:
         """Learn from texts and their targets; ``dev`` decides what must be decided on other data (early stopping).
 
-        Raises:
-            DataError: the examples cannot be learnt from (one class only, nothing but empty texts).
-        """
-        train = self._split(inputs, targets)
-        return self.fit_split(train, self._split(*dev) if dev is not None else None)
+        Args:
+            inputs: texts, or lists of words.
+            targets: of each input its label, its translation, a list with the tag of each word, or (for texts) a list
+                of entities as ``(start, end, type)`` in characters.
 
-    def _split(self, inputs: Sequence[str] | Wire, targets: Sequence[Any] | Wire) -> Split:
-        split = Split(_wire(inputs), targets if isinstance(targets, Wire) else self.task.targets(list(targets)))
-        if len(split.inputs) != len(split.targets):
-            raise NlpipeError(f"{len(split.inputs)} inputs but {len(split.targets)} targets; give one for each")
-        return split
+        Raises:
+            DataError: an example is not what the task needs, or they cannot be learnt from (one class only, nothing but
+                empty texts).
+        """
+        self.task = task_named(self.task.name)  # what another training split taught it does not hold for this one
+        train = split_of(self.task, inputs, targets, self.tokenizer)
+        return self.fit_split(train, split_of(self.task, *dev, self.tokenizer) if dev is not None else None)
 
     def fit_split(
         self,
@@ -147,7 +149,7 @@ class Pipeline:
 
         Texts of similar length share a batch, so that one long text does not slow the others.
         """
-        wire = _wire(inputs)
+        wire = inputs_of(inputs)
         if not len(wire):
             return Predictions(self.task.targets([]))
         through = self._tag_batch if self.task.target is Tags else self._answer_batch
@@ -184,7 +186,7 @@ class Pipeline:
         head = able(self.head, Searches)
         if head is None:
             raise NlpipeError(f"{written_name(self.head)} gives one answer to each text; seq2seq gives several")
-        wire = _wire(inputs)
+        wire = inputs_of(inputs)
         steps = [stage.process for stage in self.body]
         try:
             with inference():
@@ -262,17 +264,3 @@ class Pipeline:
             read_states(root, position, stage, entry)
             stage.freeze(Trainer(**pipeline.trainer).precision != "fp32")
         return pipeline
-
-
-def _wire(inputs: Sequence[Any] | Wire) -> Wire:
-    if isinstance(inputs, Wire):
-        return inputs
-    if isinstance(inputs, str):
-        raise NlpipeError("predict and fit take a list of texts, not one text: write [text]")
-    items = list(inputs)
-    if items and isinstance(items[0], list | tuple):
-        return Tokens.from_words([list(words) for words in items])
-    for position, item in enumerate(items):
-        if not isinstance(item, str):
-            raise NlpipeError(f"text {position} is {item!r}, a {type(item).__name__}, not a string")
-    return Text(items)

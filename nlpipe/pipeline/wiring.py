@@ -32,7 +32,7 @@ def check_wiring(
 
     Args:
         target: what the task asks the head to give; None where the task is not known.
-        source: what the data gives; any tokenizer takes Tokens, and keeps their splitting.
+        source: what the data gives; a tokenizer of words takes Tokens too, and keeps their splitting.
     """
     faults = []
     before: tuple[str, type[Wire]] | None = ("the data", source)
@@ -54,7 +54,7 @@ def _fits(given: type[Wire], taken: type[Wire]) -> bool:
 
 def _accepts(stage: AnyStage, given: type[Wire], target: type[Wire] | None) -> bool:
     if isinstance(stage, Tokenizer) and given is Tokens:
-        return True
+        return stage.keeps_words
     if isinstance(stage, LabelHead) and given is Sequences:  # applied to every token, it gives Tags
         return target in (None, Tags) and not declares(type(stage), Trained)
     return _fits(given, stage.takes)

@@ -68,7 +68,10 @@ class Tagging(Task):
 
     def usual_primary(self, labels: Sequence[str]) -> str:
         """``f1`` of entities; ``accuracy`` where tags mark none."""
-        return "f1" if tag_schemes.marks_entities(labels) else "accuracy"
+        return "f1" if self._marks(labels) else "accuracy"
+
+    def _marks(self, labels: Sequence[str]) -> bool:
+        return self.scheme != "none" and tag_schemes.marks_entities(labels)
 
     def targets(self, values: Sequence[Any]) -> Tags:
         return Tags(values)
@@ -142,14 +145,17 @@ class Tagging(Task):
         return (text if text.isascii() else unicodedata.normalize("NFC", text)).casefold()
 
     def metrics(self, labels: Sequence[str], ordinal: bool = False) -> list[Metric]:
-        return tagging_metrics(labels, "IOB2" if tag_schemes.marks_entities(labels) else "none", self.seen)
+        return tagging_metrics(labels, "IOB2" if self._marks(labels) else "none", self.seen)
 
     def state(self) -> dict[str, Any]:
-        """``seen``: the words of the training split's entities, in lower case; null where no data was read."""
-        return {**super().state(), "seen": None if self.seen is None else sorted(map(list, self.seen))}
+        """``scheme``, and ``seen``: the words of the training split's entities, in lower case; null where no data was
+        read."""
+        seen = None if self.seen is None else sorted(map(list, self.seen))
+        return {**super().state(), "scheme": self.scheme, "seen": seen}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         super().load_state(state)
+        self.scheme = state.get("scheme", self.scheme)
         seen = state.get("seen")
         self.seen = None if seen is None else frozenset(map(tuple, seen))
 

@@ -19,7 +19,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("wire", "tag_schemes", "wheels", "files", "yaml_values", "json_reader"),
     ("yaml_reader",),
     ("vocabulary", "search"),
-    ("options",),
+    ("options", "use_order"),
     ("stage",),
     ("names",),
     ("registry", "long_texts", "tag_decoding", "capabilities"),

@@ -117,7 +117,7 @@ def test_one_text_instead_of_a_list_is_told() -> None:
 
 
 def test_something_that_is_no_text_is_told_with_its_place() -> None:
-    with pytest.raises(NlpipeError, match="text 1 is None, a NoneType"):
+    with pytest.raises(NlpipeError, match=r"texts\[1\]: None \(NoneType\) is not a text"):
         fitted().predict(["good", None])  # type: ignore[list-item]
 
 

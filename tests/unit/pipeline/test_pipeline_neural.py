@@ -24,6 +24,7 @@ from nlpipe.errors import DataError, ModelError, NlpipeError, NlpipeWarning
 from nlpipe.heads import Classifier, LogisticRegression
 from nlpipe.pipeline import Pipeline
 from nlpipe.pipeline.batches import PADDED, cuts
+from nlpipe.pipeline.python_data import split_of
 from nlpipe.representations import Bert, Embedding, Join, Word2Vec
 from nlpipe.runs import costs
 from nlpipe.runs import fit as fit_step
@@ -132,7 +133,8 @@ def test_loaded_in_another_process_it_answers_the_same(saved: Path, tmp_path: Pa
         import json, sys
         from pathlib import Path
         import numpy as np
-        from nlpipe.pipeline import Pipeline
+        from nlpipe.pipeline.python_data import split_of
+from nlpipe.pipeline import Pipeline
         folder = Path(sys.argv[1])
         for path in folder.glob("*.npy"):
             found = Pipeline.load(folder / path.stem).predict(json.loads(sys.argv[2])).probabilities
@@ -158,7 +160,8 @@ def test_word2vec_with_a_linear_head_needs_no_torch(tmp_path: Path) -> None:
         import sys
         from nlpipe.encoders import Mean
         from nlpipe.heads import LogisticRegression
-        from nlpipe.pipeline import Pipeline
+        from nlpipe.pipeline.python_data import split_of
+from nlpipe.pipeline import Pipeline
         from nlpipe.representations import Word2Vec
         from nlpipe.tokenizers import Regex
         texts, labels = ["a good film", "a bad film"] * 8, ["pos", "neg"] * 8
@@ -469,7 +472,8 @@ LONG = """
     from nlpipe.runs.costs import peak_memory
     from nlpipe.encoders import LSTM, Max
     from nlpipe.heads import Classifier
-    from nlpipe.pipeline import Pipeline
+    from nlpipe.pipeline.python_data import split_of
+from nlpipe.pipeline import Pipeline
     from nlpipe.representations import Embedding
     from nlpipe.tokenizers import Whitespace
     texts, labels = ["a good film", "a bad film"] * 100, ["pos", "neg"] * 100
@@ -501,7 +505,8 @@ def test_memory_does_not_grow_over_epochs() -> None:
             used.append(_resident())
 
     train = pipeline(words(), LSTM(hidden=8), Mean(), epochs=40, average=3)
-    train.fit_split(train._split(texts, labels), train._split(*DEV), report=note, progress=False)
+    splits = [split_of(train.task, *examples, None) for examples in ((texts, labels), DEV)]
+    train.fit_split(*splits, report=note, progress=False)
     assert len(used) == 40
     assert used[-1] - used[9] < 4e6, used
 

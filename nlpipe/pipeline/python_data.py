@@ -1,0 +1,159 @@
+"""Examples given in Python, checked as those of files are, with the position in every message.
+
+Targets become rows that the task reads as it reads the rows of a file, so that labels, tags and entities obey the
+same rules whatever door they come through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nlpipe.errors import DataError
+from nlpipe.labels import clean_label
+from nlpipe.stage import Tokenizer
+from nlpipe.tasks.task import Row, Split, Task
+from nlpipe.wire import Labels, Tags, Text, Tokens, Wire
+
+LIST = "expected a list of texts, or of lists of words"
+
+
+class PythonRow(Row):
+    """An example given in Python; ``line`` is its position, counted from 0."""
+
+    def place(self, role: str) -> str:
+        """Its position: ``tags[3]``."""
+        return f"{ARGUMENTS.get(role, role)}[{self.line}]"
+
+
+ARGUMENTS = {"tag": "tags", "entities": "entities", "token": "words", "text": "texts"}
+
+
+def inputs_of(given: Any) -> Wire:
+    """Texts, or texts that are split into words, as a wire; a wire is returned as it is.
+
+    Raises:
+        DataError: not a list, or an item is neither a text nor a list of words; the message names its position.
+    """
+    if isinstance(given, Wire):
+        return given
+    items = _items(given, LIST)
+    texts: list[str] = []
+    words: list[list[str]] = []
+    for i, item in enumerate(items):
+        if isinstance(item, str):
+            texts.append(str(item))
+        elif isinstance(item, list | tuple | np.ndarray):
+            words.append([_word(word, i, j) for j, word in enumerate(item)])
+        else:
+            raise DataError(f"texts[{i}]: {_shown(item)} is not a text")
+        if texts and words:
+            raise DataError(f"texts[{i}]: texts and lists of words are mixed; give the one or the other")
+    return Tokens.from_words(words) if words else Text(texts)
+
+
+def split_of(task: Task, inputs: Any, targets: Any, tokenizer: Tokenizer | None) -> Split:
+    """Inputs and their targets as examples of ``task``.
+
+    Args:
+        tokenizer: splits texts into the words that tags are for.
+
+    Raises:
+        DataError: the numbers of inputs and targets differ, or an item is not what the task needs; the message names
+            its position.
+    """
+    source = inputs_of(inputs)
+    if isinstance(targets, Wire):
+        values: Sequence[Any] = [None] * len(targets)
+    else:
+        values = _items(targets, "expected a list with one target for each input")
+    if len(source) != len(values):
+        raise DataError(f"{len(source)} inputs but {len(values)} targets: give one target for each input")
+    if isinstance(targets, Wire):
+        return Split(source, targets)
+    if task.target is Labels:
+        return Split(source, Labels(_labels(values)))
+    if task.target is Tags:
+        return task.split(list(_tag_rows(source, values, tokenizer)))
+    for i, value in enumerate(values):
+        if not isinstance(value, str):
+            raise DataError(f"targets[{i}]: {_shown(value)} is not a text")
+    return Split(source, Text([str(value) for value in values]))
+
+
+def _items(given: Any, expected: str) -> list[Any]:
+    """The items of a list, tuple, array, Series or generator.
+
+    Raises:
+        DataError: it is a text, a mapping, a table, a set, or cannot be gone through.
+    """
+    if isinstance(given, str | bytes):
+        raise DataError(f"{expected}, not one text: write [text]")
+    kind = type(given).__name__
+    if isinstance(given, Mapping) or hasattr(given, "columns"):
+        raise DataError(f"{expected}, not a {kind}: give one of its columns, such as data['text']")
+    if isinstance(given, set | frozenset):
+        raise DataError(f"{expected}, not a {kind}, which has no order")
+    if getattr(given, "ndim", 1) != 1:
+        raise DataError(f"{expected}, not an array of {given.ndim} dimensions")
+    if not isinstance(given, Iterable):
+        raise DataError(f"{expected}, not {_shown(given)}")
+    return list(given)
+
+
+def _word(word: Any, i: int, j: int) -> str:
+    if not isinstance(word, str) or not word.strip():
+        raise DataError(f"texts[{i}][{j}]: {_shown(word)} is not a word")
+    return str(word)
+
+
+def _labels(values: Sequence[Any]) -> list[Any]:
+    """Labels of one type: texts in the spelling in which labels are compared, or numbers, as Python has them."""
+    labels: list[Any] = []
+    for i, value in enumerate(values):
+        plain = value.item() if isinstance(value, np.generic) else value
+        if isinstance(plain, str):
+            label: Any = clean_label(str(plain))
+            if not label:
+                raise DataError(f"labels[{i}]: the label is empty")
+        elif isinstance(plain, bool | int) or (isinstance(plain, float) and np.isfinite(plain)):
+            label = plain
+        else:
+            raise DataError(f"labels[{i}]: {_shown(value)} is not a label; expected a text or a whole number")
+        if labels and type(label) is not type(labels[0]):
+            raise DataError(
+                f"labels[{i}]: {_shown(value)} is of another type than labels[0], {_shown(labels[0])}; "
+                "give labels of one type"
+            )
+        labels.append(label)
+    return labels
+
+
+def _tag_rows(source: Wire, values: Sequence[Any], tokenizer: Tokenizer | None) -> Iterable[Row]:
+    """Rows with words and tags, or with texts and entities as spans of characters."""
+    for i, value in enumerate(values):
+        if not isinstance(value, list | tuple | np.ndarray):
+            raise DataError(f"tags[{i}]: {_shown(value)} is not a list of tags, one for each word")
+        items = [item.item() if isinstance(item, np.generic) else item for item in value]
+        spans = any(not isinstance(item, str) for item in items)
+        if isinstance(source, Text) and (spans or not items):
+            entities = [list(item) if isinstance(item, tuple) else item for item in items]
+            yield PythonRow({"text": source.strings[i], "entities": entities}, "entities", i)
+            continue
+        if isinstance(source, Text):
+            if tokenizer is None:
+                raise DataError(f"tags[{i}]: tags need words: give lists of words, or a tokenizer")
+            words = tokenizer.forward(source.take([i])).words[0]
+        else:
+            assert isinstance(source, Tokens)
+            words = source.words[i]
+        if len(items) != len(words):
+            raise DataError(f"tags[{i}]: {len(items)} tags for {len(words)} words ({' '.join(words)[:60]})")
+        yield PythonRow({"token": words, "tag": items}, "tags", i)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"
