@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from html import escape
 from typing import Any
 from unicodedata import bidirectional
 
@@ -28,7 +29,7 @@ def entity_page(records: Iterable[Mapping[str, Any]]) -> str:
         {
             "text": record["text"],
             "ents": [
-                {"start": entity["start"], "end": entity["end"], "label": entity["type"]}
+                {"start": entity["start"], "end": entity["end"], "label": escape(entity["type"])}
                 for entity in record["entities"]
             ],
         }
