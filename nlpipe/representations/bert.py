@@ -338,7 +338,9 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
             ModelError: the directory exists.
         """
         self.build(self.width or 0)
-        pretrained.write_model(self.model, self.splitter, Path(directory))
+        # a frozen model may have been rounded to bf16 in place; its files have the weights in full precision
+        model = self.model if self.fine_tuned else pretrained.load_encoder(self.directory)
+        pretrained.write_model(model, self.splitter, Path(directory))
 
 
 def pool_pieces(vectors: Tensor, pairs: np.ndarray, count: int, how: Literal["mean", "first", "last"]) -> Tensor:

@@ -16,6 +16,7 @@ from nlpipe import Pipeline, heads, representations, tokenizers
 from nlpipe.errors import ModelError, NlpipeError
 from nlpipe.pipeline.integrity import sealed
 from nlpipe.runs.run import is_undamaged
+from nlpipe.wire import Text
 
 TEXTS = ["a good film", "a dull film", "good fun", "no fun"] * 3
 LABELS = ["good", "bad", "good", "bad"] * 3
@@ -163,3 +164,15 @@ def test_a_saved_configuration_with_code_is_refused_without_asking(tmp_path: Pat
     (saved / "model.json").write_text(json.dumps(sealed(saved, manifest)))
     with pytest.raises(ModelError, match="'auto_map' names code"):
         Pipeline.load(saved)
+
+
+def test_a_frozen_model_is_exported_bit_for_bit_after_it_has_answered(tmp_path: Path) -> None:
+    folder = encoder_files(tmp_path)
+    bert = representations.Bert(str(folder), precision="bf16")
+    bert.build(0)
+    bert.forward(tokenizers.Regex().forward(Text(TEXTS)))
+    bert.export(tmp_path / "exported")
+    before, after = load_file(folder / "model.safetensors"), load_file(tmp_path / "exported" / "model.safetensors")
+    assert before.keys() == after.keys()
+    for name, array in before.items():
+        np.testing.assert_array_equal(after[name], array)
