@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -19,6 +18,7 @@ from pydantic import (
 )
 
 from nlpipe.datasets.readers import FORMATS, format_of, formats_of
+from nlpipe.datasets.readers.lines import is_text_encoding
 from nlpipe.errors import DataError, suggest
 from nlpipe.labels import clean_label
 from nlpipe.tag_schemes import ALIASES, SCHEMES
@@ -211,11 +211,8 @@ class Card(_Part):
     @field_validator("encoding")
     @classmethod
     def _known_encoding(cls, value: str) -> str:
-        try:
-            if codecs.lookup(value)._is_text_encoding and "a".encode(value).decode(value) == "a":
-                return value
-        except (LookupError, UnicodeError, ValueError):  # 'undefined' refuses all text; a name with a null character
-            pass
+        if is_text_encoding(value):
+            return value
         raise ValueError(f"there is no encoding '{value}'{suggest(value, ['utf-8', 'utf-16', 'latin-1', 'cp1252'])}")
 
     @field_validator("labels", mode="before")

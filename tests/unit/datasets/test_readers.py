@@ -89,7 +89,11 @@ def test_a_bare_carriage_return_inside_a_field():
 
 
 def test_a_file_of_carriage_returns_alone():
-    assert "carriage returns alone" in fault("csv", "text,label\ra,x\rb,y\r")
+    rows = [(2, "a", "x"), (3, "b\rc", "y")]
+    assert read("csv", 'text,label\ra,x\r"b\rc",y\r') == rows
+    assert fault("tsv", "text\tlabel\ra\tx\r" * 99_999 + "\n") == (
+        "f:199999: a line feed, where the lines before end in carriage returns alone; convert them to line feeds"
+    )
 
 
 def test_a_field_of_a_megabyte():

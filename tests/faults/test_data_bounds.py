@@ -1,0 +1,112 @@
+"""Data files that are damaged, hostile or unlucky: read, or an error with its place, in bounded memory and time."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import resource
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nlpipe.datasets.load import load_dataset
+from nlpipe.datasets.readers import lines
+from nlpipe.datasets.readers.lines import Origin, file_origin, read_lines
+from nlpipe.errors import DataError
+
+ROWS = [(f"text {i}", "yes" if i % 2 else "no") for i in range(20)]
+
+
+def load(path: Path, **keys: object):
+    return load_dataset({"task": "classification", "train": str(path), **keys})
+
+
+def memory() -> int:
+    """The most memory that this process has had, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+@pytest.mark.parametrize("name", ["zeros.csv", "zeros.tsv", "zeros.jsonl", "zeros.conll", "zeros.po"])
+def test_a_gzip_of_zeros_is_an_error_in_little_memory(tmp_path: Path, name: str) -> None:
+    (tmp_path / f"{name}.gz").write_bytes(gzip.compress(b"\0" * (1 << 26)))
+    task = {"conll": "tagging", "po": "translation"}.get(name.partition(".")[2], "classification")
+    before = memory()
+    with pytest.raises(DataError, match=f"{name}.gz: unpacks to more than 200 times its size"):
+        load(tmp_path / f"{name}.gz", task=task)
+    assert memory() - before < 200 << 20
+
+
+def test_a_gzip_of_blank_lines_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"text,label\n" + b"\n" * (1 << 25)))
+    with pytest.raises(DataError, match="unpacks to more than 200 times its size"):
+        load(tmp_path / "a.csv.gz")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_line_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    monkeypatch.setattr(lines, "LONGEST_LINE", 1000)
+    monkeypatch.setattr(lines, "BUFFER", 512)
+    (tmp_path / "a.txt").write_text(f"{'a' * 400}\n{'b' * 5000}\n", encoding=encoding)
+    with pytest.raises(DataError, match=r"a.txt:2: the line is longer than \d+ MiB; is this a file of texts"):
+        list(read_lines(file_origin(tmp_path / "a.txt"), encoding))
+
+
+@settings(max_examples=100)
+@given(st.binary(), st.integers(1, 9))
+def test_lines_are_those_of_python(content: bytes, size: int) -> None:
+    content = content.replace(b"\0", b"\n").replace(b"\r", b"")
+    origin = Origin("a", lambda: BytesIO(content))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "BUFFER", size)
+        assert [line.encode("latin-1") for line in read_lines(origin, "latin-1")] == list(BytesIO(content))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32-le", "cp037"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_files_that_end_lines_in_carriage_returns(tmp_path: Path, suffix: str, encoding: str, packed: bool) -> None:
+    if suffix == "jsonl":
+        written = [json.dumps({"text": text, "label": label}) for text, label in ROWS]
+    else:
+        mark = "," if suffix == "csv" else "\t"
+        written = [mark.join(row) for row in [("text", "label"), *ROWS]]
+    content = "".join(f"{line}\r" for line in written).encode(encoding)
+    path = tmp_path / (f"a.{suffix}" + ".gz" * packed)
+    path.write_bytes(gzip.compress(content) if packed else content)
+    columns = {"text": "text", "label": "label"}
+    data = load(path, dev=str(path), test=str(path), encoding=encoding, columns=columns)
+    assert data.train.inputs.strings == [text for text, _ in ROWS]  # type: ignore[attr-defined]
+    assert data.train.targets.values == [label for _, label in ROWS]  # type: ignore[attr-defined]
+
+
+def test_a_file_that_changes_its_line_ends_says_where(tmp_path: Path) -> None:
+    content = "".join(f"{text}\t{label}\r" for text, label in ROWS * 7000)
+    (tmp_path / "a.tsv").write_text(f"text\tlabel\r{content}one\tyes\ntwo\tno\r", newline="")
+    with pytest.raises(DataError, match=r"a.tsv:140002: a line feed, where the lines before end in carriage returns"):
+        load(tmp_path / "a.tsv")
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Path:
+    os.mkfifo(tmp_path / "pipe.csv")
+    return tmp_path / "pipe.csv"
+
+
+def test_pipes_and_devices_are_no_data_files(pipe: Path) -> None:
+    with pytest.raises(DataError, match="this is a pipe or a device, not a file"):
+        load(pipe)
+    with pytest.raises(DataError, match="this is a pipe or a device, not a file"):
+        load(Path("/dev/zero"), format="csv")
+
+
+@pytest.mark.parametrize(
+    "name", ["undefined", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "rot13", "hex"]
+)
+def test_codecs_that_are_no_encodings_of_files(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.tsv").write_text("x--\tyes\n")
+    with pytest.raises(DataError, match=f"there is no encoding '{name}'"):
+        load(tmp_path / "a.tsv", encoding=name)
