@@ -58,7 +58,7 @@ def test_a_line_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, enc
 @settings(max_examples=100)
 @given(st.binary(), st.integers(1, 9))
 def test_lines_are_those_of_python(content: bytes, size: int) -> None:
-    content = content.replace(b"\0", b"\n").replace(b"\r", b"")
+    content = content.replace(b"\0", b"\n").replace(b"\r", b"").replace(b"\x1f", b"")
     origin = Origin("a", lambda: BytesIO(content))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines, "BUFFER", size)
