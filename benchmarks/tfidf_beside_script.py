@@ -14,7 +14,7 @@ from typing import Any
 import nlpipe
 from benchmarks.processes import ROOT, middle, paired, python, ratio
 from nlpipe.datasets.load import load_dataset
-from nlpipe.tokenizers.regex import WORDS
+from nlpipe.tokenizers.regex import default_pattern
 
 
 def measure() -> dict[str, Any]:
@@ -26,7 +26,7 @@ def measure() -> dict[str, Any]:
     tokenizer, tfidf, head = (stage.options for stage in pipeline.stages)
     prepared = {
         "file": str(file), "overrides": overrides,
-        "pattern": tokenizer["pattern"] or WORDS,
+        "pattern": tokenizer["pattern"] or default_pattern(),
         "tfidf": {
             "ngram_range": list(tfidf["ngrams"]), "sublinear_tf": tfidf["sublinear"], "min_df": tfidf["min_count"],
             "lowercase": tokenizer["lowercase"],

@@ -7,6 +7,8 @@ instead of strings (``classical/ngrams.py``), in one pass over the batches, with
 from __future__ import annotations
 
 import math
+import unicodedata
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
@@ -15,7 +17,7 @@ import scipy.sparse as sp
 from annotated_types import Gt, Lt
 
 from nlpipe.classical.counting import Unit, check_ngrams, make_counter
-from nlpipe.errors import DataError, WiringError
+from nlpipe.errors import DataError, NlpipeWarning, WiringError
 from nlpipe.options import Fraction, Positive
 from nlpipe.stage import Data, Representation, State
 from nlpipe.wire import Labels, Tokens, Vectors
@@ -77,10 +79,22 @@ class BagOfWords(Representation[Tokens, Vectors]):
         minimum = self.min_count if isinstance(self.min_count, int) else 1
         self.counter = make_counter(self.unit, self.ngrams, minimum)
         targets = []
+        spellings = self._other_spellings()
+        occurring: set[str] = set()
         for source, target in data:
+            if spellings:
+                occurring.update(*map({*spellings, *spellings.values()}.intersection, source.words))
             self.counter.read(self._words(source))
             if self.select is not None:
                 targets.append(target)
+        for word, other in spellings.items():
+            if other in occurring and word not in occurring:
+                message = (
+                    f"stop_words: {word!r} is not removed: no word of the training split is spelt so, as the tokenizer"
+                )
+                warnings.warn(
+                    f"{message} changes words to lower case or NFC; write {other!r}", NlpipeWarning, stacklevel=2
+                )
         batches = list(self.counter.learn())
         if self.binary:
             for batch in batches:
@@ -114,6 +128,12 @@ class BagOfWords(Representation[Tokens, Vectors]):
         super().load_state(state, version)
         self.counter = make_counter(self.unit, self.ngrams)
         self.counter.load_state(state)
+
+    def _other_spellings(self) -> dict[str, str]:
+        """Each stop word of a list that a tokenizer may change, to what it becomes."""
+        listed = self.stop_words if isinstance(self.stop_words, list) else []
+        spellings = {word: unicodedata.normalize("NFC", word).lower() for word in listed}
+        return {word: other for word, other in spellings.items() if word != other}
 
     def _words(self, source: Tokens) -> list[list[str]]:
         if self.stop_words is None:

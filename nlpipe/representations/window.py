@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -295,4 +296,4 @@ def _gazetteer_rows(sentences: Sequence[list[str]], gazetteers: Sequence[Gazette
 
 @functools.lru_cache(maxsize=CACHE_SIZE)
 def _units(text: str) -> tuple[str, ...]:
-    return tuple(UNITS.findall(text))
+    return tuple(UNITS.findall(unicodedata.normalize("NFC", text)))

@@ -31,7 +31,7 @@ class Characters(SpanTokenizer):
         self.lowercase = lowercase
         self.form = form
 
-    def cut(self, text: str) -> list[Span]:
+    def find(self, text: str) -> list[Span]:
         simple = text.isascii() and "\r\n" not in text
         starts = list(range(len(text))) if simple else _cluster_starts(text)
         spans = zip(starts, [*starts[1:], len(text)], strict=True) if starts else ()
@@ -82,4 +82,4 @@ def _kind(character: str) -> str:
         return "trail"
     if "\uac00" <= character <= "\ud7a3":
         return "syllable"
-    return "symbol" if unicodedata.category(character) == "So" else "alone"
+    return "symbol" if unicodedata.category(character).startswith("S") else "alone"  # with arrows, which are Sm

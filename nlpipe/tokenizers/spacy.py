@@ -13,6 +13,7 @@ import spacy
 
 from nlpipe.errors import MissingExtra, NlpipeError
 from nlpipe.tokenizers.span_tokenizer import Form, SpanTokenizer
+from nlpipe.unicode_classes import is_visible
 from nlpipe.wire import Span, Text, Tokens
 
 
@@ -25,11 +26,11 @@ class SpaCy(SpanTokenizer):
         language: a language code of spaCy, ``xx`` for any language; not used if ``model`` is given.
         model: name or folder of a spaCy model whose tokenizer is used; null: the rules of the language.
         lowercase: whether to lower-case the words.
-        form: Unicode normalisation form of the words; null: no normalisation.
+        form: Unicode normalisation form of the words, without soft hyphens and marks of direction; null: as written.
     """
 
     def __init__(
-        self, language: str = "en", model: str | None = None, lowercase: bool = True, form: Form = None
+        self, language: str = "en", model: str | None = None, lowercase: bool = True, form: Form = "NFC"
     ) -> None:
         self.language = language
         self.model = model
@@ -62,9 +63,11 @@ class SpaCy(SpanTokenizer):
             reason = " ".join(str(error).split())
             raise MissingExtra(f"spaCy's tokenizer for '{self.language}' needs more packages: {reason}") from error
 
-    def cut(self, text: str) -> list[Span]:
+    def find(self, text: str) -> list[Span]:
         document = self._language.tokenizer(text)
-        return [(token.idx, token.idx + len(token)) for token in document if not token.is_space]
+        return [
+            (token.idx, token.idx + len(token)) for token in document if not token.is_space and is_visible(token.text)
+        ]
 
     def forward(self, source: Text) -> Tokens:
         with self._language.memory_zone():  # otherwise spaCy keeps every new word in memory

@@ -16,7 +16,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from nlpipe.errors import MissingExtra, NlpipeError
 from nlpipe.stage import Tokenizer
 from nlpipe.tokenizers import Characters, Regex, SpaCy, Whitespace
-from nlpipe.tokenizers.regex import WORDS
+from nlpipe.tokenizers.regex import default_pattern
 from nlpipe.tokenizers.span_tokenizer import join_words, lower_in_place
 from nlpipe.wire import Text
 
@@ -51,7 +51,7 @@ def test_lower_in_place_keeps_the_index_of_every_character() -> None:
     [
         ("I don't like 'it'.", ["i", "don't", "like", "'", "it", "'", "."]),
         ("Well-made, 3.5 stars!!", ["well", "-", "made", ",", "3", ".", "5", "stars", "!", "!"]),
-        ("naïve nai\u0308ve CAFÉ", ["naïve", "nai\u0308ve", "café"]),
+        ("naïve nai\u0308ve CAFÉ", ["naïve", "naïve", "café"]),
         ("यह फ़िल्म", ["यह", "फ़िल्म"]),
         ("我喜欢 BERT模型。", ["我", "喜", "欢", "bert", "模", "型", "。"]),
         ("これは", ["こ", "れ", "は"]),
@@ -59,7 +59,7 @@ def test_lower_in_place_keeps_the_index_of_every_character() -> None:
         ("👨‍👩‍👧 👍🏽🇩🇪🇫🇷", ["👨‍👩‍👧", "👍🏽", "🇩🇪", "🇫🇷"]),
         ("العَرَبِيَّة שָׁלוֹם", ["العَرَبِيَّة", "שָׁלוֹם"]),
         ("ΟΔΥΣΣΕΥΣ ΑΣ'Α", ["οδυσσευς", "ασ'α"]),
-        ("a\0b", ["a", "\0", "b"]),
+        ("a\0b", ["a", "b"]),
     ],
 )
 def test_the_default_pattern(text: str, expected: list[str]) -> None:
@@ -67,7 +67,7 @@ def test_the_default_pattern(text: str, expected: list[str]) -> None:
 
 
 def test_it_gives_what_scikit_learn_gives_for_the_same_pattern() -> None:
-    for pattern in (WORDS, r"(?u)\b\w\w+\b", r"\b(\w)\w*"):
+    for pattern in (default_pattern(), r"(?u)\b\w\w+\b", r"\b(\w)\w*"):
         texts = ["It's a Joy, from START to finish!", "naïve CAFÉ 我喜欢", "", "x"]
         analyze = CountVectorizer(token_pattern=pattern).build_analyzer()
         assert Regex(pattern).forward(Text(texts)).words == [list(analyze(text)) for text in texts]
