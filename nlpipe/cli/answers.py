@@ -1,58 +1,24 @@
-"""Texts in, answers out: what ``nlpipe predict`` reads and writes."""
+"""What ``nlpipe predict`` writes: answers as lines, tables, JSON or pages."""
 
 from __future__ import annotations
 
-import gzip
+import csv
+import io
 import json
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from nlpipe.cli.inputs import Input, batches
 from nlpipe.errors import NlpipeError
 from nlpipe.pipeline import Pipeline
-from nlpipe.pipeline.batches import BATCH
 from nlpipe.yaml_reader import parse
 from nlpipe.yaml_values import Place, spelling_hint, warn_of_octals
 
 MAX_DRAWN = 50
 """Texts whose attention is drawn: people look at sentences, not at files."""
-
-
-def read_texts(file: Path | None, form: str | None, field: str) -> Iterator[str]:
-    """The texts of a file (also gzipped) or of standard input, one a line.
-
-    Args:
-        form: text, or jsonl (a string, or an object with the text in ``field``); None: as the file's name ends.
-
-    Raises:
-        NlpipeError: a line is not UTF-8, not JSON, or has no such field.
-    """
-    name = "standard input" if file is None or str(file) == "-" else str(file)
-    as_json = form == "jsonl" if form else name.removesuffix(".gz").endswith(".jsonl")
-    open_file = gzip.open if name.endswith(".gz") else open
-    with sys.stdin.buffer if name == "standard input" else open_file(name, "rb") as lines:
-        for number, raw in enumerate(lines, 1):
-            try:
-                text = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\n").removesuffix("\r")
-            except UnicodeDecodeError as error:
-                raise NlpipeError(f"{name}:{number}: not UTF-8 at byte {error.start + 1}; convert it first") from None
-            yield _field(text, field, f"{name}:{number}") if as_json else text
-
-
-def _field(line: str, field: str, place: str) -> str:
-    try:
-        record = json.loads(line)
-        text = record[field] if isinstance(record, dict) else record
-    except json.JSONDecodeError as error:
-        raise NlpipeError(f"{place}: not JSON: {error}") from None
-    except KeyError:
-        raise NlpipeError(f"{place}: no field '{field}'; say which with --field") from None
-    if not isinstance(text, str):
-        raise NlpipeError(f"{place}: invalid value {text!r}: expected a text")
-    return text
 
 
 def change(pipeline: Pipeline, typed: Sequence[str]) -> None:
@@ -75,21 +41,30 @@ def change(pipeline: Pipeline, typed: Sequence[str]) -> None:
         warn_of_octals(value, name)
 
 
-def answer(pipeline: Pipeline, texts: Iterator[str], form: str) -> Iterator[str]:
+def answer(pipeline: Pipeline, inputs: Iterator[Input], form: str) -> Iterator[str]:
     """The answers, batch by batch; an HTML page comes whole, at the end.
 
     Args:
-        form: text (a line for each), jsonl (an object for each), html (entities marked).
+        form: text (a line for each), jsonl (an object for each, with what the input has beside the text), csv or tsv
+            (the rows of the input with the answers as further columns), conll (a word a line with its tag), html
+            (entities marked).
     """
     documents: list[dict[str, Any]] = []
-    for batch, predictions in pipeline.predict_stream(texts):
+    table = Table("\t" if form == "tsv" else ",")
+    for batch in batches(inputs):
+        predictions = pipeline.predict([item.content for item in batch])
         lines = []
-        for i, text in enumerate(batch):
+        for i, item in enumerate(batch):
             record = pipeline.task.record(None, predictions, i)
             if form == "html":
-                documents.append({"text": text, "entities": record.get("entities", record.get("tokens"))})
+                documents.append({"text": item.text, "entities": record.get("entities", record.get("tokens"))})
             elif form == "jsonl":
-                lines.append(json.dumps({"text": text, **record}, ensure_ascii=False) + "\n")
+                lines.append(json.dumps(_beside(item) | record, ensure_ascii=False) + "\n")
+            elif form in ("csv", "tsv"):
+                lines.append(table.line(_beside(item), record))
+            elif form == "conll":
+                words = predictions.values.tokens.words[i]
+                lines += [f"{word}\t{tag}\n" for word, tag in zip(words, predictions.tags[i], strict=True)] + ["\n"]
             else:
                 lines.append(pipeline.task.line(record) + "\n")
         yield "".join(lines)
@@ -99,24 +74,56 @@ def answer(pipeline: Pipeline, texts: Iterator[str], form: str) -> Iterator[str]
         yield entity_page(documents)
 
 
-def n_best(pipeline: Pipeline, texts: Iterator[str], n: int) -> Iterator[str]:
+def _beside(item: Input) -> dict[str, Any]:
+    """The record of an input; the text alone where there is none."""
+    return dict(item.record) if item.record else {"text": item.text}
+
+
+class Table:
+    """Rows of csv or tsv: the columns of the input, then those of the answer; the first row has the names."""
+
+    def __init__(self, delimiter: str) -> None:
+        self.buffer = io.StringIO()
+        self.writer = csv.writer(self.buffer, delimiter=delimiter, lineterminator="\n")
+        self.names: dict[str, str] = {}
+
+    def line(self, record: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
+        """One row, after the names if it is the first."""
+        shown = {name: value for name, value in answer.items() if name != "probabilities"}
+        if not self.names:
+            self.names = {name: f"{name}_answered" if name in record else name for name in shown}
+            self.writer.writerow([*record, *self.names.values()])
+        self.writer.writerow([*map(_cell, record.values()), *(_cell(shown.get(name, "")) for name in self.names)])
+        line = self.buffer.getvalue()
+        self.buffer.seek(0)
+        self.buffer.truncate()
+        return line
+
+
+def _cell(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def n_best(pipeline: Pipeline, inputs: Iterator[Input], n: int) -> Iterator[str]:
     """The ``n`` best answers to each text as JSON Lines, batch by batch; log-probabilities in nats."""
-    while batch := list(islice(texts, BATCH)):
+    for batch in batches(inputs):
+        best = pipeline.n_best([item.content for item in batch], n)
         yield "".join(
-            json.dumps({"text": text, "n_best": [asdict(answer) for answer in answers]}, ensure_ascii=False) + "\n"
-            for text, answers in zip(batch, pipeline.n_best(batch, n), strict=True)
+            json.dumps(_beside(item) | {"n_best": [asdict(each) for each in answers]}, ensure_ascii=False) + "\n"
+            for item, answers in zip(batch, best, strict=True)
         )
 
 
-def draw_attention(pipeline: Pipeline, texts: Iterator[str], target: Path) -> Iterator[str]:
-    """Draw the attention over the first texts into the file ``target``; then all texts, the first ones too.
+def draw_attention(pipeline: Pipeline, inputs: Iterator[Input], target: Path) -> Iterator[Input]:
+    """Draw the attention over the first texts into the file ``target``; then all inputs, the first ones too.
 
     Raises:
         NlpipeError: the head has no attention, or the file cannot be written.
     """
     from nlpipe.report.attention_page import attention_of, page
 
-    first = list(islice(texts, MAX_DRAWN))
+    taken = list(islice(inputs, MAX_DRAWN))
+    first = [item.text for item in taken]
     attention = attention_of(pipeline, first)
     records = [pipeline.task.record(None, pipeline.predict([text]), 0) for text in first]
     answers = [pipeline.task.line(record) for record in records]
@@ -125,4 +132,4 @@ def draw_attention(pipeline: Pipeline, texts: Iterator[str], target: Path) -> It
         target.write_text(html, encoding="utf-8")
     except OSError as error:
         raise NlpipeError(f"--attention {target}: {error.strerror or error}") from None
-    return chain(first, texts)
+    return chain(taken, inputs)

@@ -15,10 +15,20 @@ from nlpipe.errors import NlpipeError
 def predict(
     run_folder: Run,
     texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts to answer.")] = None,
-    file: Annotated[Path | None, typer.Option("--file", help="Texts, one a line, or JSON Lines; - for stdin.")] = None,
-    output: Annotated[str, typer.Option("--format", help="text, jsonl, or html (entities marked).")] = "text",
-    given: Annotated[str | None, typer.Option("--input", help="text or jsonl; by default as the file ends.")] = None,
-    field: Annotated[str, typer.Option(help="Which field of a JSON Lines input is the text.")] = "text",
+    file: Annotated[Path | None, typer.Option("--file", help="Texts to answer, read as data is; - for stdin.")] = None,
+    output: Annotated[
+        str, typer.Option("--format", help="text, jsonl, csv or tsv (rows of the input with answers), conll, html.")
+    ] = "text",
+    form: Annotated[
+        str | None,
+        typer.Option("--input", help="text, csv, tsv, jsonl, conll, po; by default by the file's name."),
+    ] = None,
+    field: Annotated[
+        str | None, typer.Option(help="The column with the text, by name or number; by default that of training.")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="By default that of the training data.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="Between the columns of csv, tsv and conll.")] = None,
+    words: Annotated[bool, typer.Option("--words", help="Texts are words with spaces between; keep them.")] = False,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="OPTION=VALUE", help="An option of the search: beam=10."),
@@ -29,24 +39,41 @@ def predict(
 ) -> None:
     """Answer texts given as arguments, in a file, or on standard input: one line for each, in order."""
     from nlpipe.cli import answers
+    from nlpipe.cli.inputs import FORMS, Reading, given_texts, read_inputs
     from nlpipe.pipeline import Pipeline
 
-    one_of("--format", output, ("text", "jsonl", "html"))
-    one_of("--input", given or "text", ("text", "jsonl"))
+    one_of("--format", output, ("text", "jsonl", "csv", "tsv", "conll", "html"))
+    one_of("--input", form or "text", FORMS)
+    check_encoding(encoding)
     if texts and file is not None:
         raise NlpipeError("give texts or --file, not both")
     import_modules(imports)
     pipeline = Pipeline.load(run_folder)
     answers.change(pipeline, changes or [])
-    if output == "html" and pipeline.task.name != "tagging":
-        raise NlpipeError(f"--format html marks entities, and this pipeline is for {pipeline.task.name}")
-    inputs = iter(texts) if texts else answers.read_texts(file, given, field)
+    if output in ("html", "conll") and pipeline.task.name != "tagging":
+        raise NlpipeError(f"--format {output} shows tags, and this pipeline is for {pipeline.task.name}")
+    reading = Reading(form, field, encoding, delimiter, words)
+    inputs = given_texts(texts, words) if texts else read_inputs(file, reading, pipeline.task, pipeline.reading)
     if attention is not None:
         inputs = answers.draw_attention(pipeline, inputs, attention)
     parts = answers.answer(pipeline, inputs, output) if n_best is None else answers.n_best(pipeline, inputs, n_best)
     for part in parts:
         sys.stdout.write(part)
         sys.stdout.flush()
+
+
+def check_encoding(name: str | None) -> None:
+    """Check that Python has the encoding ``name``.
+
+    Raises:
+        NlpipeError: it has not.
+    """
+    from nlpipe.datasets.cards import known_encoding
+
+    try:
+        known_encoding(name or "utf-8")
+    except ValueError as error:
+        raise NlpipeError(f"--encoding: {error}") from None
 
 
 def export(

@@ -132,6 +132,17 @@ class Expected(_Part):
 Source = Annotated[FileSource | WheelSource | WheelsSource | HubSource, Field(discriminator="kind")]
 
 
+def known_encoding(name: str) -> str:
+    """``name``, if it is an encoding of text.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if is_text_encoding(name):
+        return name
+    raise ValueError(f"there is no encoding '{name}'{suggest(name, ['utf-8', 'utf-16', 'latin-1', 'cp1252'])}")
+
+
 class Card(_Part):
     """Where a data set comes from and how it reads; ``data:`` in a pipeline file takes the same keys.
 
@@ -211,9 +222,7 @@ class Card(_Part):
     @field_validator("encoding")
     @classmethod
     def _known_encoding(cls, value: str) -> str:
-        if is_text_encoding(value):
-            return value
-        raise ValueError(f"there is no encoding '{value}'{suggest(value, ['utf-8', 'utf-16', 'latin-1', 'cp1252'])}")
+        return known_encoding(value)
 
     @field_validator("labels", mode="before")
     @classmethod
@@ -259,6 +268,11 @@ class Card(_Part):
     def roles(self) -> dict[str, str | int]:
         """Role to column: those of the card, and the defaults of the task for other roles."""
         return task_named(self.task).roles(self._format(), self.columns)
+
+    def reading(self) -> dict[str, Any]:
+        """How its files are read, as JSON has it: a saved model keeps it, to read files like them."""
+        keys = ("header", "encoding", "quoting", "delimiter", "replace")
+        return {"format": self._format(), "columns": self.roles(), **{key: getattr(self, key) for key in keys}}
 
     def conditions(self) -> dict[str | int, str]:
         """``where`` with columns as readers know them: digits are an index, except where columns have names only."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from nlpipe.tasks.task import Ledger, Split, Task
 
@@ -17,6 +18,7 @@ class Dataset:
         ordinal: whether the order of the labels has a meaning (stars).
         digest: hash of the three splits' content; part of a run's hash.
         ledger: counts of what reading and splitting dropped, by split name and ``all``.
+        reading: how its files are read, as ``Card.reading`` gives it.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Dataset:
     ordinal: bool = False
     digest: str = ""
     ledger: dict[str, Ledger] = field(default_factory=dict)
+    reading: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name} {len(getattr(self, name)):,}" for name in ("train", "dev", "test"))

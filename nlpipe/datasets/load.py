@@ -62,7 +62,8 @@ def load_dataset(data: str | Mapping[str, Any], base: Path | None = None) -> Dat
     digest = digest_of(splits)
     _check_expected(located, splits, digest)
     return Dataset(
-        located.name, task, **splits, labels=labels, ordinal=card.ordinal, digest=digest, ledger=ledger
+        located.name, task, **splits, labels=labels, ordinal=card.ordinal, digest=digest, ledger=ledger,
+        reading=card.reading(),
     )  # fmt: skip
 
 
@@ -109,13 +110,13 @@ def _with_replacements(row: Row, roles: list[str], replace: Mapping[str, str]) -
     for role in roles:
         value = fields[role]
         if isinstance(value, str):
-            fields[role] = _replaced(value, replace)
+            fields[role] = replaced(value, replace)
         elif role == "token" and isinstance(value, list):
-            fields[role] = [_replaced(item, replace) for item in value]
+            fields[role] = [replaced(item, replace) for item in value]
     return Row(fields, row.path, row.line, row.columns, row.lines)
 
 
-def _replaced(value: Any, replace: Mapping[str, str]) -> Any:
+def replaced(value: Any, replace: Mapping[str, str]) -> Any:
     """``value`` with every replacement made; one written between slashes is a regular expression."""
     if isinstance(value, str):
         for old, new in replace.items():

@@ -60,6 +60,8 @@ class Pipeline:
         self.trainer = dict(trainer or {})
         self.seed = seed
         self.name = name
+        self.reading: dict[str, Any] = {}
+        """How the files of its data are read, as ``Card.reading`` gives it; files to answer are read likewise."""
         self.history: History | None = None
         """What the trainer recorded in the last ``fit``; None where nothing was trained by gradients."""
         self.fit_seconds: dict[str, float] = {}
@@ -95,9 +97,9 @@ class Pipeline:
 
     def fit(
         self,
-        inputs: Sequence[str] | Wire,
+        inputs: Sequence[str | Sequence[str]] | Wire,
         targets: Sequence[Any] | Wire,
-        dev: tuple[Sequence[str] | Wire, Sequence[Any] | Wire] | None = None,
+        dev: tuple[Sequence[str | Sequence[str]] | Wire, Sequence[Any] | Wire] | None = None,
     ) -> Pipeline:
         """Learn from texts and their targets; ``dev`` decides what must be decided on other data (early stopping).
 
@@ -144,7 +146,7 @@ class Pipeline:
 
     # -- use -----------------------------------------------------------------------------------------------------
 
-    def predict(self, inputs: Sequence[str] | Wire, batch_size: int = BATCH) -> AnyPredictions:
+    def predict(self, inputs: Sequence[str | Sequence[str]] | Wire, batch_size: int = BATCH) -> AnyPredictions:
         """The answers for all inputs, in their order.
 
         Texts of similar length share a batch, so that one long text does not slow the others.
@@ -177,7 +179,7 @@ class Pipeline:
         while texts := list(islice(iterator, batch_size)):
             yield texts, self.predict(texts, batch_size)
 
-    def n_best(self, inputs: Sequence[str] | Wire, n: int) -> list[list[Translation]]:
+    def n_best(self, inputs: Sequence[str | Sequence[str]] | Wire, n: int) -> list[list[Translation]]:
         """The ``n`` best answers to each input, best first; fewer where there are no more.
 
         Raises:
@@ -246,6 +248,8 @@ class Pipeline:
     def write(self, folder: Path) -> None:
         """Write the files of ``save`` into a folder that exists."""
         keys = {"name": self.name, "task": self.task.name, "seed": self.seed, "trainer": self.trainer}
+        if self.reading:
+            keys["reading"] = self.reading
         write_model(folder, self.stages, keys)
 
     @classmethod
@@ -258,6 +262,7 @@ class Pipeline:
         root = model_root(Path(folder))
         manifest, stages = read_manifest(root)
         pipeline = cls(stages, manifest["task"], manifest["trainer"], manifest["seed"], manifest["name"])
+        pipeline.reading = manifest.get("reading", {})
         for position, (stage, entry) in enumerate(zip(stages, manifest["stages"], strict=True)):
             if isinstance(stage, Head):
                 stage.bind(pipeline.body)

@@ -55,6 +55,7 @@ def fit(
     train_size = spec.train_size if train_size is None else train_size
     threads = thread_count()
     pipeline = Pipeline([stage.make() for stage in spec.stages], dataset.task.name, spec.trainer, seed, spec.name)
+    pipeline.reading = dataset.reading
     import_ahead(pipeline)
     use_threads(threads)
     train = dataset.train if train_size is None else sample(dataset.train, train_size, seed, dataset.name)

@@ -32,6 +32,7 @@ class Classification(Task):
     target: ClassVar[type[Wire]] = Labels
     columns: ClassVar[Mapping[str, str | int]] = {"text": "text", "label": "label"}
     primary: ClassVar[str] = "accuracy"
+    inputs: ClassVar[tuple[str, ...]] = ("text",)
     label_role: ClassVar[str | None] = "label"
 
     def settle(self, train: Split) -> None:

@@ -46,6 +46,7 @@ class Tagging(Task):
         "token": "tokens", "tag": "tags", "text": "text", "entities": "entities",
     }  # fmt: skip
     primary: ClassVar[str] = "f1"
+    inputs: ClassVar[tuple[str, ...]] = ("text", "token")
     formats: ClassVar[tuple[str, ...]] = ("conll", "jsonl")
     usual_format: ClassVar[str | None] = "conll"
 

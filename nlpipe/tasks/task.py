@@ -24,6 +24,8 @@ class Row:
         line: the record's first line, counted from 1.
         columns: role to the column's name or index in the file.
         lines: of each item, where fields are lists that go over several lines.
+        record: all that the file has there, by column name (by index where columns have no names); empty unless the
+            reader was told to keep it.
     """
 
     fields: Mapping[str, Any]
@@ -31,6 +33,7 @@ class Row:
     line: int
     columns: Mapping[str, str | int] = field(default_factory=dict)
     lines: Sequence[int] = ()
+    record: Mapping[str, Any] = field(default_factory=dict)
 
     def place(self, role: str) -> str:
         """Where a field stands, for messages: ``reviews.csv:812: column 'label'``."""
@@ -100,6 +103,8 @@ class Task(ABC):
     """The score that comparisons decide on instead, because the card says so or ``settle`` chose it."""
     reason: str = ""
     """Why ``settle`` chose that score, for messages."""
+    inputs: ClassVar[tuple[str, ...]]
+    """The roles that can hold what is asked; the others hold answers."""
     label_role: ClassVar[str | None] = None
     """The role that holds a label from a closed set, if the task has one."""
     formats: ClassVar[tuple[str, ...]] = ("csv", "tsv", "jsonl")

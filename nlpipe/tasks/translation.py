@@ -24,6 +24,7 @@ class Translation(Task):
     target: ClassVar[type[Wire]] = Text
     columns: ClassVar[Mapping[str, str | int]] = {"source": "source", "target": "target"}
     primary: ClassVar[str] = "bleu"
+    inputs: ClassVar[tuple[str, ...]] = ("source",)
     formats: ClassVar[tuple[str, ...]] = ("parallel", "tsv", "csv", "jsonl", "po")
 
     def targets(self, values: Sequence[Any]) -> Text:

@@ -25,7 +25,7 @@ def read_json_lines(origins: Sequence[Origin], layout: Layout) -> Iterator[Row]:
         for line, record in objects(origin, layout.encoding):
             empty = False
             yield Row({role: _value(origin, line, record, role, column) for role, column in layout.columns.items()},
-                      origin.name, line, layout.columns)  # fmt: skip
+                      origin.name, line, layout.columns, (), record if layout.whole else {})  # fmt: skip
         if empty:
             raise DataError(f"{origin.name}: the file is empty")
 

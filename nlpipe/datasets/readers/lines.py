@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -51,6 +52,15 @@ def file_origin(path: str | Path) -> Origin:
 
 
 def _open(path: Path) -> IO[bytes]:
+    """The stream of a regular file.
+
+    Raises:
+        DataError: it is a folder, a pipe or a device, which might never end.
+    """
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise DataError(f"{path}: this is {kind}; expected a file")
     return path.open("rb", buffering=0)
 
 
@@ -65,6 +75,7 @@ class Layout:
         quoting: whether ``"`` encloses fields; None: as the format has it.
         delimiter: the character between fields; None: as the format has it.
         ledger: what the reader leaves out is counted here.
+        whole: whether rows keep their record with all its fields, where the format has more than it is asked for.
     """
 
     columns: Mapping[str, str | int] = field(default_factory=dict)
@@ -73,6 +84,7 @@ class Layout:
     quoting: bool | None = None
     delimiter: str | None = None
     ledger: Ledger = field(default_factory=Ledger)
+    whole: bool = False
 
 
 def is_text_encoding(name: str) -> bool:
@@ -193,8 +205,8 @@ def _too_long(name: str, number: int) -> DataError:
 def _decoded_wide(stream: io.BufferedReader[Any], name: str, codec: str, end: str) -> Iterator[str]:
     """The lines in an encoding that writes a line feed in more than one byte, or in another."""
     number = 0
+    wrapper = io.TextIOWrapper(stream, codec, newline=end)
     try:
-        wrapper = io.TextIOWrapper(stream, codec, newline=end)
         for number, line in enumerate(iter(partial(wrapper.readline, LONGEST_LINE + 1), ""), 1):
             if len(line) > LONGEST_LINE:
                 raise _too_long(name, number)
@@ -203,3 +215,5 @@ def _decoded_wide(stream: io.BufferedReader[Any], name: str, codec: str, end: st
             yield line.removeprefix("\ufeff") if number == 1 else line
     except UnicodeError as error:
         raise DataError(f"{name}:{number + 1}: here or soon after is text that is not {codec}: {error}") from error
+    finally:
+        wrapper.detach()  # the stream is closed where it was opened

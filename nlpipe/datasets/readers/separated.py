@@ -144,17 +144,24 @@ def _rows(origin: Origin, file_records: Iterator[Record], layout: Layout) -> Ite
         raise DataError(f"{origin.name}: header: false, but columns are given by name; give their indices")
     places = [(role, _place(origin, line, first, column)) for role, column in layout.columns.items()]
     name, columns, width = origin.name, layout.columns, len(first)
+    headings = (
+        [heading.strip() or str(i) for i, heading in enumerate(first)] if header else list(map(str, range(width)))
+    )
+
+    def record(values: list[str]) -> dict[str, str]:
+        return dict(zip(headings, values, strict=False)) if layout.whole else {}
+
     if not header:
         if all(first[place].strip().casefold() in HEADINGS for _, place in places):
             layout.ledger.add("header_as_example", f"{name}:{line}: {', '.join(first)}")
-        yield Row({role: first[place] for role, place in places}, name, line, columns)
+        yield Row({role: first[place] for role, place in places}, name, line, columns, (), record(first))
     for line, values in file_records:
         if header and values == first:
             layout.ledger.add("headers_repeated", f"{name}:{line}: {', '.join(values)}")
             continue
         if len(values) != width:
             _check_width(origin, line, values, width, header)
-        yield Row({role: values[place] for role, place in places}, name, line, columns)
+        yield Row({role: values[place] for role, place in places}, name, line, columns, (), record(values))
 
 
 def _check_width(origin: Origin, line: int, values: list[str], width: int, header: bool) -> None:

@@ -91,7 +91,8 @@ def test_predict_reads_json_lines(run: Path, tmp_path: Path) -> None:
 
 
 def test_predict_tells_the_line_that_is_not_utf8(run: Path) -> None:
-    assert "standard input:2: not UTF-8 at byte 3" in complaint("predict", run, stdin=b"good\nab\xff\n")
+    told = complaint("predict", run, stdin=b"good\nab\xff\n")
+    assert "standard input:2: byte 3 of the line (0xff) is not utf-8" in told
 
 
 def test_predict_of_no_model_is_told(tmp_path: Path) -> None:
