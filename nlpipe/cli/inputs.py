@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from nlpipe.datasets.load import replaced
 from nlpipe.datasets.readers import FORMATS, Layout, Origin, format_of, reader
 from nlpipe.datasets.readers.lines import file_origin, read_lines
+from nlpipe.datasets.replacements import replaced_text, replacements_of
 from nlpipe.errors import DataError, NlpipeError
 from nlpipe.json_reader import parse_json
 from nlpipe.pipeline.batches import BATCH
@@ -97,15 +97,15 @@ def read_inputs(file: Path | None, reading: Reading, task: Task, trained: Mappin
         raise NlpipeError(f"--input: there is no format '{form}'; known: {', '.join(FORMS)}")
     encoding = reading.encoding or trained.get("encoding") or "utf-8"
     origin = Origin(STANDARD_INPUT, _standard_input) if standard else _origin(Path(str(file)))
-    replace = trained.get("replace", {}) if form == trained.get("format") else {}
+    replacements = replacements_of(trained.get("replace", {}) if form == trained.get("format") else {})
     for item in _texts(origin, encoding) if form == "text" else _rows(origin, form, encoding, reading, task, trained):
         content = item.content
         if reading.words and isinstance(content, str):
             content = content.split()
-        if replace and isinstance(content, str):
-            content = replaced(content, replace)
-        elif replace:
-            content = [replaced(word, replace) for word in content]
+        if replacements and isinstance(content, str):
+            content = replaced_text(content, replacements, origin.name)
+        elif replacements:
+            content = [replaced_text(word, replacements, origin.name) for word in content]
         yield Input(content, item.record)
 
 

@@ -19,6 +19,7 @@ from pydantic import (
 
 from nlpipe.datasets.readers import FORMATS, format_of, formats_of
 from nlpipe.datasets.readers.lines import is_text_encoding
+from nlpipe.datasets.replacements import check_replacements
 from nlpipe.errors import DataError, suggest
 from nlpipe.labels import clean_label
 from nlpipe.tag_schemes import ALIASES, SCHEMES
@@ -211,12 +212,7 @@ class Card(_Part):
     @field_validator("replace")
     @classmethod
     def _replaceable(cls, value: dict[str, str]) -> dict[str, str]:
-        for old in value:
-            if len(old) > 2 and old[0] == old[-1] == "/":
-                try:
-                    re.compile(old[1:-1])
-                except re.error as error:
-                    raise ValueError(f"invalid value '{old}': expected a regular expression: {error}") from None
+        check_replacements(value)
         return value
 
     @field_validator("encoding")

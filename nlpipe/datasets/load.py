@@ -11,6 +11,7 @@ from nlpipe.datasets.card_finder import LocatedCard, find_card
 from nlpipe.datasets.cards import SPLITS, Card, FileSource, Filter
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.filters import filtered
+from nlpipe.datasets.replacements import replaced
 from nlpipe.datasets.sources import rows
 from nlpipe.datasets.splits import complete, digest_of
 from nlpipe.errors import DataError, NlpipeError
@@ -79,14 +80,20 @@ def _columns(card: Card) -> dict[str, str | int]:
 
 
 def _cleaned(located: LocatedCard, split: str, source_rows: Iterator[Row]) -> Iterator[Row]:
-    """The rows that ``where`` selects, with the replacements of ``replace`` made in all fields but the label.
-
-    Raises:
-        DataError: ``where`` selects no row.
-    """
+    """The rows that ``where`` selects, with the replacements of ``replace`` made in all fields but the label."""
     card = located.card
     roles = [role for role in card.roles() if role != task_named(card.task).label_role]
-    conditions = [(f"where {column}", value) for column, value in card.conditions().items()]
+    selected = _selected(located, split, source_rows)
+    return replaced(selected, roles, card.replace) if card.replace else selected
+
+
+def _selected(located: LocatedCard, split: str, source_rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows that ``where`` selects.
+
+    Raises:
+        DataError: it selects none.
+    """
+    conditions = [(f"where {column}", value) for column, value in located.card.conditions().items()]
     selected = 0
     others: dict[str, set[str]] = {role: set() for role, _ in conditions}
     for row in source_rows:
@@ -97,32 +104,11 @@ def _cleaned(located: LocatedCard, split: str, source_rows: Iterator[Row]) -> It
                     others[role].add(value)
             continue
         selected += 1
-        yield _with_replacements(row, roles, card.replace) if card.replace else row
+        yield row
     if conditions and not selected:
         expected = ", ".join(f"{role[6:]}: {value}" for role, value in conditions)
         actual = "; ".join(f"{role[6:]}: {', '.join(sorted(values))}" for role, values in others.items())
         raise DataError(f"{located.name}: no row of the {split} split has {expected}; there are {actual}")
-
-
-def _with_replacements(row: Row, roles: list[str], replace: Mapping[str, str]) -> Row:
-    """``row`` with every replacement made in the fields of ``roles``: in texts, and in each token."""
-    fields = dict(row.fields)
-    for role in roles:
-        value = fields[role]
-        if isinstance(value, str):
-            fields[role] = replaced(value, replace)
-        elif role == "token" and isinstance(value, list):
-            fields[role] = [replaced(item, replace) for item in value]
-    return Row(fields, row.path, row.line, row.columns, row.lines)
-
-
-def replaced(value: Any, replace: Mapping[str, str]) -> Any:
-    """``value`` with every replacement made; one written between slashes is a regular expression."""
-    if isinstance(value, str):
-        for old, new in replace.items():
-            pattern = old[1:-1] if len(old) > 2 and old[0] == old[-1] == "/" else None
-            value = value.replace(old, new) if pattern is None else re.sub(pattern, new, value)
-    return value
 
 
 def _labels(located: LocatedCard, train: Split) -> tuple[str, ...]:

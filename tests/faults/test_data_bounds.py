@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import resource
+import signal
 from io import BytesIO
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from nlpipe.datasets.load import load_dataset
 from nlpipe.datasets.readers import lines
 from nlpipe.datasets.readers.lines import Origin, file_origin, read_lines
+from nlpipe.datasets.time_limit import TimeLimit
 from nlpipe.errors import DataError
 
 ROWS = [(f"text {i}", "yes" if i % 2 else "no") for i in range(20)]
@@ -41,7 +43,7 @@ def test_a_gzip_of_zeros_is_an_error_in_little_memory(tmp_path: Path, name: str)
 
 
 def test_a_gzip_of_blank_lines_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"text,label\n" + b"\n" * (1 << 25)))
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"text,label\n" + b"\n" * (1 << 23)))
     with pytest.raises(DataError, match="unpacks to more than 200 times its size"):
         load(tmp_path / "a.csv.gz")
 
@@ -110,3 +112,59 @@ def test_codecs_that_are_no_encodings_of_files(tmp_path: Path, name: str) -> Non
     (tmp_path / "a.tsv").write_text("x--\tyes\n")
     with pytest.raises(DataError, match=f"there is no encoding '{name}'"):
         load(tmp_path / "a.tsv", encoding=name)
+
+
+def table(folder: Path, *texts: str) -> Path:
+    rows = [("text", "label"), *ROWS, *((text, "no") for text in texts)]
+    (folder / "a.tsv").write_text("".join(f"{text}\t{label}\n" for text, label in rows))
+    return folder / "a.tsv"
+
+
+@pytest.mark.parametrize("pattern", ["/(a+)+$/", r"/(\w+\s?)+!/", "/(a|aa)+$/", "/^(a?){40}a{40}$/"])
+def test_a_regular_expression_without_end_is_stopped(
+    tmp_path: Path, pattern: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TimeLimit.__init__, "__defaults__", (0.2,))
+    with pytest.raises(DataError, match=r"a.tsv:22: replace: a regular expression took more than 2 seconds here"):
+        load(table(tmp_path, "a" * 39 + "?" + "a" * 40 + "?"), replace={pattern: ""})
+
+
+def test_the_time_limit_leaves_signals_as_they_were() -> None:
+    rung: list[int] = []
+    before = signal.signal(signal.SIGALRM, lambda number, _: rung.append(number))
+    try:
+        with TimeLimit(5):
+            pass
+        with pytest.raises(TimeoutError), TimeLimit(0.05) as limit:
+            limit.step()
+            while True:
+                pass
+        signal.raise_signal(signal.SIGALRM)
+        assert len(rung) == 1
+        assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize(
+    ("replace", "fault"),
+    [
+        ({"/(a)b/": r"\2"}, r"invalid value '\\2': .* invalid group reference 2"),
+        ({"/(a)b/": r"\g<name>"}, "unknown group name 'name'"),
+        ({"/a/": "\\"}, "bad escape"),
+        ({"/a{99999999999}/": "b"}, "expected a regular expression"),
+        ({"/" + "(" * 5000 + ")" * 5000 + "/": "b"}, "expected a regular expression"),
+        ({"": "b"}, "invalid value '': expected what is to be replaced"),
+    ],
+)
+def test_replacements_that_cannot_be_made(tmp_path: Path, replace: dict[str, str], fault: str) -> None:
+    with pytest.raises(DataError, match=f"data: replace: .*{fault}"):
+        load(table(tmp_path), replace=replace)
+
+
+def test_a_text_that_grows_by_replacements_has_a_bound(tmp_path: Path) -> None:
+    doubled = {chr(letter): chr(letter + 1) * 2 for letter in range(ord("a"), ord("z"))}
+    with pytest.raises(DataError, match=r"a.tsv:22: replace: the text grows to more than 32 million characters"):
+        load(table(tmp_path, "a" * 1000), replace={"text": "-", **doubled})
+    with pytest.raises(DataError, match=r"a.tsv:22: replace: the text grows"):
+        load(table(tmp_path, "a" * 100_000), replace={"/[a]/": "b" * 100_000})

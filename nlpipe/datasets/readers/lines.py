@@ -25,8 +25,8 @@ from nlpipe.tasks.task import Ledger
 BUFFER = 1 << 20
 LONGEST_LINE = 1 << 25
 """Bytes of a line, 32 MiB: more than any text that people write."""
-UNPACKED = 1 << 24
-"""Bytes that any gzipped file may hold, 16 MiB; more only if they are at most ``MOST_TIMES`` the packed ones."""
+UNPACKED = 1 << 22
+"""Bytes that any gzipped file may hold, 4 MiB; more only if they are at most ``MOST_TIMES`` the packed ones."""
 MOST_TIMES = 200
 """Texts, and tables with much repetition, shrink to a tenth or a fiftieth of their size; zeros to a thousandth."""
 NO_FILE_ENCODINGS = frozenset({"idna", "punycode", "raw-unicode-escape", "unicode-escape"})
