@@ -25,7 +25,7 @@ from nlpipe.capabilities import Trained, able
 from nlpipe.errors import DataError, NlpipeWarning
 from nlpipe.fingerprint import source_hash
 from nlpipe.metrics.metric import Metric
-from nlpipe.pipeline.batches import Batches, Step, apply, inference, predict_all
+from nlpipe.pipeline.batches import BATCH, Batches, Step, apply, inference, predict_all
 from nlpipe.pipeline.fitting_plan import FittingPlan, StagePlan, plan_fitting
 from nlpipe.pipeline.tag_words import for_target
 from nlpipe.registry import written_name
@@ -33,7 +33,7 @@ from nlpipe.stage import AnyHead, AnyStage, Head, Representation
 from nlpipe.tasks.task import Split, Task
 from nlpipe.training.device import choose_device
 from nlpipe.training.trainer import Trainer
-from nlpipe.wire import Text, Tokens
+from nlpipe.wire import Labels, Tags, Text, Tokens
 
 if TYPE_CHECKING:
     from nlpipe.training.history import History
@@ -241,6 +241,18 @@ class Fitting:
             predictions = predict_all(held.inputs, lambda wire: head.predict_quickly(apply(stages, wire)))
             return metric(held.targets, predictions)[primary]
 
+        objective = PipelineObjective(stages, head)
+        known = known_examples(held, self.head.answers) if held is not None else None
+
+        def dev_loss() -> float:
+            assert known is not None
+            total, units = 0.0, 0.0
+            for start in range(0, len(known), BATCH):
+                part = known.take(range(start, min(start + BATCH, len(known))))
+                loss, count = objective((part.inputs, head.prepare_target(part.targets)))
+                total, units = total + float(loss), units + float(count)
+            return total / max(units, 1.0)
+
         trainer = self.trainer
         if held is None and trainer.patience is not None:
             warnings.warn(
@@ -251,7 +263,7 @@ class Fitting:
             trainer = dataclasses.replace(trainer, patience=None)
         return run_training(
             trainer,
-            PipelineObjective(stages, head),
+            objective,
             SplitExamples(train),
             evaluate if held is not None else None,
             seed=self.seed,
@@ -259,6 +271,7 @@ class Fitting:
             higher_is_better=metric.higher_is_better[primary],
             progress=self.progress,
             report=self.report,
+            dev_loss=dev_loss if known is not None else None,
         )
 
     def _tokenised(self, flow: Flow) -> Flow:
@@ -271,6 +284,18 @@ class Fitting:
             return Batches(Split(tokenizer.gives.concat(tokens), split.targets))
 
         return Flow(through(flow.train), None if flow.dev is None else through(flow.dev), flow.joint, 1)
+
+
+def known_examples(split: Split, answers: Sequence[str]) -> Split:
+    """The examples whose labels or tags are all among ``answers``: others have no loss. Texts always have one."""
+    known = set(answers)
+    if isinstance(split.targets, Labels):
+        kept = [i for i, label in enumerate(split.targets.values) if label in known]
+    elif isinstance(split.targets, Tags):
+        kept = [i for i, tags in enumerate(split.targets.values) if known.issuperset(tags)]
+    else:
+        return split
+    return split.take(kept)
 
 
 def seed_everything(seed: int) -> None:

@@ -14,12 +14,14 @@ from nlpipe.datasets.splits import plain
 from nlpipe.errors import DataError
 from nlpipe.files import whole_file, write_json
 from nlpipe.pipeline import Pipeline
+from nlpipe.registry import written_name
 from nlpipe.runs.environment import use_threads
 from nlpipe.runs.ledger import complete_ledger, recorded
 from nlpipe.runs.records import EnvironmentFile, LedgerFile, read_record
 from nlpipe.spec import read_pipeline
+from nlpipe.stage import AnyPredictions
 from nlpipe.tasks.task import Split
-from nlpipe.wire import Wire
+from nlpipe.wire import Tags, Text, Wire
 
 
 def answer(
@@ -42,16 +44,17 @@ def answer(
     dataset = dataset or data_of(folder)
     pipeline = pipeline or Pipeline.load(folder)
     use_threads(environment["threads"])
+    notes: list[str] = []
     with recorded() as warnings:
         if environment.get("split", "test") == "test":
             report(f"predicting {len(dataset.test):,} examples")
-            _write_predictions(folder / "predictions.jsonl", dataset, dataset.test, pipeline)
+            notes = _write_predictions(folder / "predictions.jsonl", dataset, dataset.test, pipeline)
             _write_predictions(folder / "predictions_dev.jsonl", dataset, dataset.dev, pipeline)
         else:
             report(f"predicting {len(dataset.dev):,} examples of dev")
-            _write_predictions(folder / "predictions.jsonl", dataset, dataset.dev, pipeline)
+            notes = _write_predictions(folder / "predictions.jsonl", dataset, dataset.dev, pipeline)
     begun = read_record(folder / "ledger.json", LedgerFile)
-    ledger = complete_ledger(dataset, pipeline, environment.get("split", "test"), begun, warnings)
+    ledger = complete_ledger(dataset, pipeline, environment.get("split", "test"), begun, [*warnings, *notes])
     with whole_file(folder / "ledger.json") as partial:
         write_json(partial, ledger)
 
@@ -89,9 +92,31 @@ def example_ids(inputs: Wire) -> list[str]:
     return names
 
 
-def _write_predictions(path: Path, dataset: Dataset, split: Split, pipeline: Pipeline) -> None:
+def _write_predictions(path: Path, dataset: Dataset, split: Split, pipeline: Pipeline) -> list[str]:
+    """Write the answers; return what should be said about them."""
     predictions = pipeline.predict(split.inputs)
     with whole_file(path) as partial, partial.open("w", encoding="utf-8") as file:
         for i, name in enumerate(example_ids(split.inputs)):
             record = dataset.task.record(split.targets, predictions, i)
             file.write(json.dumps({"id": name, **record}, ensure_ascii=False) + "\n")
+    return same_answers(split, predictions, written_name(pipeline.head))
+
+
+def same_answers(split: Split, predictions: AnyPredictions, head: str) -> list[str]:
+    """A sentence if every input gets the same answer although their targets differ; ``majority`` is meant to do so."""
+    answers = {_as_text(predictions.values, i) for i in range(len(split)) if split.inputs.lengths[i]}
+    targets = {_as_text(split.targets, i) for i in range(len(split))}
+    if len(answers) != 1 or len(targets) < 2 or head == "majority":
+        return []
+    shown = repr(answers.pop())
+    return [
+        f"every input gets the same answer, {shown if len(shown) <= 60 else shown[:57] + '...'}: the model has learned "
+        "nothing that tells them apart; try more epochs, another lr, or more training examples"
+    ]
+
+
+def _as_text(wire: Wire, i: int) -> str:
+    """Label, text or kinds of tags of example ``i``; tags are the same answer whatever the number of words."""
+    if isinstance(wire, Tags):
+        return " ".join(sorted(set(wire.values[i])))
+    return str(wire.strings[i] if isinstance(wire, Text) else plain(wire)[i])

@@ -237,7 +237,10 @@ def _read_trainer(root: Value, by_gradient: bool, faults: list[Fault]) -> dict[s
     if not isinstance(given.content, dict):
         faults.append(given.place.fault("trainer", f"invalid value {given.plain()!r}: expected a mapping of options"))
         return {}
-    if not given.content and not by_gradient:
+    if not by_gradient:
+        if given.content:
+            message = "this head learns without gradients and has no training to set: leave 'trainer' out"
+            faults.append(root.keys["trainer"].fault("trainer", message))
         return {}
     options = trainer_options()
     values = {}

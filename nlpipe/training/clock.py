@@ -31,6 +31,11 @@ class Clock:
         return self.seconds_before + time.perf_counter() - self._start
 
     @property
+    def seconds_left(self) -> float | None:
+        """Seconds until the time limit; None for no limit."""
+        return None if self.minutes is None else max(0.0, 60 * self.minutes - self.seconds)
+
+    @property
     def is_over(self) -> bool:
         """Whether the time limit is reached."""
         return self.minutes is not None and self.seconds >= 60 * self.minutes

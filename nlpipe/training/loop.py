@@ -53,6 +53,7 @@ def train(
     higher_is_better: bool = True,
     progress: bool | None = None,
     report: Callable[[str], None] | None = None,
+    dev_loss: Callable[[], float] | None = None,
 ) -> History:
     """Train ``objective`` in place. It ends in eval mode, on the training device, with the best parameters.
 
@@ -68,6 +69,8 @@ def train(
         higher_is_better: whether a larger score is better.
         progress: whether to draw a progress bar; None draws it if stderr is a terminal.
         report: receives a line of text after each epoch if no bar is drawn; None passes the lines to ``logging``.
+        dev_loss: the loss on the dev split, called as ``evaluate`` is: of epochs with equal scores, the one with the
+            lower loss is the better one.
 
     Raises:
         NlpipeError: there are no examples or no trainable parameters, this machine has no such device, or the loss or
@@ -80,7 +83,7 @@ def train(
         raise NlpipeError("there is nothing to train: no parameter of the model requires a gradient")
     if trainer.patience is not None and evaluate is None:
         raise NlpipeError("trainer.patience needs a dev split, and there is none; give one, or leave patience out")
-    loop = Loop(trainer, objective, examples, evaluate, seed, checkpoint, higher_is_better)
+    loop = Loop(trainer, objective, examples, evaluate, seed, checkpoint, higher_is_better, dev_loss)
     try:
         return loop.run(progress, report or logging.getLogger(__name__).info)
     finally:
@@ -99,7 +102,9 @@ class Loop:
         seed: int,
         checkpoint: Path | None,
         higher_is_better: bool,
+        dev_loss: Callable[[], float] | None = None,
     ) -> None:
+        self.dev_loss = dev_loss
         self.trainer, self.objective, self.evaluate, self.seed = trainer, objective, evaluate, seed
         device = choose_device(trainer.device)
         self.precision = choose_precision(trainer.precision, device, objective)
@@ -130,7 +135,7 @@ class Loop:
         per_epoch = self.sampler.tokens_per_epoch
         done = self.position.epoch * per_epoch  # approximate if the training resumes within an epoch
         report_here = report if self.model.is_main else None
-        with Progress(per_epoch * self.trainer.epochs, done, show, report_here) as progress:
+        with Progress(per_epoch * self.trainer.epochs, done, show, report_here, self.clock.seconds_left) as progress:
             progress.write(self._summary())
             stopped = self._stop_reason()
             while stopped is None:
@@ -261,7 +266,7 @@ class Loop:
         record = position.totals.record(position.epoch + 1, max(position.step, 1), score, lr)
         position.epoch, position.step, position.totals = position.epoch + 1, 0, Totals()
         position.records.append(record)
-        self.snapshots.add(record.epoch, score)
+        self.snapshots.add(record.epoch, score, self._dev_loss if self.dev_loss is not None else None)
         if self.checkpoint is not None:
             self._save()
             if self.model.is_main:
@@ -277,6 +282,13 @@ class Loop:
             score = float(self.evaluate()) if self.model.is_main else 0.0
         score = self.model.broadcast(score)
         return None if math.isnan(score) else score
+
+    def _dev_loss(self) -> float:
+        """The loss on the dev split, the same in all processes."""
+        assert self.dev_loss is not None
+        self.objective.eval()
+        with torch.no_grad():
+            return self.model.broadcast(float(self.dev_loss()) if self.model.is_main else 0.0)
 
     # -- interruption
 

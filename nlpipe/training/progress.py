@@ -22,10 +22,19 @@ class Progress:
         done: tokens that were processed before an interruption.
         show: whether to draw the bar; None draws it if stderr is a terminal.
         report: receives the lines of text if no bar is drawn; None to discard them (in processes of rank above 0).
+        seconds: after which the training stops at the latest; None for no limit.
     """
 
-    def __init__(self, tokens: int, done: int, show: bool | None, report: Callable[[str], None] | None) -> None:
+    def __init__(
+        self,
+        tokens: int,
+        done: int,
+        show: bool | None,
+        report: Callable[[str], None] | None,
+        seconds: float | None = None,
+    ) -> None:
         self.tokens = tokens
+        self.seconds = seconds
         self.done = done
         self.report = report
         self.show = report is not None and (sys.stderr.isatty() if show is None else show)
@@ -77,7 +86,10 @@ class Progress:
         start_time, done_before = self._start
         speed = (self.done - done_before) / max(now - start_time, 1e-9)
         status = f"loss {loss:.4f}" + ("" if score is None else f"  score {score:.4f}") + f"  {speed:,.0f} tokens/s"
-        self._bar.update(self._task, completed=self.done, description=f"epoch {epoch}", status=status)
+        total = self.tokens
+        if self.seconds is not None:  # the bar ends where the time limit will end the training
+            total = min(total, max(self.done, int(self.done + speed * (self.seconds - (now - start_time)))))
+        self._bar.update(self._task, completed=self.done, total=total, description=f"epoch {epoch}", status=status)
 
 
 class DurationEstimate:
@@ -104,8 +116,13 @@ class DurationEstimate:
             self._tokens += tokens
             if step + 1 == TIMED_STEPS:
                 seconds = (time.perf_counter() - self._start) / max(self._tokens, 1) * self.tokens_per_epoch
-                per_epoch, total = format_duration(seconds), format_duration(seconds * self.epochs)
-                self.progress.write(f"about {per_epoch} per epoch and {total} in total at this speed")
+                total, limit = seconds * self.epochs, self.progress.seconds
+                limited = limit is not None and limit < total
+                total = min(total, limit) if limit is not None else total
+                self.progress.write(
+                    f"about {format_duration(seconds)} per epoch and {format_duration(total)} in total at this speed"
+                    + (", when trainer.minutes end it" if limited else "")
+                )
 
 
 def format_duration(seconds: float) -> str:

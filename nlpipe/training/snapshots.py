@@ -38,13 +38,27 @@ class Snapshots:
         self.best: int | None = None
         """Number of the best epoch; None if none has a score."""
         self.best_score: float | None = None
+        self.best_loss: float | None = None
+        """Loss of the best epoch on the dev split; None until a tie asks for it."""
         self.stale = 0
         """Number of epochs since the best one."""
 
-    def add(self, epoch: int, score: float | None) -> None:
-        """Keep the parameters after ``epoch`` if it is the best one or may be averaged; drop those not needed now."""
-        if self._is_better(score):
-            self.best, self.best_score, self.stale = epoch, score, 0
+    def add(self, epoch: int, score: float | None, dev_loss: Callable[[], float] | None = None) -> None:
+        """Keep the parameters after ``epoch`` if it is the best one or may be averaged; drop those not needed now.
+
+        Args:
+            dev_loss: computes the loss of the current parameters on the dev split, to which a tie in the score goes;
+                None: the earlier of two equal epochs is the better one.
+        """
+        loss: float | None = None
+        better = self._is_better(score)
+        if dev_loss is not None and score is not None and score == self.best_score:
+            loss = dev_loss()
+            if self.best_loss is None:
+                self.best_loss = self._loss_of_best(dev_loss)
+            better = loss < self.best_loss
+        if better:
+            self.best, self.best_score, self.best_loss, self.stale = epoch, score, loss, 0
         else:
             self.stale += 1
         needed = set(range(epoch - self.average + 1, epoch + 1)) if self.average > 1 else set()
@@ -65,6 +79,15 @@ class Snapshots:
         assert self.checkpoint is not None
         self.epochs = {epoch: self.checkpoint.read_epoch(epoch) for epoch in epochs}
         self.best, self.best_score, self.stale = best, best_score, stale
+
+    def _loss_of_best(self, dev_loss: Callable[[], float]) -> float:
+        """The loss of the best epoch's parameters; the model then has its current ones again."""
+        assert self.best is not None
+        current = self.model.snapshot()
+        self.model.restore(self.epochs[self.best])
+        loss = dev_loss()
+        self.model.restore(current)
+        return loss
 
     def restore_best(self) -> None:
         """Give the model the parameters of the best epoch, if there is one."""

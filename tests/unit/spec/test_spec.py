@@ -153,7 +153,7 @@ BOW = "representation: bow\nhead: logistic_regression\n"
         (BOW + "seed: -1\n", "3:7: seed: invalid value -1: expected an integer from 0 to 4294967295"),
         (BOW + "seed: true\n", "3:7: seed: invalid value True: expected an integer from 0 to 4294967295"),
         (BOW + "name: a/b\n", "3:7: name: invalid value 'a/b': expected letters, digits and - _ . + =, fit for a directory's name"),
-        (BOW + "trainer: {lrr: 1}\n", "3:11: trainer.lrr: the trainer has no option 'lrr'; did you mean 'lr'?"),
+        ("representation: embedding\nencoder: mean\nhead: classifier\ntrainer: {lrr: 1}\n", "4:11: trainer.lrr: the trainer has no option 'lrr'; did you mean 'lr'?"),
         (BOW + "extend: q.yaml\n", "3:9: extend: there is no file 'q.yaml' in '.'; did you mean 'p.yaml'?"),
         (BOW + "tokenizer: spacy\n", "3:12: tokenizer: tokenizer 'spacy' needs the package 'tests_missing_package', which is not installed; pip install tests_missing_package"),
         ("representation: bow\n", "1:1: head: a pipeline needs a head, such as 'head: logistic_regression'"),
