@@ -40,6 +40,9 @@ def main() -> None:
         raise
     except NlpipeError as error:
         sys.exit(_print_error(str(error)))
+    except MemoryError as error:
+        cause = str(error) or "this machine has too little"
+        sys.exit(_print_error(f"out of memory: {cause}; use fewer labels, features or examples, or smaller batches"))
     except OSError as error:
         where = f"{error.filename}: " if error.filename is not None else "writing the output: "
         status = _print_error(f"{where}{error.strerror or error}")

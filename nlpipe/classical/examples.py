@@ -85,23 +85,24 @@ def gather(data: Data[Vectors]) -> Examples:
     return Examples(columns.of(matrix), codes, classes, columns)
 
 
-def need_memory(features: int, labels: int, tables: int) -> None:
+def need_memory(features: int, labels: int, tables: int, rows: int = 0) -> None:
     """Check that the model fits in memory.
 
     Args:
         features: number of features, D.
         labels: number of classes, C.
         tables: how many dense float64 tables (D, C) are needed at the same time.
+        rows: how many rows of C numbers, such as the scores of each example, are needed beside them.
 
     Raises:
         DataError: the tables do not fit in the memory of this machine.
     """
-    needed, available = 8 * tables * features * labels, _memory()
+    needed, available = 8 * labels * (tables * features + rows), _memory()
     if needed > available > 0:
         raise DataError(
             f"{features:,} features and {labels:,} labels need {needed / 1e9:,.0f} GB of memory, but this machine has "
-            f"{available / 1e9:,.0f} GB; use fewer features (min_count or max_features of the representation) or a "
-            "head whose size does not grow with features times labels (classifier, tagger)"
+            f"{available / 1e9:,.0f} GB; use fewer features (min_count or max_features of the representation), fewer "
+            "labels, or a head whose size does not grow with features or examples times labels (classifier, tagger)"
         )
 
 

@@ -21,6 +21,8 @@ from nlpipe.wire import Labels
 
 NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?", re.ASCII)
 """A label that is a number; 'nan' and 'infinity' are words."""
+MOST_PROBABILITIES = 100_000_000
+"""Of the answers to a split: 0.8 GB of memory, and 3 GB of the run's folder."""
 MAX_SHOWN = 10
 """Values of a ``where`` column that a message names."""
 
@@ -55,6 +57,7 @@ def load_dataset(data: str | Mapping[str, Any], base: Path | None = None) -> Dat
         _labels(located, given["train"])  # a single label is reported before dev and test are split off
     splits = complete(task, given, card.splits, _place(located), ledger)
     labels = _labels(located, splits["train"]) if task.label_role else task.labels(splits["train"])
+    _check_size(_place(located), labels if task.label_role else (), splits)
     task.settle(splits["train"])
     try:
         task.deciding(labels, card.ordinal)
@@ -128,6 +131,21 @@ def _labels(located: LocatedCard, train: Split) -> tuple[str, ...]:
     if located.card.ordinal:
         return order
     return tuple(label for label in order if label in labels) if order else sorted_labels(labels)
+
+
+def _check_size(place: str, labels: tuple[str, ...], splits: Mapping[str, Split]) -> None:
+    """Check that the answers can be kept: each has a probability for every label, in memory and in the run's folder.
+
+    Raises:
+        DataError: they cannot.
+    """
+    largest = max(("dev", "test"), key=lambda name: len(splits[name]))
+    if len(labels) * len(splits[largest]) > MOST_PROBABILITIES:
+        raise DataError(
+            f"{place}: {len(labels):,} labels and {len(splits[largest]):,} examples of the {largest} split give more "
+            f"than {MOST_PROBABILITIES / 1e6:.0f} million probabilities; is the label's column the right one? If it "
+            "is, merge rare labels, or give smaller splits"
+        )
 
 
 def sorted_labels(labels: set[str]) -> tuple[str, ...]:

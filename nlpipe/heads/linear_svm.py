@@ -8,7 +8,7 @@ import numpy as np
 from annotated_types import Ge
 
 from nlpipe.classical.calibration import Candidates, calibrate
-from nlpipe.classical.examples import ClassWeight, converging, gather
+from nlpipe.classical.examples import ClassWeight, converging, gather, need_memory
 from nlpipe.classical.linear import Linear
 from nlpipe.options import Positive, PositiveFloat
 from nlpipe.stage import Data
@@ -47,6 +47,8 @@ class LinearSVM(Linear):
             DataError: fewer than two labels, no features, or a class weight for a label that does not occur.
         """
         examples = gather(data)
+        n, d = examples.matrix.shape
+        need_memory(d + 1, len(examples.classes), tables=3, rows=n)
         self.classes, self.columns = examples.classes, examples.columns
         weights = examples.weights(self.class_weight)
         with converging("linear_svm", f"raise max_iter={self.max_iter} or lower C={self.C}"):

@@ -61,7 +61,9 @@ class LogisticRegression(Linear):
 
         examples = gather(data)
         if len(examples.classes) > 2:
-            need_memory(examples.matrix.shape[1] + 1, len(examples.classes), tables=6)
+            need_memory(
+                examples.matrix.shape[1] + 1, len(examples.classes), tables=6, rows=2 * examples.matrix.shape[0]
+            )
         self.classes, self.columns = examples.classes, examples.columns
         model = linear_model.LogisticRegression(
             C=self.C,

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from nlpipe.classical.examples import ClassWeight, gather, need_counts
+from nlpipe.classical.examples import ClassWeight, gather, need_counts, need_memory
 from nlpipe.classical.linear import Linear
 from nlpipe.options import PositiveFloat
 from nlpipe.stage import Data
@@ -51,6 +51,8 @@ class NaiveBayes(Linear):
 
         examples = gather(data)
         need_counts(examples.matrix, "naive_bayes")
+        n, d = examples.matrix.shape
+        need_memory(d + 1, len(examples.classes), tables=3, rows=2 * n)
         self.classes, self.columns = examples.classes, examples.columns
         models = {"multinomial": MultinomialNB, "complement": ComplementNB, "bernoulli": BernoulliNB}
         model = models[self.variant](alpha=self.alpha, fit_prior=self.prior == "found")

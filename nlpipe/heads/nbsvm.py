@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from annotated_types import Ge
 
 from nlpipe.classical.calibration import Candidates, calibrate
-from nlpipe.classical.examples import ClassWeight, converging, gather, need_counts
+from nlpipe.classical.examples import ClassWeight, converging, gather, need_counts, need_memory
 from nlpipe.classical.linear import Linear, binarised
 from nlpipe.options import Fraction, Positive, PositiveFloat
 from nlpipe.stage import Data, State
@@ -71,6 +71,8 @@ class NBSVM(Linear):
         """
         examples = gather(data)
         need_counts(examples.matrix, "nbsvm")
+        n, d = examples.matrix.shape
+        need_memory(d + 1, len(examples.classes), tables=2 + len(self.betas), rows=n)
         self.classes, self.columns = examples.classes, examples.columns
         weights = examples.weights(self.class_weight)
         matrix = binarised(examples.matrix) if self.binary else examples.matrix

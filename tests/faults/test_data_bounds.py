@@ -14,11 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nlpipe import Pipeline, heads, representations, tokenizers
+from nlpipe.classical import examples
 from nlpipe.datasets.load import load_dataset
 from nlpipe.datasets.readers import lines
 from nlpipe.datasets.readers.lines import Origin, file_origin, read_lines
 from nlpipe.datasets.time_limit import TimeLimit
 from nlpipe.errors import DataError
+from nlpipe.stage import LabelHead
 
 ROWS = [(f"text {i}", "yes" if i % 2 else "no") for i in range(20)]
 
@@ -168,3 +171,24 @@ def test_a_text_that_grows_by_replacements_has_a_bound(tmp_path: Path) -> None:
         load(table(tmp_path, "a" * 1000), replace={"text": "-", **doubled})
     with pytest.raises(DataError, match=r"a.tsv:22: replace: the text grows"):
         load(table(tmp_path, "a" * 100_000), replace={"/[a]/": "b" * 100_000})
+
+
+def test_too_many_labels_are_an_error_before_anything_is_learned(tmp_path: Path) -> None:
+    many = [(f"text {i}", f"label {i // 3}") for i in range(60_000)]
+    content = "".join(f"{text}\t{label}\n" for text, label in [("text", "label"), *many])
+    (tmp_path / "a.tsv").write_text(content)
+    with pytest.raises(
+        DataError, match=r"a.tsv: 20,000 labels and 15,000 examples of the dev split give more than 100"
+    ):
+        load(tmp_path / "a.tsv", splits={"dev": 15_000, "test": 0.05})
+
+
+@pytest.mark.parametrize(
+    "head", [heads.NaiveBayes, heads.LogisticRegression, heads.LinearSVM, heads.NBSVM, heads.Perceptron]
+)
+def test_labels_that_do_not_fit_in_memory_are_an_error(head: type[LabelHead], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examples, "_memory", lambda: 100_000)
+    texts = [f"word{i} film" for i in range(200)] * 2
+    pipeline = Pipeline([tokenizers.Regex(), representations.BagOfWords(), head()])
+    with pytest.raises(DataError, match=r"202 features and 200 labels need .* GB of memory"):
+        pipeline.fit(texts, [f"label {i % 200}" for i in range(400)])
