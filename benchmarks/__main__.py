@@ -21,6 +21,7 @@ NAMES = [
     "neural_accuracy",
     "choose_window",
     "ner_accuracy",
+    "ner_raw",
     "tfidf_beside_script",
     "stream",
     "bilstm_speed",

@@ -376,17 +376,29 @@ class Labels(Wire):
         return cls([value for part in parts for value in part.values])
 
 
+Entity = tuple[int, int, str]
+"""First character (or word), the one after the last, and the type."""
+
+
 class Tags(Wire):
     """One tag per token: B lists, as long as the words.
 
     Args:
         values: B lists of tags.
         tokens: the words they stand for, where known.
+        entities: B lists of entities in characters of the texts, which need not be those of ``values``: of gold tags
+            also those that no words express, of predicted ones those found when the pipeline splits the texts itself.
     """
 
-    def __init__(self, values: Sequence[list[str]], tokens: Tokens | None = None) -> None:
+    def __init__(
+        self,
+        values: Sequence[list[str]],
+        tokens: Tokens | None = None,
+        entities: Sequence[list[Entity]] | None = None,
+    ) -> None:
         self.values = list(values)
         self.tokens = tokens
+        self.entities = None if entities is None else list(entities)
 
     @property
     def lengths(self) -> np.ndarray:
@@ -401,13 +413,18 @@ class Tags(Wire):
         return f"Tags({_count(len(self), 'text')}, {_count(sum(map(len, self.values)), 'tag')})"
 
     def take(self, indices: Sequence[int]) -> Tags:
-        return Tags([self.values[i] for i in indices], self.tokens.take(indices) if self.tokens is not None else None)
+        tokens = self.tokens.take(indices) if self.tokens is not None else None
+        entities = [self.entities[i] for i in indices] if self.entities is not None else None
+        return Tags([self.values[i] for i in indices], tokens, entities)
 
     @classmethod
     def concat(cls, parts: Sequence[Tags]) -> Tags:
         with_tokens = [part.tokens for part in parts if part.tokens is not None]
         tokens = Tokens.concat(with_tokens) if with_tokens and len(with_tokens) == len(parts) else None
-        return cls([value for part in parts for value in part.values], tokens)
+        with_entities = [part.entities for part in parts if part.entities is not None]
+        known = with_entities and len(with_entities) == len(parts)
+        entities = [each for part in with_entities for each in part] if known else None
+        return cls([value for part in parts for value in part.values], tokens, entities)
 
 
 def _count(number: int, noun: str) -> str:

@@ -13,6 +13,7 @@ from nlpipe.compare.table import Line, Table
 from nlpipe.runs.result import Result
 
 SECONDARY = (
+    "f1_raw",
     "chrf",
     "exact_match",
     "f1_macro",

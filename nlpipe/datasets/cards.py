@@ -168,6 +168,9 @@ class Card(_Part):
     where: dict[str, str] = Field(default_factory=dict, description="column to the value of the rows to use")
     replace: dict[StrictStr, StrictStr] = Field(default_factory=dict, description="replacements in texts, old to new")
     scheme: StrictStr | None = Field(None, description="how tags mark entities; auto by default")
+    split_at_entities: StrictBool = Field(
+        False, description="whether training words are split where an entity given in characters begins or ends"
+    )
     filter: Filter | None = Field(None, description="pairs to train on")
     labels: dict[str, str] | None = Field(None, description="labels in order, or spelling in the data to label")
     ordinal: StrictBool = False
@@ -244,6 +247,8 @@ class Card(_Part):
                 raise ValueError(f"{self.task} has no column '{role}'{suggest(role, roles)}")
         if self.scheme is not None and self.task != "tagging":
             raise ValueError(f"{self.task} has no scheme; only tagging has")
+        if self.split_at_entities and self.task != "tagging":
+            raise ValueError(f"{self.task} has no entities to split at; only tagging has")
         if self.format is not None and self.format not in formats_of(task_named(self.task)):
             formats = " | ".join(formats_of(task_named(self.task)))
             raise ValueError(f"invalid format '{self.format}' for {self.task}: expected {formats}")
@@ -286,9 +291,10 @@ class Card(_Part):
         name = self.format or format_of(source.train[0])
         return name if name in formats_of(task) else task.usual_format
 
-    def settings(self) -> dict[str, str]:
+    def settings(self) -> dict[str, str | bool]:
         """The options of the task that the card gives."""
-        return {} if self.scheme is None else {"scheme": self.scheme}
+        given: dict[str, str | bool] = {} if self.scheme is None else {"scheme": self.scheme}
+        return {**given, "split_at_entities": True} if self.split_at_entities else given
 
     def layout_format(self) -> str:
         """The format, decided by the file's suffix if the card has none.

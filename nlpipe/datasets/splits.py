@@ -54,6 +54,7 @@ def complete(task: Task, given: dict[str, Split], sizes: Sizes, place: str, ledg
             keys[name] = [unique_keys[i] for i in indices]
     for name in SPLITS:
         _count_overlaps(ledgers, name, keys, made=name in missing)
+    splits["train"] = task.training(splits["train"])
     ordered = {name: splits[name] for name in SPLITS}
     check_labels(ordered, ledgers, place)
     return ordered

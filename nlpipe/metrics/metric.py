@@ -16,7 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from nlpipe.stage import AnyPredictions
-from nlpipe.wire import Wire
+from nlpipe.wire import Tags, Wire
 
 Statistics: TypeAlias = "np.ndarray | sp.csr_matrix"
 """Sufficient statistics (N, S) of N examples: their sum over examples is all that the scores depend on."""
@@ -54,6 +54,7 @@ class Metric:
             dimensions, never NaN.
         definitions: name of each score to what it means.
         needs_probabilities: whether the statistics cannot be had from predictions without probabilities.
+        needs_raw: whether they are of entities that the predictions have for texts which the pipeline splits itself.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Metric:
     scores: Callable[[np.ndarray], dict[str, np.ndarray]]
     definitions: Mapping[str, Definition]
     needs_probabilities: bool = False
+    needs_raw: bool = False
 
     @cached_property
     def higher_is_better(self) -> dict[str, bool]:
@@ -69,6 +71,8 @@ class Metric:
 
     def applies(self, predictions: AnyPredictions) -> bool:
         """Whether these predictions have what the metric needs."""
+        if self.needs_raw and not (isinstance(predictions.values, Tags) and predictions.values.entities is not None):
+            return False
         return predictions.probabilities is not None or not self.needs_probabilities
 
     def of(self, statistics: Statistics) -> dict[str, float]:

@@ -8,11 +8,16 @@ tagger is free to break the scheme, so both are given:
 
 ``f1_overlap`` forgives borders: an entity is right where one of its type shares a word with it, one for one.
 
+These are of the words as the data has them. ``f1_raw`` is of what the pipeline answers where it is given the texts and
+splits them itself, as it is in use: entities in characters. Gold entities that the data's words cannot express are
+missed in all of them.
+
 Tjong Kim Sang and Buchholz 2000, "Introduction to the CoNLL-2000 Shared Task"; Nakayama 2018, seqeval.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -32,6 +37,7 @@ Seen = frozenset[tuple[str, ...]] | None
 STRICT = "entities of exactly the gold words and type; strict IOB2: only B- begins one; 0 where 0/0"
 CONLLEVAL = "entities of exactly the gold words and type; a tag that continues nothing begins one; 0 where 0/0"
 OVERLAP = "entities that share a word with a gold one of their type, one for one; strict IOB2; 0 where 0/0"
+RAW = "entities of exactly the gold characters and type, in texts that the pipeline splits into words; 0 where 0/0"
 WHAT = {
     "f1": "F1 of", "precision": "share of right ones among predicted", "recall": "share of right ones among gold",
 }  # fmt: skip
@@ -48,7 +54,7 @@ def tagging_metrics(labels: Sequence[str], scheme: str, seen: Seen = None) -> li
     if scheme == "none":
         return [_by_word(accuracy()), _by_word(counts_by_class(labels))]
     types = sorted({tag[2:] for tag in labels if tag != "O"})
-    return [entities(types, seen), _by_word(accuracy())]
+    return [entities(types, seen), _by_word(accuracy()), raw_entities()]
 
 
 def strict_spans(tags: Sequence[str]) -> list[tag_schemes.Unit]:
@@ -70,12 +76,12 @@ def entities(types: Sequence[str], seen: Seen = None) -> Metric:
 
     An entity counts as seen if one of the training split has the same words, in lower case, whatever its type.
     """
-    groups = ["", "conlleval", "spans", "overlap"]
+    groups = ["", "_conlleval", "_spans", "_overlap"]
     if seen is not None:
-        groups += ["seen", "unseen"]
-    names = [*groups, *types[:MOST_LABELS]]
+        groups += ["_seen", "_unseen"]
+    names = [*groups, *(f"[{kind}]" for kind in types[:MOST_LABELS])]
     place = {name: 3 * i for i, name in enumerate(names)}
-    of_type = {kind: place[kind] for kind in types[:MOST_LABELS]}
+    of_type = {kind: place[f"[{kind}]"] for kind in types[:MOST_LABELS]}
 
     def statistics(gold: Tags, predictions: Predictions[Tags]) -> sp.csr_matrix:
         rows: list[int] = []
@@ -93,16 +99,22 @@ def entities(types: Sequence[str], seen: Seen = None) -> Metric:
             true, predicted = set(strict_spans(gold_tags)), set(strict_spans(predicted_tags))
             count(i, 0, true, predicted)
             lenient = set(tag_schemes.to_spans(gold_tags)), set(tag_schemes.to_spans(predicted_tags))
-            count(i, place["conlleval"], *lenient)
-            count(i, place["spans"], {unit[:2] for unit in true}, {unit[:2] for unit in predicted})
-            count(i, place["overlap"], true, predicted, overlapping(true, predicted))
+            count(i, place["_conlleval"], *lenient)
+            count(i, place["_spans"], {unit[:2] for unit in true}, {unit[:2] for unit in predicted})
+            count(i, place["_overlap"], true, predicted, overlapping(true, predicted))
             for kind in {unit[2] for unit in true | predicted} & of_type.keys():
                 gold_of_kind = {unit for unit in true if unit[2] == kind}
                 count(i, of_type[kind], gold_of_kind, {unit for unit in predicted if unit[2] == kind})
             if seen is not None and words is not None:
                 seen_units = {unit for unit in true | predicted if _surface(words[i], unit) in seen}
-                count(i, place["seen"], true & seen_units, predicted & seen_units)
-                count(i, place["unseen"], true - seen_units, predicted - seen_units)
+                count(i, place["_seen"], true & seen_units, predicted & seen_units)
+                count(i, place["_unseen"], true - seen_units, predicted - seen_units)
+            if gold.entities is not None and len(gold.entities[i]) > len(true):
+                missed = Counter(kind for *_, kind in gold.entities[i]) - Counter(kind for *_, kind in true)
+                starts = [place[name] for name in groups if name != "_seen"] * missed.total()
+                starts += [of_type[kind] for kind in missed.elements() if kind in of_type]
+                rows.extend([i] * len(starts))
+                columns.extend(start + 2 for start in starts)
         shape = (len(gold.values), 3 * len(names))
         return sp.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape)  # equal places are summed
 
@@ -111,13 +123,35 @@ def entities(types: Sequence[str], seen: Seen = None) -> Metric:
         for name, start in place.items():
             right, predicted, gold = (sums[..., start + k] for k in range(3))
             by_name |= {
-                _name("f1", name, groups): _ratio(2 * right, predicted + gold),
-                _name("precision", name, groups): _ratio(right, predicted),
-                _name("recall", name, groups): _ratio(right, gold),
+                f"f1{name}": _ratio(2 * right, predicted + gold),
+                f"precision{name}": _ratio(right, predicted),
+                f"recall{name}": _ratio(right, gold),
             }
         return by_name
 
     return Metric("entities", statistics, scores, _definitions(groups, types))
+
+
+def raw_entities() -> Metric:
+    """Precision, recall and F1 of entities in characters, where the pipeline is given texts and splits them itself."""
+
+    def statistics(gold: Tags, predictions: Predictions[Tags]) -> np.ndarray:
+        predicted = predictions.values.entities
+        assert gold.entities is not None and predicted is not None
+        pairs = [(set(true), set(found)) for true, found in zip(gold.entities, predicted, strict=True)]
+        counts = [(len(true & found), len(found), len(true)) for true, found in pairs]
+        return np.array(counts, dtype=np.float64).reshape(-1, 3)  # (B, 3)
+
+    def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
+        right, predicted, gold = (sums[..., k] for k in range(3))
+        return {
+            "f1_raw": _ratio(2 * right, predicted + gold),
+            "precision_raw": _ratio(right, predicted),
+            "recall_raw": _ratio(right, gold),
+        }
+
+    definitions = {f"{score}_raw": Definition(f"{score}_raw: {what} {RAW}") for score, what in WHAT.items()}
+    return Metric("raw_entities", statistics, scores, definitions, needs_raw=True)
 
 
 def overlapping(gold: set[tag_schemes.Unit], predicted: set[tag_schemes.Unit]) -> int:
@@ -139,26 +173,19 @@ def overlapping(gold: set[tag_schemes.Unit], predicted: set[tag_schemes.Unit]) -
     return pairs
 
 
-def _name(score: str, group: str, groups: Sequence[str]) -> str:
-    """``f1``, ``f1_conlleval``, ``f1[PER]``."""
-    if not group:
-        return score
-    return f"{score}_{group}" if group in groups else f"{score}[{group}]"
-
-
 def _definitions(groups: Sequence[str], types: Sequence[str]) -> dict[str, Definition]:
     meanings = {
         "": STRICT,
-        "conlleval": CONLLEVAL,
-        "spans": STRICT.replace(" and type", ", whatever the type"),
-        "overlap": OVERLAP,
-        "seen": f"{STRICT}; of those whose words, in lower case, are an entity of the training split",
-        "unseen": f"{STRICT}; of those whose words, in lower case, are no entity of the training split",
+        "_conlleval": CONLLEVAL,
+        "_spans": STRICT.replace(" and type", ", whatever the type"),
+        "_overlap": OVERLAP,
+        "_seen": f"{STRICT}; of those whose words, in lower case, are an entity of the training split",
+        "_unseen": f"{STRICT}; of those whose words, in lower case, are no entity of the training split",
     }
     definitions = {}
     for score, what in WHAT.items():
         for group in groups:
-            name = _name(score, group, groups)
+            name = f"{score}{group}"
             definitions[name] = Definition(f"{name}: {what} {meanings[group]}")
         for kind in types[:MOST_LABELS]:
             name = f"{score}[{kind}]"

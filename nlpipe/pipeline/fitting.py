@@ -235,6 +235,8 @@ class Fitting:
             raise DataError("no features: every text is empty after tokenisation")
         held = Split(prepare(flow.dev.split.inputs), flow.dev.split.targets) if flow.dev is not None else None
         metric, primary = self.deciding or self.task.deciding(self.head.answers)
+        if metric.needs_raw:  # here dev is split into words already
+            metric, primary = self.task.metrics(self.head.answers)[0], primary.removesuffix("_raw")
 
         def evaluate() -> float:
             assert held is not None

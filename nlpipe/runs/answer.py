@@ -95,6 +95,8 @@ def example_ids(inputs: Wire) -> list[str]:
 def _write_predictions(path: Path, dataset: Dataset, split: Split, pipeline: Pipeline) -> list[str]:
     """Write the answers; return what should be said about them."""
     predictions = pipeline.predict(split.inputs)
+    if pipeline.tokenizer is not None:
+        predictions = dataset.task.with_raw(split.inputs, predictions, pipeline.tokenizer, pipeline.predict)
     with whole_file(path) as partial, partial.open("w", encoding="utf-8") as file:
         for i, name in enumerate(example_ids(split.inputs)):
             record = dataset.task.record(split.targets, predictions, i)

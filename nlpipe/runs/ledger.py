@@ -16,11 +16,11 @@ from nlpipe.stage import Tokenizer
 from nlpipe.tasks.task import Ledger
 from nlpipe.wire import Text, Tokens
 
-STEPS = ("fit", "answer", "measure")
+STEPS = ("fit", "answer", "measure", "score")
 """The steps that can warn, in their order."""
 
 LOST = {
-    "entities_not_at_words": "entities whose ends are not those of words were left out",
+    "entities_not_at_words": "entities whose ends are not those of words have no tags and count as missed",
     "entities_overlapping": "entities that overlap a longer one were left out",
     "labels_alike": "pairs of labels differ in case alone or are the same number, and count as different",
     "labels_unseen": "labels are none of the training split and cannot be predicted",
@@ -97,7 +97,9 @@ def complete_ledger(
     return with_warnings(ledger, "answer", notes)
 
 
-def with_warnings(ledger: LedgerFile, step: Literal["fit", "answer", "measure"], messages: Sequence[str]) -> LedgerFile:
+def with_warnings(
+    ledger: LedgerFile, step: Literal["fit", "answer", "measure", "score"], messages: Sequence[str]
+) -> LedgerFile:
     """``ledger`` with ``messages`` as the warnings of ``step``, in place of those that it gave before."""
     by_step = {**ledger.get("warnings_by_step", {}), step: list(messages)}
     flat = [message for name in STEPS for message in by_step.get(name, [])]

@@ -130,6 +130,8 @@ class PredictionLine(TypedDict):
     gold: str | list[str]
     predicted: str | list[str]
     words: NotRequired[list[str]]
+    entities: NotRequired[dict[str, list[list[int | str]]]]
+    """Gold and predicted in characters, where the pipeline splits the text itself."""
     score: NotRequired[float]
     scores: NotRequired[list[float]]
     probabilities: NotRequired[dict[str, float]]

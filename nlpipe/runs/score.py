@@ -11,7 +11,8 @@ from nlpipe.errors import NlpipeError
 from nlpipe.files import whole_file, write_json
 from nlpipe.metrics.metric import Metric
 from nlpipe.runs.items import write_items
-from nlpipe.runs.records import DefinitionRecord, MetricsFile, ScoringFile, read_metrics, read_record
+from nlpipe.runs.ledger import with_warnings
+from nlpipe.runs.records import DefinitionRecord, LedgerFile, MetricsFile, ScoringFile, read_metrics, read_record
 from nlpipe.stage import AnyPredictions
 from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Task
@@ -59,10 +60,20 @@ def score(folder: Path) -> MetricsFile:
         record["registered"] = registered
     if scoring["split"] == "test":
         record["dev"] = _numbers(metrics, *task.restore(read_predictions(folder / "predictions_dev.jsonl")))
+    _warn(folder, task.remarks(scores))
     write_items(folder / "items.safetensors", statistics)
     with whole_file(folder / "metrics.json") as partial:
         write_json(partial, record)
     return record
+
+
+def _warn(folder: Path, messages: list[str]) -> None:
+    """Write the warnings of this step into the ledger, where there is one."""
+    path = folder / "ledger.json"
+    if path.exists():
+        ledger = with_warnings(read_record(path, LedgerFile), "score", messages)
+        with whole_file(path) as partial:
+            write_json(partial, ledger)
 
 
 def lacks_metrics(folder: Path, task: Task) -> bool:

@@ -1,15 +1,17 @@
 """Tagging: every word of a text gets a tag: named entities, parts of speech, any label of tokens.
 
 Tags that mark entities (``B-PER``, ``I-PER``, ``O``) are read in any of the usual schemes and kept as IOB2; other tags
-stay as they are. Entities may also be given as spans of characters: the text is then split by the ``regex`` tokenizer,
-and a span whose ends are not those of words is counted and left out.
+stay as they are. Entities may also be given as spans of characters: the text is then split by the ``regex`` tokenizer.
+A span whose ends are not those of words has no tags; it is counted, and scored as missed.
 """
 
 from __future__ import annotations
 
 import unicodedata
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,13 +22,10 @@ from nlpipe.json_reader import Number
 from nlpipe.labels import clean_label
 from nlpipe.metrics.metric import Metric
 from nlpipe.metrics.tag_metrics import tagging_metrics
-from nlpipe.stage import AnyPredictions, Predictions
+from nlpipe.stage import AnyPredictions, Predictions, Tokenizer
 from nlpipe.tasks.task import Note, Row, Split, Task, ignore
 from nlpipe.tokenizers import Regex
-from nlpipe.wire import Span, Tags, Tokens, Wire
-
-Entity = tuple[int, int, str]
-"""First character or word, the one after the last, and the type."""
+from nlpipe.wire import Entity, Span, Tags, Text, Tokens, Wire
 
 TYPE_KEYS = ("label", "type", "tag", "entity", "entity_group")
 """What data calls an entity's type, in the order looked for."""
@@ -37,6 +36,8 @@ class Tagging(Task):
 
     Args:
         scheme: how tags mark entities: one of ``nlpipe.tag_schemes.SCHEMES``, or auto: detected in the training split.
+        split_at_entities: whether words of the training split are split where an entity that is given in characters
+            begins or ends; those of other splits never are, since that would tell where their entities are.
     """
 
     name: ClassVar[str] = "tagging"
@@ -50,8 +51,9 @@ class Tagging(Task):
     formats: ClassVar[tuple[str, ...]] = ("conll", "jsonl")
     usual_format: ClassVar[str | None] = "conll"
 
-    def __init__(self, scheme: str = "auto") -> None:
+    def __init__(self, scheme: str = "auto", split_at_entities: bool = False) -> None:
         self.scheme = scheme
+        self.split_at_entities = split_at_entities
         self.detects_scheme = scheme == "auto"
         self.seen: frozenset[tuple[str, ...]] | None = None
         """The words of the training split's entities, in lower case; None where no data was read."""
@@ -82,12 +84,14 @@ class Tagging(Task):
         words: list[list[str]] = []
         tags: list[list[str]] = []
         places: list[Row] = []
+        entities: list[list[Entity]] = []
         spanned = False
         for row in rows:
             if "entities" in row.fields:
                 spanned = True
-                text, row_words, row_tags = _from_spans(row, labels, note)
+                text, row_words, row_tags, row_entities = _from_spans(row, labels, note)
                 texts.append(text)
+                entities.append(row_entities)
             else:
                 row_words = _words(row)
                 row_tags = _tags(row, row_words, labels)
@@ -101,7 +105,31 @@ class Tagging(Task):
         tokens = Tokens(words, texts, SPLITTER.spans) if spanned else Tokens.from_words(words)
         if self.seen is None:
             self.seen = surfaces(tokens.words, tags) if self.scheme != "none" else frozenset()
-        return Split(tokens, Tags(tags, tokens), self._places(tags, places))
+        targets = Tags(tags, tokens, entities if spanned else None)
+        return Split(tokens, targets, self._places(tags, places))
+
+    def settle(self, train: Split) -> None:
+        """Keep the words of the training split's entities, without those of splits that were taken from it."""
+        if isinstance(train.inputs, Tokens) and isinstance(train.targets, Tags) and self.scheme != "none":
+            self.seen = surfaces(train.inputs.words, train.targets.values)
+
+    def training(self, split: Split) -> Split:
+        """The training split, with words split at the borders of entities where the card says so."""
+        tokens, targets = split.inputs, split.targets
+        assert isinstance(tokens, Tokens) and isinstance(targets, Tags)
+        if not self.split_at_entities or targets.entities is None:
+            return split
+        borders: dict[str, set[int]] = {}
+        for text, entities in zip(tokens.texts, targets.entities, strict=True):
+            borders.setdefault(text, set()).update(border for entity in entities for border in entity[:2])
+        spans = {text: _split_at(SPLITTER.cut(text), borders[text]) for text in borders}
+        words = [[SPLITTER.normalise(text[start:end]) for start, end in spans[text]] for text in tokens.texts]
+        tags = []
+        for text, entities in zip(tokens.texts, targets.entities, strict=True):
+            units, _ = _apart(_at_words(entities, spans[text])[0])
+            tags.append(tag_schemes.from_spans(units, len(spans[text]), "IOB2"))
+        split_tokens = Tokens(words, tokens.texts, partial(_known_spans, spans))
+        return Split(split_tokens, Tags(tags, split_tokens, targets.entities), split.places)
 
     def _places(self, tags: Sequence[Sequence[str]], rows: Sequence[Row]) -> dict[str, str]:
         """Where each type of entity first stands, or each tag where tags mark none."""
@@ -145,6 +173,40 @@ class Tagging(Task):
         text = " ".join(inputs.words[i])
         return (text if text.isascii() else unicodedata.normalize("NFC", text)).casefold()
 
+    def with_raw(
+        self,
+        inputs: Wire,
+        predictions: AnyPredictions,
+        tokenizer: Tokenizer,
+        predict: Callable[[list[str]], AnyPredictions],
+    ) -> AnyPredictions:
+        """``predictions`` with the entities found in the texts as ``tokenizer`` splits them, in characters.
+
+        Of data that comes split the text is not known: its words with spaces between stand for it.
+        """
+        assert isinstance(inputs, Tokens) and isinstance(predictions.values, Tags)
+        tags = predictions.values
+        if self.scheme == "none" or not tag_schemes.marks_entities(tag for tags_ in tags.values for tag in tags_):
+            return predictions
+        entities = predictions.entities
+        split = tokenizer.forward(Text(inputs.texts))
+        otherwise = [i for i in range(len(inputs)) if split.spans(i) != inputs.spans(i)]
+        if otherwise:
+            answers = predict([inputs.texts[i] for i in otherwise])
+            for i, found in zip(otherwise, answers.entities, strict=True):
+                entities[i] = found
+        return replace(predictions, values=Tags(tags.values, tags.tokens, entities))
+
+    def remarks(self, scores: Mapping[str, float]) -> list[str]:
+        """That ``f1_raw`` differs from ``f1`` by more than a point."""
+        given, raw = scores.get("f1"), scores.get("f1_raw")
+        if given is None or raw is None or abs(given - raw) <= RAW_TOLERANCE:
+            return []
+        message = (
+            f"f1 is {given:.3f} on the words of the data and {raw:.3f} (f1_raw) on the texts as the tokenizer splits"
+        )
+        return [f"{message} them: expect f1_raw in use; a tokenizer that splits as the data does brings them together"]
+
     def metrics(self, labels: Sequence[str], ordinal: bool = False) -> list[Metric]:
         return tagging_metrics(labels, "IOB2" if self._marks(labels) else "none", self.seen)
 
@@ -169,7 +231,11 @@ class Tagging(Task):
         scores = None if predictions.scores is None else predictions.scores[i]
         if gold is not None:
             assert isinstance(gold, Tags)
-            record = {"words": answer.tokens.words[i], "gold": gold.values[i], "predicted": tags}
+            record: dict[str, Any] = {"words": answer.tokens.words[i], "gold": gold.values[i], "predicted": tags}
+            if gold.entities is not None or answer.entities is not None:
+                record["entities"] = {"gold": _entities(gold, i)}
+            if answer.entities is not None:
+                record["entities"]["predicted"] = answer.entities[i]
             return record if scores is None else {**record, "scores": [round(float(score), 4) for score in scores]}
         text, spans = answer.tokens.texts[i], answer.tokens.spans(i)
         if tag_schemes.marks_entities(predictions.classes or tags):
@@ -200,9 +266,15 @@ class Tagging(Task):
         scores = None
         if records and all("scores" in record for record in records):
             scores = ragged([np.array(record["scores"]) for record in records])
-        predicted = Tags([list(record["predicted"]) for record in records], tokens)
-        return Tags([list(record["gold"]) for record in records], tokens), Predictions(predicted, scores)
+        gold, predicted = (
+            Tags([list(record[name]) for record in records], tokens, _stored(records, name))
+            for name in ("gold", "predicted")
+        )
+        return gold, Predictions(predicted, scores)
 
+
+RAW_TOLERANCE = 0.01
+"""How far ``f1_raw`` may be from ``f1`` without a warning."""
 
 SPLITTER = Regex(lowercase=False)
 """Finds the words of texts whose entities are given as characters."""
@@ -231,6 +303,60 @@ def _entity(text: str, spans: Sequence[Span], unit: Entity, scores: np.ndarray |
     start, end = spans[first][0], spans[last - 1][1]
     entity = {"start": start, "end": end, "type": kind, "text": text[start:end]}
     return entity if scores is None else {**entity, "score": round(float(np.min(scores[first:last])), 4)}
+
+
+def _entities(gold: Tags, i: int) -> list[Entity]:
+    """The gold entities of example ``i`` in characters: those of the data, or those of its tags."""
+    if gold.entities is not None:
+        return gold.entities[i]
+    assert gold.tokens is not None
+    spans = gold.tokens.spans(i)
+    units = tag_schemes.to_spans(gold.values[i], "IOB2")
+    return [(spans[first][0], spans[last - 1][1], kind) for first, last, kind in units]
+
+
+def _stored(records: Sequence[Mapping[str, Any]], name: str) -> list[list[Entity]] | None:
+    """The entities ``name``, gold or predicted, of stored answers; None where they were not stored."""
+    stored = [record.get("entities", {}).get(name) for record in records]
+    if any(entities is None for entities in stored):
+        return None
+    return [[(start, end, kind) for start, end, kind in entities] for entities in stored]
+
+
+def _split_at(spans: Sequence[Span], borders: Iterable[int]) -> list[Span]:
+    """The spans of words, split at the borders that lie inside them."""
+    ordered, parts = sorted(borders), []
+    for start, end in spans:
+        inside = [border for border in ordered if start < border < end]
+        parts += list(zip([start, *inside], [*inside, end], strict=True))
+    return parts
+
+
+def _known_spans(spans: Mapping[str, list[Span]], text: str, words: list[str]) -> list[Span]:
+    return spans[text]
+
+
+def _at_words(entities: Iterable[Entity], spans: Sequence[Span]) -> tuple[list[Entity], list[Entity]]:
+    """Entities in characters whose ends are those of words, in words; and the others, in characters."""
+    starts = {start: i for i, (start, _) in enumerate(spans)}
+    ends = {end: i + 1 for i, (_, end) in enumerate(spans)}
+    units, others = [], []
+    for start, end, kind in sorted(entities):
+        if start in starts and end in ends:
+            units.append((starts[start], ends[end], kind))
+        else:
+            others.append((start, end, kind))
+    return units, others
+
+
+def _apart(entities: Iterable[Entity]) -> tuple[list[Entity], list[Entity]]:
+    """Entities of which none overlap, in order, and those that overlap a longer one, which are left out."""
+    kept: list[Entity] = []
+    overlapping: list[Entity] = []
+    for start, end, kind in sorted(entities, key=lambda each: (each[0] - each[1], each[0])):
+        apart = not any(start < last and first < end for first, last, _ in kept)
+        (kept if apart else overlapping).append((start, end, kind))
+    return sorted(kept), overlapping
 
 
 def _item(row: Row, role: str, i: int) -> str:
@@ -272,30 +398,27 @@ def _allowed(label: str, labels: Mapping[str, str] | None, place: str) -> str:
     return labels[label]
 
 
-def _from_spans(row: Row, labels: Mapping[str, str] | None, note: Note) -> tuple[str, list[str], list[str]]:
-    """Text, words and IOB2 tags of a record with spans of characters; of overlapping ones the longest is kept."""
+def _from_spans(
+    row: Row, labels: Mapping[str, str] | None, note: Note
+) -> tuple[str, list[str], list[str], list[Entity]]:
+    """Text, words, IOB2 tags and entities of a record with spans of characters; of those that words express and that
+    overlap the longest is kept."""
     text, place = row.fields["text"], row.place("entities")
     if not isinstance(text, str):
         raise DataError(f"{row.place('text')}: {text!r:.60} is not a text")
     entities = [_span(item, text, place, labels) for item in _listed(row.fields["entities"], place)]
-    words = SPLITTER.split(text)
-    spans = SPLITTER.cut(text)
-    starts = {start: i for i, (start, _) in enumerate(spans)}
-    ends = {end: i + 1 for i, (_, end) in enumerate(spans)}
-    units: list[Entity] = []
-    taken = np.zeros(len(words), dtype=bool)
-    for start, end, kind in sorted(entities, key=lambda span: (span[0] - span[1], span[0])):
-        shown = f"{row.path}:{row.line}: {text[start:end]!r} ({kind}, {start}-{end})"
-        if start not in starts or end not in ends:
-            note("entities_not_at_words", shown)
-            continue
-        first, last = starts[start], ends[end]
-        if taken[first:last].any():
-            note("entities_overlapping", shown)
-            continue
-        taken[first:last] = True
-        units.append((first, last, kind))
-    return text, words, tag_schemes.from_spans(sorted(units), len(words), "IOB2")
+    words, spans = SPLITTER.split(text), SPLITTER.cut(text)
+    units, others = _at_words(entities, spans)
+    kept, overlapping = _apart(units)
+    shown = f"{row.path}:{row.line}: {{!r}} ({{}}, {{}}-{{}})"
+    for start, end, kind in others:
+        note("entities_not_at_words", shown.format(text[start:end], kind, start, end))
+    for first, last, kind in overlapping:
+        start, end = spans[first][0], spans[last - 1][1]
+        note("entities_overlapping", shown.format(text[start:end], kind, start, end))
+    expressed = [(spans[first][0], spans[last - 1][1], kind) for first, last, kind in kept]
+    tags = tag_schemes.from_spans(kept, len(words), "IOB2")
+    return text, words, tags, sorted({*expressed, *others})
 
 
 def _listed(value: Any, place: str) -> list[Any]:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from nlpipe.errors import NlpipeError, suggest
 from nlpipe.metrics.metric import Metric
 from nlpipe.metrics.user_metrics import METRICS, UserMetric
-from nlpipe.stage import AnyPredictions
+from nlpipe.stage import AnyPredictions, Tokenizer
 from nlpipe.wire import Wire
 
 
@@ -193,6 +193,29 @@ class Task(ABC):
                 raise NlpipeError(f"{self.name} has a metric '{metric.name}' of its own: give yours another name")
             metrics.append(metric.metric())
         return metrics
+
+    def training(self, split: Split) -> Split:
+        """The training split as pipelines are trained on it."""
+        return split
+
+    def with_raw(
+        self,
+        inputs: Wire,
+        predictions: AnyPredictions,
+        tokenizer: Tokenizer,
+        predict: Callable[[list[str]], AnyPredictions],
+    ) -> AnyPredictions:
+        """``predictions`` with what its scores need of the answers to texts that the pipeline splits itself.
+
+        Args:
+            tokenizer: how the pipeline splits texts.
+            predict: gives the pipeline's answers to texts.
+        """
+        return predictions
+
+    def remarks(self, scores: Mapping[str, float]) -> list[str]:
+        """Warnings about the scores of a run."""
+        return []
 
     def state(self) -> dict[str, Any]:
         """What its scores need of the card and of the training split, as plain data: a run stores it, to be scored

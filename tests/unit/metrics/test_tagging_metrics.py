@@ -95,7 +95,9 @@ def test_tags_that_mark_no_entities():
 def test_statistics_add_up_and_every_score_says_what_it_is():
     gold, said = [["B-X", "O"], ["B-Y"]], [["B-X", "O"], ["O"]]
     for metric in tagging_metrics(TAGS, "IOB2", frozenset()):
-        each = metric.statistics(Tags(gold, Tokens.from_words([["a", "b"], ["c"]])), Predictions(Tags(said)))
+        words = Tokens.from_words([["a", "b"], ["c"]])
+        true, found = Tags(gold, words, [[(0, 1, "X")], [(0, 1, "Y")]]), Tags(said, words, [[(0, 1, "X")], []])
+        each = metric.statistics(true, Predictions(found))
         assert each.shape[0] == 2
         names = set(metric.scores(np.asarray(each.sum(axis=0)).reshape(-1)))
         assert names == set(metric.definitions)

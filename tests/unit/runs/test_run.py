@@ -172,7 +172,9 @@ def test_entities_that_are_lost_are_told_when_the_run_ends(tmp_path: Path) -> No
     )
     warned = nlpipe.run(tmp_path / "tag.yaml", out=tmp_path / "runs").ledger["warnings"]
     assert len(warned) == 1
-    assert warned[0].startswith("train: 2 entities whose ends are not those of words were left out, the first ")
+    assert warned[0].startswith(
+        "train: 2 entities whose ends are not those of words have no tags and count as missed, the first "
+    )
 
 
 def test_a_run_of_which_no_word_is_known_says_so(tmp_path: Path) -> None:
