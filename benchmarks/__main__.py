@@ -31,6 +31,7 @@ NAMES = [
     "translation_baselines",
     "translation_training",
     "translation_decoding",
+    "answer_lengths",
 ]
 
 

@@ -47,6 +47,9 @@ class Trained(Protocol[Source, Target]):
         """Do the work on targets that each epoch would repeat; ``loss`` recognises the result. As ``Stage.prepare``."""
         return target
 
+    def learn_lengths(self, sources: np.ndarray, targets: np.ndarray) -> None:
+        """Learn how long answers are, from the tokens of each source (N,) and of its target (N,)."""
+
     @abstractmethod
     def loss(self, source: Source, target: Target) -> tuple[Tensor, Tensor]:
         """Summed negative log-likelihood in nats and the number of units (labels, tags or tokens); both of shape ()."""

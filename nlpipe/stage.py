@@ -64,12 +64,14 @@ class Predictions(Generic[Out]):
             each word; None where there is none.
         probabilities: (B, C) for labels, columns as in ``classes``; None where the head has none.
         classes: C labels.
+        cut: (B,) whether a generated answer was ended by a length limit; None where answers are not generated.
     """
 
     values: Out
     scores: np.ndarray | None = None
     probabilities: np.ndarray | None = None
     classes: tuple[str, ...] = ()
+    cut: np.ndarray | None = None
 
     @property
     def labels(self) -> list[str]:
@@ -449,6 +451,10 @@ class Head(Stage[In, Out]):
 
     def forward(self, source: In) -> Out:
         return self.predict(source).values
+
+    def length_limit(self) -> str:
+        """Which options limit the length of answers, for messages about answers that were cut."""
+        return ""
 
     def calibrate(self, dev: Data[In]) -> None:
         """Set what the dev split decides after fitting: temperature, thresholds, interpolation weights.

@@ -130,14 +130,16 @@ class PretrainedSeq2Seq(Head[Text, Text]):
     def predict(self, source: Text) -> Predictions[Text]:
         texts, scores = [""] * len(source), np.zeros(len(source))
         filled = [i for i, text in enumerate(source.strings) if text.strip()]
+        cut = np.zeros(len(source), dtype=bool)
         truncated = 0
         for start in range(0, len(filled), self.batch):
             indices = filled[start : start + self.batch]
             pieces, too_long = self._tokenize([self.prefix + source.strings[i] for i in indices])
             truncated += too_long
-            answers, log_probabilities = self._answer(pieces)
-            for i, answer, log_probability in zip(indices, answers, log_probabilities, strict=True):
-                texts[i], scores[i] = answer, log_probability
+            answers, log_probabilities, unended = self._answer(pieces)
+            for i, answer in zip(indices, answers, strict=True):
+                texts[i] = answer
+            scores[indices], cut[indices] = log_probabilities, unended
         if truncated:
             warnings.warn(
                 f"{truncated} of {len(source)} texts are longer than the {self._max_pieces()} word pieces that the "
@@ -145,7 +147,15 @@ class PretrainedSeq2Seq(Head[Text, Text]):
                 NlpipeWarning,
                 stacklevel=2,
             )
-        return Predictions(Text(texts), scores)
+        return Predictions(Text(texts), scores, cut=cut)
+
+    def length_limit(self) -> str:
+        return f"raise max_length ({self._max_answer():,} word pieces)"
+
+    def _max_answer(self) -> int:
+        """Maximum number of word pieces of an answer."""
+        positions = getattr(self.network.config, "max_position_embeddings", None) or self.max_length
+        return int(min(self.max_length, positions))
 
     def _max_pieces(self) -> int | None:
         """Maximum number of word pieces that the model can read; None if there is no limit."""
@@ -165,11 +175,9 @@ class PretrainedSeq2Seq(Head[Text, Text]):
         pieces = {name: encoded[name].to(self.network.device) for name in ("input_ids", "attention_mask")}
         return pieces, sum(limit is not None and length > limit for length in lengths)
 
-    def _answer(self, pieces: dict[str, Tensor]) -> tuple[list[str], list[float]]:
-        """The answers to B texts and their log-probabilities in nats."""
-        positions = getattr(self.network.config, "max_position_embeddings", None) or self.max_length
-        max_length = min(self.max_length, positions)
-        options: dict[str, Any] = {"num_beams": self.beam, "do_sample": False, "max_new_tokens": max_length}
+    def _answer(self, pieces: dict[str, Tensor]) -> tuple[list[str], list[float], list[bool]]:
+        """The answers to B texts, their log-probabilities in nats, and whether they have no end."""
+        options: dict[str, Any] = {"num_beams": self.beam, "do_sample": False, "max_new_tokens": self._max_answer()}
         if self.length_penalty is not None:
             options["length_penalty"] = self.length_penalty
         if self.target_language is not None:
@@ -182,7 +190,8 @@ class PretrainedSeq2Seq(Head[Text, Text]):
         is_end = outputs == self.tokenizer.eos_token_id
         ends = is_end.cumsum(1)
         counts = (ends == 0) | ((ends == 1) & is_end)  # up to the first end token, included
-        return self.tokenizer.batch_decode(generated, skip_special_tokens=True), (log_probs * counts).sum(1).tolist()
+        texts = self.tokenizer.batch_decode(generated, skip_special_tokens=True)
+        return texts, (log_probs * counts).sum(1).tolist(), (~is_end.any(1)).tolist()
 
     # -- saving and loading: weights, configuration and the tokenizer's files, so that nothing else is needed
 

@@ -40,6 +40,8 @@ from nlpipe.wire import Sequences, Text
 
 SPARE = 10
 """Number of tokens by which an answer may exceed ``max_ratio``, because the lengths of short texts vary more."""
+LEAST_RATIO, LEAST_LENGTH = 2.0, 256
+"""The limits that are learned are at least these."""
 
 
 class Seq2Seq(
@@ -67,12 +69,14 @@ class Seq2Seq(
         coverage_penalty: beta of Wu et al. 2016: ranks down hypotheses that pay little attention to some source tokens.
         stopping: early stops when as many hypotheses as the beam have ended; exact when no other can rank first.
         min_ratio: minimum number of target tokens per source token.
-        max_ratio: maximum number of target tokens per source token; ten more are always allowed.
-        max_length: maximum number of target tokens.
+        max_ratio: maximum number of target tokens per source token; ten more are always allowed. null: the ratio that
+            one training pair in a thousand exceeds, and a fifth more, but at least 2.
+        max_length: maximum number of target tokens; null: twice the longest training target, but at least 256.
         no_repeat_ngram: no sequence of this many tokens may occur twice in an answer; 0 for no such rule.
     """
 
     specials: ClassVar[tuple[str, ...]] = (START, END)
+    fitted: ClassVar[tuple[str, ...]] = ("learned_ratio", "learned_length")
     answering: ClassVar[tuple[str, ...]] = (
         "beam", "length_penalty", "coverage_penalty", "stopping", "min_ratio", "max_ratio", "max_length",
         "no_repeat_ngram",
@@ -91,8 +95,8 @@ class Seq2Seq(
         coverage_penalty: NonNegativeFloat = 0.0,
         stopping: Literal["early", "exact"] = "early",
         min_ratio: NonNegativeFloat = 0.0,
-        max_ratio: NonNegativeFloat = 2.0,
-        max_length: Count = 256,
+        max_ratio: NonNegativeFloat | None = None,
+        max_length: Count | None = None,
         no_repeat_ngram: Count = 0,
     ) -> None:
         super().__init__()
@@ -110,6 +114,7 @@ class Seq2Seq(
         self.max_ratio = max_ratio
         self.max_length = max_length
         self.no_repeat_ngram = no_repeat_ngram
+        self.learned_ratio, self.learned_length = LEAST_RATIO, LEAST_LENGTH
         self.counted = Vocabulary.from_counts(Counter(), 1, None, self.specials)
         # in a tuple, so that torch does not register the shared stages as submodules
         self._body: tuple[Tokenizer, SharesTable] | None = None
@@ -213,6 +218,24 @@ class Seq2Seq(
         ends = np.cumsum([len(sentence) for sentence in words], dtype=np.int64)
         return EncodedText(target.strings, np.split(flat, ends[:-1]) if len(words) else [], self.vocabulary)
 
+    def learn_lengths(self, sources: np.ndarray, targets: np.ndarray) -> None:
+        filled = sources > 0
+        if filled.any():
+            ratios = np.maximum(targets[filled] - SPARE, 0) / sources[filled]
+            self.learned_ratio = max(LEAST_RATIO, 1.2 * float(np.quantile(ratios, 0.999)))
+            self.learned_length = max(LEAST_LENGTH, 2 * int(targets.max()))
+
+    def length_limit(self) -> str:
+        ratio, longest = self._ratio_and_length()
+        return f"raise max_ratio ({ratio:.3g} tokens for each of the source) or max_length ({longest:,} tokens)"
+
+    def _ratio_and_length(self) -> tuple[float, int]:
+        """``max_ratio`` and ``max_length``, given or learned."""
+        positions = self.decoder.max_positions
+        longest = self.learned_length if self.max_length is None else self.max_length
+        ratio = self.learned_ratio if self.max_ratio is None else self.max_ratio
+        return ratio, longest if positions is None else min(longest, positions - 1)
+
     def _read(self, source: Sequences, target: Text) -> tuple[Tensor, Tensor, np.ndarray]:
         """Run the decoder over the whole target (teacher forcing).
 
@@ -285,9 +308,8 @@ class Seq2Seq(
     def _limits(self, source: Sequences) -> dict[str, Any]:
         """The arguments that greedy search and beam search have in common."""
         lengths = source.lengths
-        positions = self.decoder.max_positions
-        limit = self.max_length if positions is None else min(self.max_length, positions - 1)
-        longest = np.minimum((self.max_ratio * lengths).astype(np.int64) + SPARE, limit)
+        ratio, limit = self._ratio_and_length()
+        longest = np.minimum((ratio * lengths).astype(np.int64) + SPARE, limit)
         longest = np.where(lengths > 0, longest, 0)  # the answer to an empty text is empty
         shortest = np.minimum((self.min_ratio * lengths).astype(np.int64), longest)
         return {
@@ -313,21 +335,24 @@ class Seq2Seq(
     def _text(self, ids: Sequence[int]) -> str:
         return self.tokenizer.join(self.vocabulary.words(ids))
 
-    def _predictions(self, result: SearchResult) -> Predictions[Text]:
+    def _predictions(self, result: SearchResult, source: Sequences) -> Predictions[Text]:
         """The best hypothesis of each text."""
-        texts = [self._text(hypotheses[0]) for hypotheses in result.lists()]
-        return Predictions(Text(texts), result.log_probs[:, 0].cpu().double().numpy())
+        best = [hypotheses[0] for hypotheses in result.lists()]
+        longest = self._limits(source)["max_length"].numpy()  # (B,)
+        cut = (np.array([len(ids) for ids in best], dtype=np.int64) >= longest) & (longest > 0)
+        texts = Text([self._text(ids) for ids in best])
+        return Predictions(texts, result.log_probs[:, 0].cpu().double().numpy(), cut=cut)
 
     @torch.no_grad()
     def predict(self, source: Sequences) -> Predictions[Text]:
         """The best answer to each text by beam search, with its log-probability in nats."""
-        return self._predictions(self._search(source))
+        return self._predictions(self._search(source), source)
 
     @torch.no_grad()
     def predict_quickly(self, source: Sequences) -> Predictions[Text]:
         """Answers by greedy search, which is several times as fast as ``predict``."""
         model, first, state, memory = self.start(source)
-        return self._predictions(greedy(model.step, first, state, memory, **self._limits(source)))
+        return self._predictions(greedy(model.step, first, state, memory, **self._limits(source)), source)
 
     @torch.no_grad()
     def n_best(self, source: Sequences, n: int) -> list[list[Translation]]:
@@ -379,4 +404,5 @@ class Seq2Seq(
     def load_state(self, state: State, version: int) -> None:
         if self.own is not None and version == self.version:
             self.counted = Vocabulary.from_state(state.data["vocabulary"])
-        super().load_state(state, version)
+        limits = {"learned_ratio": LEAST_RATIO, "learned_length": LEAST_LENGTH}  # of models that learned none
+        super().load_state(State(state.arrays, {**limits, **state.data}), version)

@@ -105,4 +105,5 @@ def _concat(parts: Sequence[AnyPredictions], order: np.ndarray) -> AnyPrediction
         if first.probabilities is None
         else np.concatenate([p.probabilities for p in parts if p.probabilities is not None])[order]
     )
-    return Predictions(values, scores, probabilities, first.classes)
+    cut = None if first.cut is None else np.concatenate([p.cut for p in parts if p.cut is not None])[order]
+    return Predictions(values, scores, probabilities, first.classes, cut)

@@ -233,6 +233,7 @@ class Fitting:
         train = Split(prepare(flow.train.split.inputs), head.prepare_target(flow.train.split.targets))
         if not train.inputs.lengths.any():
             raise DataError("no features: every text is empty after tokenisation")
+        head.learn_lengths(train.inputs.lengths, train.targets.lengths)
         held = Split(prepare(flow.dev.split.inputs), flow.dev.split.targets) if flow.dev is not None else None
         metric, primary = self.deciding or self.task.deciding(self.head.answers)
         if metric.needs_raw:  # here dev is split into words already

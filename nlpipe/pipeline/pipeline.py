@@ -7,20 +7,21 @@ pipeline.predict(["a fine film"]).values
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from nlpipe.capabilities import Pretrained, Searches, Translation, able
-from nlpipe.errors import ModelError, NlpipeError, WiringError
+from nlpipe.errors import ModelError, NlpipeError, NlpipeWarning, WiringError
 from nlpipe.files import whole_folder
 from nlpipe.long_texts import cut_long
 from nlpipe.metrics.metric import Metric
 from nlpipe.pipeline.batches import BATCH, Batches, apply, inference, predict_all
 from nlpipe.pipeline.fitting import Fitting
 from nlpipe.pipeline.fitting_plan import FittingPlan, plan_fitting
-from nlpipe.pipeline.python_data import inputs_of, split_of
+from nlpipe.pipeline.python_data import inputs_of, split_of, without_blanks
 from nlpipe.pipeline.saving import all_states, model_root, read_manifest, read_states, write_model
 from nlpipe.pipeline.tag_words import for_target
 from nlpipe.pipeline.wiring import check_wiring
@@ -30,7 +31,7 @@ from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Split, Task
 from nlpipe.training.history import History
 from nlpipe.training.trainer import Trainer
-from nlpipe.wire import Tags, Wire
+from nlpipe.wire import Tags, Text, Wire
 
 
 class Pipeline:
@@ -154,8 +155,17 @@ class Pipeline:
         wire = inputs_of(inputs)
         if not len(wire):
             return Predictions(self.task.targets([]))
+        if self.task.target is Text and isinstance(wire, Text):
+            wire = without_blanks(wire)
         through = self._tag_batch if self.task.target is Tags else self._answer_batch
-        return predict_all(wire, through, batch_size)
+        predictions = predict_all(wire, through, batch_size)
+        if predictions.cut is not None and predictions.cut.any():
+            message = (
+                f"{int(predictions.cut.sum()):,} of {len(wire):,} answers were cut at the length limit; "
+                f"{self.head.length_limit()}"
+            )
+            warnings.warn(message, NlpipeWarning, stacklevel=2)
+        return predictions
 
     def _answer_batch(self, wire: Any) -> AnyPredictions:
         """The answers for one batch."""
@@ -189,6 +199,8 @@ class Pipeline:
         if head is None:
             raise NlpipeError(f"{written_name(self.head)} gives one answer to each text; seq2seq gives several")
         wire = inputs_of(inputs)
+        if isinstance(wire, Text):
+            wire = without_blanks(wire)
         steps = [stage.process for stage in self.body]
         try:
             with inference():

@@ -54,6 +54,13 @@ def inputs_of(given: Any) -> Wire:
     return Tokens.from_words(words) if words else Text(texts)
 
 
+def without_blanks(texts: Text) -> Text:
+    """``texts`` with an empty text in place of one that is all white space: there is nothing to translate in it."""
+    if all(text.strip() or not text for text in texts.strings):
+        return texts
+    return Text([text if text.strip() else "" for text in texts.strings])
+
+
 def split_of(task: Task, inputs: Any, targets: Any, tokenizer: Tokenizer | None) -> Split:
     """Inputs and their targets as examples of ``task``.
 
