@@ -66,7 +66,7 @@ def answer(pipeline: Pipeline, inputs: Iterator[Input], form: str) -> Iterator[s
                 words = predictions.values.tokens.words[i]
                 lines += [f"{word}\t{tag}\n" for word, tag in zip(words, predictions.tags[i], strict=True)] + ["\n"]
             else:
-                lines.append(pipeline.task.line(record) + "\n")
+                lines.append(" ".join(pipeline.task.line(record).splitlines()) + "\n")  # one line for each text
         yield "".join(lines)
     if form == "html":
         from nlpipe.report.entity_page import entity_page

@@ -21,8 +21,8 @@ from nlpipe.wire import Labels
 
 NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?", re.ASCII)
 """A label that is a number; 'nan' and 'infinity' are words."""
-MOST_PROBABILITIES = 100_000_000
-"""Of the answers to a split: 0.8 GB of memory, and 3 GB of the run's folder."""
+MOST_PROBABILITIES = 50_000_000
+"""Of the answers to a split: 0.4 GB of memory, and more than 1 GB of the run's folder."""
 MAX_SHOWN = 10
 """Values of a ``where`` column that a message names."""
 

@@ -25,7 +25,7 @@ LOST = {
     "labels_alike": "pairs of labels differ in case alone or are the same number, and count as different",
     "labels_unseen": "labels are none of the training split and cannot be predicted",
     "headers_repeated": "rows repeat the header of their file and were left out",
-    "header_as_example": "first rows look like a header and were read as examples (header: true leaves them out)",
+    "header_as_example": "rows look like a header and were read as examples (header: true leaves out a first row)",
     "tags_out_of_scheme": "tags broke their scheme and were read as conlleval reads them",
 }
 """What reading counts that a person should hear of when the run ends."""

@@ -127,6 +127,47 @@ def test_a_header_read_as_an_example_is_told(tmp_path: Path) -> None:
     assert "look like a header" in told and "train.csv:1: Sentence, Label" in told
 
 
+@pytest.mark.parametrize(
+    ("first", "told_of"),
+    [
+        (("review_text", "Category Name"), True),
+        (("What they wrote", "sentiment"), True),  # the label is a heading and never comes again
+        (("English", "label"), True),
+        (("a fine text", "a"), False),
+        (("what is a label", "b"), False),
+    ],
+)
+def test_first_rows_that_look_like_headers(tmp_path: Path, first: tuple[str, str], told_of: bool) -> None:
+    train = write_csv(tmp_path / "train.csv", rows("a", "b"), header=first)
+    data = load_dataset({"task": "classification", "train": str(train), "columns": {"text": 0, "label": 1}})
+    assert data.ledger["train"].counts.get("header_as_example", 0) == told_of
+    assert all(f"{train}:1: " in place for place in data.ledger["train"].examples.get("header_as_example", []))
+
+
+def test_a_label_that_is_called_like_a_column_is_no_header(tmp_path: Path) -> None:
+    train = write_csv(tmp_path / "train.csv", rows("question", "answer"), header=None)
+    data = load_dataset({"task": "classification", "train": str(train), "columns": {"text": 0, "label": 1}})
+    assert "header_as_example" not in data.ledger["train"].counts
+
+
+@pytest.mark.parametrize("again", ["text,label", "Text, Label", "\ufefftext,label", '"text","label"'])
+@pytest.mark.parametrize("header", [True, False])
+def test_headers_of_joined_files_are_told(tmp_path: Path, again: str, header: bool) -> None:
+    examples = [",".join(row) for row in rows("a", "b")]
+    lines = ["text,label"] * header + examples + [again] + examples
+    (tmp_path / "train.csv").write_text("\n".join(lines))
+    data = load_dataset(
+        {"task": "classification", "train": str(tmp_path / "train.csv"), "columns": {"text": 0, "label": 1}}
+        | {"header": header}
+    )
+    what = "headers_repeated" if header else "header_as_example"
+    assert data.ledger["train"].counts[what] == 1
+    assert data.ledger["train"].examples[what][0].startswith(f"{tmp_path / 'train.csv'}:{41 + header}: ")
+    assert data.labels == (
+        ("a", "b") if header else tuple(sorted({"a", "b", clean_label(again.split(",")[1].strip('"'))}))
+    )
+
+
 def test_a_second_header_is_left_out_and_told(tmp_path: Path) -> None:
     content = [*rows("a", "b"), ("text", "label"), *rows("a", "b", 10)]
     result = run(tmp_path, train=write_csv(tmp_path / "train.csv", content))

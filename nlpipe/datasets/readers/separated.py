@@ -10,19 +10,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 
+from nlpipe.datasets.readers.headers import HeaderWatch
 from nlpipe.datasets.readers.lines import Layout, Origin, read_lines
 from nlpipe.errors import DataError, suggest
 from nlpipe.tasks.task import Row
 
 LONGEST_FIELD = 1 << 30
-HEADINGS = frozenset({
-    "body", "categories", "category", "class", "classes", "comment", "comments", "content", "document", "emotion",
-    "intent", "label", "labels", "language", "message", "phrase", "polarity", "query", "question", "rating", "review",
-    "reviews", "score", "sentence", "sentences", "sentiment", "source", "src", "stars", "tag", "tags", "target", "text",
-    "texts", "tgt", "title", "topic", "translation", "tweet", "utterance", "x", "y",
-})  # fmt: skip
-"""What the columns of texts and labels are called, in lower case."""
-
 Record = tuple[int, list[str]]
 """The line a record starts on, and its fields."""
 
@@ -151,17 +144,19 @@ def _rows(origin: Origin, file_records: Iterator[Record], layout: Layout) -> Ite
     def record(values: list[str]) -> dict[str, str]:
         return dict(zip(headings, values, strict=False)) if layout.whole else {}
 
-    if not header:
-        if all(first[place].strip().casefold() in HEADINGS for _, place in places):
-            layout.ledger.add("header_as_example", f"{name}:{line}: {', '.join(first)}")
+    watch = HeaderWatch(layout.ledger, name, [place for _, place in places], dict(places).get("label"))
+    plain, last = watch.plain, watch.last
+    if header:
+        watch.header(first)
+    else:
+        watch.first(line, first)
         yield Row({role: first[place] for role, place in places}, name, line, columns, (), record(first))
     for line, values in file_records:
-        if header and values == first:
-            layout.ledger.add("headers_repeated", f"{name}:{line}: {', '.join(values)}")
-            continue
         if len(values) != width:
             _check_width(origin, line, values, width, header)
-        yield Row({role: values[place] for role, place in places}, name, line, columns, (), record(values))
+        if values[last] in plain or not watch.repeats(line, values):
+            yield Row({role: values[place] for role, place in places}, name, line, columns, (), record(values))
+    watch.end()
 
 
 def _check_width(origin: Origin, line: int, values: list[str], width: int, header: bool) -> None:
