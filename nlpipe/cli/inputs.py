@@ -130,6 +130,7 @@ def _rows(
         trained.get("quoting") if like_trained else None,
         reading.delimiter or (trained.get("delimiter") if like_trained else None),
         whole=True,
+        comment=trained.get("comment") if like_trained else None,
     )
     try:
         for row in reader(form)([origin], layout):

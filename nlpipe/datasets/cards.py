@@ -165,6 +165,7 @@ class Card(_Part):
     encoding: StrictStr = "utf-8"
     quoting: StrictBool | None = None
     delimiter: Annotated[StrictStr, Field(min_length=1, max_length=1)] | None = None
+    comment: StrictStr | None = Field(None, description="what comments begin with, in conll; '' for none")
     where: dict[str, str] = Field(default_factory=dict, description="column to the value of the rows to use")
     replace: dict[StrictStr, StrictStr] = Field(default_factory=dict, description="replacements in texts, old to new")
     scheme: StrictStr | None = Field(None, description="how tags mark entities; auto by default")
@@ -272,7 +273,7 @@ class Card(_Part):
 
     def reading(self) -> dict[str, Any]:
         """How its files are read, as JSON has it: a saved model keeps it, to read files like them."""
-        keys = ("header", "encoding", "quoting", "delimiter", "replace")
+        keys = ("header", "encoding", "quoting", "delimiter", "replace", "comment")
         return {"format": self._format(), "columns": self.roles(), **{key: getattr(self, key) for key in keys}}
 
     def conditions(self) -> dict[str | int, str]:

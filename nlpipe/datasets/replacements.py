@@ -10,6 +10,7 @@ from itertools import islice
 from nlpipe.datasets.readers.lines import LONGEST_LINE
 from nlpipe.datasets.time_limit import SECONDS, TimeLimit
 from nlpipe.errors import DataError
+from nlpipe.tasks.entity_spans import Move, moved
 from nlpipe.tasks.task import Row
 
 Replacement = tuple[str, re.Pattern[str] | None, str]
@@ -78,7 +79,11 @@ def _replaced(row: Row, roles: Sequence[str], replacements: Sequence[Replacement
     fields, place = dict(row.fields), f"{row.path}:{row.line}"
     for role in roles:
         value = fields[role]
-        if isinstance(value, str):
+        if role == "text" and isinstance(value, str) and "entities" in fields:
+            moves: list[list[Move]] = []
+            fields[role] = replaced_text(value, replacements, place, moves)
+            fields["entities"] = moved(fields["entities"], moves)
+        elif isinstance(value, str):
             fields[role] = replaced_text(value, replacements, place)
         elif role == "token" and isinstance(value, list):
             fields[role] = [
@@ -87,8 +92,13 @@ def _replaced(row: Row, roles: Sequence[str], replacements: Sequence[Replacement
     return dataclasses.replace(row, fields=fields)
 
 
-def replaced_text(text: str, replacements: Sequence[Replacement], place: str) -> str:
+def replaced_text(
+    text: str, replacements: Sequence[Replacement], place: str, moves: list[list[Move]] | None = None
+) -> str:
     """``text`` with every replacement made, one after another.
+
+    Args:
+        moves: takes the places that each replacement met; None where nobody asks.
 
     Raises:
         DataError: it grows beyond any line's bound; the message begins with ``place``.
@@ -98,6 +108,9 @@ def replaced_text(text: str, replacements: Sequence[Replacement], place: str) ->
             count = text.count(old) if pattern is None else sum(1 for _ in pattern.finditer(text))
             if count * len(new) > LONGEST_LINE:
                 raise _too_long(place)
+        if moves is not None:
+            found = re.finditer(re.escape(old), text) if pattern is None else pattern.finditer(text)
+            moves.append([(m.start(), m.end(), len(new if pattern is None else m.expand(new))) for m in found])
         text = text.replace(old, new) if pattern is None else pattern.sub(new, text)
         if len(text) > LONGEST_LINE:
             raise _too_long(place)

@@ -20,6 +20,8 @@ STEPS = ("fit", "answer", "measure", "score")
 """The steps that can warn, in their order."""
 
 LOST = {
+    "entities_invalid": "entities are none and were left out",
+    "entities_text_differs": "entities have another text than what stands at their offsets",
     "entities_not_at_words": "entities whose ends are not those of words have no tags and count as missed",
     "entities_overlapping": "entities that overlap a longer one were left out",
     "labels_alike": "pairs of labels differ in case alone or are the same number, and count as different",

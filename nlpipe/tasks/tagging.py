@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,17 +19,14 @@ import numpy as np
 
 from nlpipe import tag_schemes
 from nlpipe.errors import DataError, NlpipeWarning, suggest
-from nlpipe.json_reader import Number
 from nlpipe.labels import clean_label
 from nlpipe.metrics.metric import Metric
 from nlpipe.metrics.tag_metrics import tagging_metrics
 from nlpipe.stage import AnyPredictions, Predictions, Tokenizer
+from nlpipe.tasks.entity_spans import read_entities
 from nlpipe.tasks.task import Note, Row, Split, Task, ignore
 from nlpipe.tokenizers import Regex
 from nlpipe.wire import Entity, Span, Tags, Text, Tokens, Wire
-
-TYPE_KEYS = ("label", "type", "tag", "entity", "entity_group")
-"""What data calls an entity's type, in the order looked for."""
 
 
 class Tagging(Task):
@@ -86,10 +84,17 @@ class Tagging(Task):
         places: list[Row] = []
         entities: list[list[Entity]] = []
         spanned = False
+        invalid: list[str] = []
+
+        def counted(what: str, example: str) -> None:
+            if what == "entities_invalid":
+                invalid.append(example)
+            note(what, example)
+
         for row in rows:
             if "entities" in row.fields:
                 spanned = True
-                text, row_words, row_tags, row_entities = _from_spans(row, labels, note)
+                text, row_words, row_tags, row_entities = _from_spans(row, labels, counted)
                 texts.append(text)
                 entities.append(row_entities)
             else:
@@ -98,6 +103,8 @@ class Tagging(Task):
             words.append(row_words)
             tags.append(row_tags)
             places.append(row)
+        if invalid and not any(entities):
+            raise DataError(f"{invalid[0]}; no entity of this split can be read")
         if not spanned:
             tags = self._to_iob2(tags, places, note)
         elif self.scheme == "auto":
@@ -148,6 +155,10 @@ class Tagging(Task):
             near = (
                 tag_schemes.nearly_marks(tag for sentence in tags for tag in sentence) if self.scheme == "none" else ""
             )
+            bare = _bare_type(tags) if self.scheme == "none" and self.detects_scheme and not near else ""
+            if bare:
+                message = f"tags such as '{bare}' beside 'O' are read as plain labels of words; if they mark entities"
+                warnings.warn(f"{message}, write I-{bare}, else data.scheme: none", NlpipeWarning, stacklevel=2)
             if near:
                 message = f"tags such as '{near}' are read as plain labels; entities are marked as in B-PER and I-PER"
                 warnings.warn(f"{message}; data.scheme: none says that none are meant", NlpipeWarning, stacklevel=2)
@@ -359,6 +370,13 @@ def _apart(entities: Iterable[Entity]) -> tuple[list[Entity], list[Entity]]:
     return sorted(kept), overlapping
 
 
+def _bare_type(sentences: Sequence[Sequence[str]]) -> str:
+    """A tag that is perhaps the type of an entity, as most words have the tag O; empty if there is none."""
+    counts = Counter(tag for tags in sentences for tag in tags)
+    others = [tag for tag, _ in counts.most_common() if tag != "O"]
+    return others[0] if others and counts["O"] > sum(counts[tag] for tag in others) else ""
+
+
 def _item(row: Row, role: str, i: int) -> str:
     """Where item ``i`` of a field stands."""
     return f"{row.path}:{row.lines[i]}" if row.lines else f"{row.place(role)}, item {i + 1}"
@@ -369,7 +387,7 @@ def _words(row: Row) -> list[str]:
     if not isinstance(value, list):
         raise DataError(f"{row.place('token')}: {value!r:.60} is not a list of words; {OTHER_FORM}")
     for i, word in enumerate(value):
-        if not isinstance(word, str) or not word.strip():
+        if not isinstance(word, str) or not word.strip(" \t\r\n"):
             raise DataError(f"{_item(row, 'token', i)}: {word!r} is not a word")
     return value
 
@@ -403,10 +421,12 @@ def _from_spans(
 ) -> tuple[str, list[str], list[str], list[Entity]]:
     """Text, words, IOB2 tags and entities of a record with spans of characters; of those that words express and that
     overlap the longest is kept."""
-    text, place = row.fields["text"], row.place("entities")
+    text = row.fields["text"]
     if not isinstance(text, str):
         raise DataError(f"{row.place('text')}: {text!r:.60} is not a text")
-    entities = [_span(item, text, place, labels) for item in _listed(row.fields["entities"], place)]
+    entities, faults = read_entities(row, lambda label, where: _allowed(label, labels, where), note)
+    for fault in faults:
+        note("entities_invalid", fault)
     words, spans = SPLITTER.split(text), SPLITTER.cut(text)
     units, others = _at_words(entities, spans)
     kept, overlapping = _apart(units)
@@ -419,30 +439,3 @@ def _from_spans(
     expressed = [(spans[first][0], spans[last - 1][1], kind) for first, last, kind in kept]
     tags = tag_schemes.from_spans(kept, len(words), "IOB2")
     return text, words, tags, sorted({*expressed, *others})
-
-
-def _listed(value: Any, place: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise DataError(f"{place}: {value!r:.60} is not a list of entities")
-    return value
-
-
-def _span(item: Any, text: str, place: str, labels: Mapping[str, str] | None) -> Entity:
-    """One entity: ``{start, end, label}`` or ``[start, end, label]``, without the white space at its ends."""
-    if isinstance(item, Mapping):
-        key = next((name for name in TYPE_KEYS if name in item), None)
-        parts: list[Any] = [item.get("start"), item.get("end"), item.get(key) if key else None]
-    else:
-        parts = list(item) if isinstance(item, list) else []
-    parts[:2] = [part.whole if isinstance(part, Number) else part for part in parts[:2]]
-    whole = len(parts) == 3 and all(isinstance(part, int) and not isinstance(part, bool) for part in parts[:2])
-    if not whole or not isinstance(parts[2], str) or not parts[2].strip():
-        raise DataError(f"{place}: {item!r:.80} is not an entity; write {{start, end, label}} or [start, end, label]")
-    start, end, kind = parts
-    if not 0 <= start < end <= len(text):
-        raise DataError(f"{place}: {start} to {end} is not inside a text of {len(text)} characters")
-    inside = text[start:end]
-    start, end = start + len(inside) - len(inside.lstrip()), end - (len(inside) - len(inside.rstrip()))
-    if start >= end:
-        raise DataError(f"{place}: {item!r:.80} holds only white space")
-    return start, end, _allowed(clean_label(kind), labels, place)

@@ -69,11 +69,11 @@ class Ledger:
     examples: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, what: str, example: str) -> None:
-        """Count one more of ``what``; keep the example, cut to 100 characters, if it is among the first five."""
+        """Count one more of ``what``; keep the example, cut to 200 characters, if it is among the first five."""
         self.counts[what] = self.counts.get(what, 0) + 1
         shown = self.examples.setdefault(what, [])
         if len(shown) < 5:
-            shown.append(example if len(example) <= 100 else example[:97] + "...")
+            shown.append(example if len(example) <= 200 else example[:197] + "...")
 
 
 Note = Callable[[str, str], None]

@@ -12,11 +12,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from nlpipe.datasets.readers.lines import Layout, Origin, read_lines
+from nlpipe.datasets.readers.lines import Layout, Origin, is_text_encoding, read_lines
 from nlpipe.errors import DataError
 from nlpipe.tasks.task import Row
 
-_LINE = re.compile(r'(?:(msgctxt|msgid_plural|msgid|msgstr)(?:\[(\d+)\])?\s*)?"((?:[^"\\]|\\.)*)"')
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_LINE = re.compile(rf"(?:(msgctxt|msgid_plural|msgid|msgstr)(?:\[(\d+)\])?\s*)?({_STRING}(?:\s*{_STRING})*)")
+_STRINGS = re.compile(_STRING)
+_CHARSET = re.compile(rb"charset=([A-Za-z0-9_.:-]+)")
 _ESCAPE = re.compile(r"\\(x[0-9A-Fa-f]{1,2}|[0-7]{1,3}|.)")
 _CHARACTERS = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 
@@ -79,11 +82,14 @@ def entries(origin: Origin, layout: Layout) -> Iterator[Entry]:
         DataError: a line is not in the format.
     """
     entry, key = Entry(), ""
-    for number, line in enumerate(read_lines(origin, layout.encoding), 1):
+    encoding = _charset(origin, layout.encoding)
+    for number, line in enumerate(read_lines(origin, encoding), 1):
         text = line.strip()
         if text.startswith("#~"):
             if text[2:].lstrip().startswith("msgid "):
                 layout.ledger.add("po_obsolete", text)
+            if not entry.strings:
+                entry = Entry()  # a flag before it, such as fuzzy, is its own
             continue
         ends = any(name.startswith("msgstr") for name in entry.strings)
         if not text or text.startswith("#"):
@@ -107,17 +113,48 @@ def entries(origin: Origin, layout: Layout) -> Iterator[Entry]:
                 raise DataError(f"{origin.name}:{number}: {key} without a msgid before it")
             entry.strings[key] = ""
             entry.line = number if key == "msgid" else entry.line
-        entry.strings[key] += _ESCAPE.sub(_unescaped, match[3])
+        written = "".join(string[1:-1] for string in _STRINGS.findall(match[3]))
+        entry.strings[key] += _unescaped(written, encoding, f"{origin.name}:{number}")
     if any(name.startswith("msgstr") for name in entry.strings):
         yield entry
     elif entry.strings:
         raise DataError(f"{origin.name}:{entry.line}: the file ends before the translation of this message")
 
 
-def _unescaped(match: re.Match[str]) -> str:
-    escape = match[1]
-    if escape[0] == "x" and len(escape) > 1:
-        return chr(int(escape[1:], 16))
-    if escape[0] in "01234567":
-        return chr(int(escape, 8))
-    return _CHARACTERS.get(escape, escape)
+def _charset(origin: Origin, encoding: str) -> str:
+    """The encoding that the catalogue's header names, where the card names none."""
+    if encoding != "utf-8":
+        return encoding
+    try:
+        with origin.open() as stream:
+            named = _CHARSET.search(stream.read(4096))
+    except OSError:
+        return encoding  # reading the lines says what is wrong
+    name = named[1].decode("ascii") if named else encoding
+    return name if is_text_encoding(name) else encoding
+
+
+def _unescaped(written: str, encoding: str, place: str) -> str:
+    """The text of a string; octal and hexadecimal escapes are bytes in the catalogue's encoding.
+
+    Raises:
+        DataError: these bytes are no text.
+    """
+    if "\\" not in written:
+        return written
+    parts: list[bytes] = []
+    end = 0
+    for match in _ESCAPE.finditer(written):
+        escape = match[1]
+        parts.append(written[end : match.start()].encode(encoding))
+        if escape[0] == "x" and len(escape) > 1:
+            parts.append(bytes([int(escape[1:], 16)]))
+        elif escape[0] in "01234567":
+            parts.append(bytes([int(escape, 8) & 255]))
+        else:
+            parts.append(_CHARACTERS.get(escape, escape).encode(encoding))
+        end = match.end()
+    try:
+        return b"".join([*parts, written[end:].encode(encoding)]).decode(encoding)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{place}: escapes of bytes that are no {encoding}: {error.reason}") from None

@@ -1,8 +1,10 @@
 """conll: one token a line with its columns, a blank line after each sentence.
 
 Columns are separated by tabs if the first line of tokens has one, otherwise by spaces. A line of only spaces and tabs
-ends a sentence, and so does ``-DOCSTART-``. A line that begins with ``#`` and has another number of columns than the
-tokens is a comment; the ranges and empty nodes of CoNLL-U (``3-4``, ``3.1``) are not tokens and are left out.
+ends a sentence, and so does ``-DOCSTART-``. Comments are lines that begin with what the layout's ``comment`` says; by
+default those that begin with ``#`` and have another number of columns than the tokens, or begin a sentence and hold a
+``=`` (``# id a1 domain=en``). The ranges and empty nodes of CoNLL-U (``3-4``, ``3.1`` in the first of ten columns) are
+not tokens and are left out.
 
 Tjong Kim Sang and De Meulder 2003, "Introduction to the CoNLL-2003 Shared Task".
 """
@@ -10,6 +12,7 @@ Tjong Kim Sang and De Meulder 2003, "Introduction to the CoNLL-2003 Shared Task"
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 from nlpipe.datasets.readers.lines import Layout, Origin, read_lines
@@ -19,6 +22,10 @@ from nlpipe.tasks.task import Row
 DOCUMENT = "-DOCSTART-"
 NO_TOKEN = re.compile(r"\d+[-.]\d+")
 """The first column of a CoNLL-U line for several tokens (a range) or for an empty node."""
+AHEAD = 20
+"""Lines that are looked at to see how many columns tokens have."""
+CONLLU = 10
+"""Columns of CoNLL-U."""
 
 Sentence = list[tuple[int, list[str]]]
 """Line number and columns of each token."""
@@ -46,20 +53,24 @@ def read_conll(origins: Sequence[Origin], layout: Layout) -> Iterator[Row]:
 
 def _sentences(origin: Origin, layout: Layout) -> Iterator[Sentence]:
     sentence: Sentence = []
+    lines = _Lines(read_lines(origin, layout.encoding))
     width, delimiter = 0, layout.delimiter
-    for number, line in enumerate(read_lines(origin, layout.encoding), 1):
+    for number, line in lines:
         plain = line.rstrip("\r\n")
         if not plain.strip(" \t\u3000\ufeff") or plain.startswith(DOCUMENT):
             if sentence:
                 yield sentence
             sentence = []
             continue
-        if not width and plain.startswith("#") and (plain.startswith("# ") or "\t" not in plain):
+        if layout.comment is not None:
+            if layout.comment and plain.startswith(layout.comment):
+                continue
+        elif plain.startswith("#") and not sentence and _is_comment(plain, width or lines.next_columns()):
             continue
         if delimiter is None:
             delimiter = "\t" if "\t" in plain else " "
         values = _split(plain, delimiter)
-        if plain.startswith("#") and width and len(values) != width:
+        if layout.comment is None and plain.startswith("#") and width and len(values) != width:
             continue
         if not width:
             width = len(values)
@@ -69,9 +80,9 @@ def _sentences(origin: Origin, layout: Layout) -> Iterator[Sentence]:
             raise DataError(
                 f"{origin.name}:{number}: {fault} columns: {len(values)}, where the first token has {width}"
             )
-        if NO_TOKEN.fullmatch(values[0]) and 0 not in layout.columns.values():
+        if width == CONLLU and NO_TOKEN.fullmatch(values[0]) and 0 not in layout.columns.values():
             continue
-        if not values[int(layout.columns.get("token", 0))].strip():
+        if not values[int(layout.columns.get("token", 0))]:
             raise DataError(f"{origin.name}:{number}: the token is empty; end a sentence with a blank line")
         sentence.append((number, values))
     if sentence:
@@ -81,7 +92,38 @@ def _sentences(origin: Origin, layout: Layout) -> Iterator[Sentence]:
 def _split(line: str, delimiter: str | None) -> list[str]:
     if delimiter in (None, " "):
         return re.split(r"[ \t]+", line.strip(" \t"))
-    return line.split(delimiter)
+    return [value.strip(" ") for value in line.split(delimiter)]
+
+
+class _Lines:
+    """Numbered lines, of which one can be seen ahead."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self.lines = enumerate(lines, 1)
+        self.ahead: deque[tuple[int, str]] = deque()
+
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        while True:
+            following = self.ahead.popleft() if self.ahead else next(self.lines, None)
+            if following is None:
+                return
+            yield following
+
+    def next_columns(self) -> int:
+        """The number of columns of the next line that begins with no ``#``, if it is among the next few; else 0."""
+        while len(self.ahead) < AHEAD and (following := next(self.lines, None)) is not None:
+            self.ahead.append(following)
+        plain = (line.rstrip("\r\n") for _, line in self.ahead if line.strip() and not line.startswith("#"))
+        first = next(plain, "")
+        return len(_split(first, "\t" if "\t" in first else None)) if first else 0
+
+
+def _is_comment(line: str, width: int) -> bool:
+    """Whether a line that begins with ``#``, at the beginning of a sentence, is a comment."""
+    if "\t" in line:
+        return False
+    columns = _split(line, None)
+    return len(columns) != width or (line.startswith("# ") and "=" in line)
 
 
 def _check_columns(origin: Origin, number: int, layout: Layout, width: int) -> None:

@@ -74,6 +74,7 @@ class Layout:
         encoding: an encoding of Python's; a byte order mark is removed.
         quoting: whether ``"`` encloses fields; None: as the format has it.
         delimiter: the character between fields; None: as the format has it.
+        comment: what lines begin with that are comments, in conll; empty for none; None: see that format.
         ledger: what the reader leaves out is counted here.
         whole: whether rows keep their record with all its fields, where the format has more than it is asked for.
     """
@@ -85,6 +86,7 @@ class Layout:
     delimiter: str | None = None
     ledger: Ledger = field(default_factory=Ledger)
     whole: bool = False
+    comment: str | None = None
 
 
 def is_text_encoding(name: str) -> bool:
@@ -159,7 +161,7 @@ def _decoded(stream: io.BufferedReader[Any], name: str, encoding: str) -> Iterat
             remedy = "it looks like UTF-16, write encoding: utf-16" if utf_16 else "write its encoding: cp1252, say"
             byte = f"byte {error.start + 1} of the line (0x{raw[error.start]:02x})"
             raise DataError(f"{name}:{number}: {byte} is not {codec}; {remedy}") from error
-        yield line.removeprefix("\ufeff") if number == 1 else line
+        yield line.removeprefix("\ufeff")
 
 
 def _ends_in_returns(stream: io.BufferedReader[Any], codec: str) -> bool:
@@ -212,7 +214,7 @@ def _decoded_wide(stream: io.BufferedReader[Any], name: str, codec: str, end: st
                 raise _too_long(name, number)
             if end == "\r" and "\n" in line:
                 raise _mixed_ends(name, number)
-            yield line.removeprefix("\ufeff") if number == 1 else line
+            yield line.removeprefix("\ufeff")
     except UnicodeError as error:
         raise DataError(f"{name}:{number + 1}: here or soon after is text that is not {codec}: {error}") from error
     finally:

@@ -37,5 +37,5 @@ def rows(located: LocatedCard, split: str, columns: dict[str, str | int], ledger
 
         origins = wheel_origins(source, split)
     card = located.card
-    layout = Layout(columns, card.header, card.encoding, card.quoting, card.delimiter, ledger)
+    layout = Layout(columns, card.header, card.encoding, card.quoting, card.delimiter, ledger, comment=card.comment)
     return reader(card.layout_format())(origins, layout)

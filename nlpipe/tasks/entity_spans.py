@@ -1,0 +1,118 @@
+"""Entities as spans of characters, as data files and Python give them: read, checked, and moved with their text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from nlpipe.errors import DataError
+from nlpipe.json_reader import Number
+from nlpipe.labels import clean_label
+from nlpipe.tasks.task import Note, Row
+from nlpipe.wire import Entity
+
+Move = tuple[int, int, int]
+"""A replacement in a text: first character, the one after the last, and how many characters took their place."""
+
+TYPE_KEYS = ("label", "type", "tag", "entity", "entity_group")
+"""What data calls an entity's type, in the order looked for."""
+SHAPE = "write {start, end, label} or [start, end, label], counted in characters"
+
+
+def read_entities(row: Row, allowed: Callable[[str, str], str], note: Note) -> tuple[list[Entity], list[str]]:
+    """The entities of a record, without the white space at their ends; and a message for each that is none.
+
+    Args:
+        allowed: gives the label meant by a label and its place, or raises DataError.
+        note: called with ``entities_text_differs`` where an entity's own ``text`` is not what stands in its place.
+
+    Raises:
+        DataError: the field is not a list, or a type is not one of the card's.
+    """
+    text, place, value = row.fields["text"], row.place("entities"), row.fields["entities"]
+    if not isinstance(value, list):
+        raise DataError(f"{place}: {value!r:.60} is not a list of entities")
+    entities, faults = [], []
+    for item in value:
+        bounds, kind = _parts(item)
+        fault = _fault(bounds, kind, text)
+        if fault:
+            faults.append(f"{place}: {item!r:.80}: {fault}")
+            continue
+        start, end = bounds
+        inside = text[start:end]
+        own = item.get("text") if isinstance(item, Mapping) else None
+        if isinstance(own, str) and own.strip() != inside.strip():
+            note(
+                "entities_text_differs",
+                f"{place}: {own!r:.40} is {inside!r:.40} in the text{_unit(own, text, start, end)}",
+            )
+        start, end = start + len(inside) - len(inside.lstrip()), end - (len(inside) - len(inside.rstrip()))
+        entities.append((start, end, allowed(clean_label(str(kind)), place)))
+    return entities, faults
+
+
+def moved(entities: Any, moves: Sequence[Sequence[Move]]) -> Any:
+    """``entities``, as a file has them, with offsets in the text after some replacements; what is no entity stays.
+
+    Args:
+        moves: of each replacement, one after another, the places in the text that it met.
+    """
+    if not isinstance(entities, list):
+        return entities
+    return [_moved(item, moves) for item in entities]
+
+
+def _moved(item: Any, moves: Sequence[Sequence[Move]]) -> Any:
+    bounds, _ = _parts(item)
+    if not all(isinstance(bound, int) for bound in bounds):
+        return item
+    start, end = bounds
+    for replaced in moves:
+        start, end = _place(start, replaced, first=True), _place(end, replaced, first=False)
+    if isinstance(item, Mapping):
+        return {**{key: value for key, value in item.items() if key != "text"}, "start": start, "end": max(start, end)}
+    return [start, max(start, end), *item[2:]]
+
+
+def _place(position: int, moves: Sequence[Move], first: bool) -> int:
+    """Where a border of an entity is after replacements; inside of what was replaced it goes to its outer end."""
+    shift = 0
+    for start, end, length in moves:
+        if position >= end and not (first and position == start == end):
+            shift += length - (end - start)
+        elif position > start:
+            return start + shift if first else start + shift + length
+        else:
+            break
+    return position + shift
+
+
+def _parts(item: Any) -> tuple[list[Any], Any]:
+    """Start and end, as integers where they are spelt so, and type of what may be an entity."""
+    if isinstance(item, Mapping):
+        key = next((name for name in TYPE_KEYS if name in item), None)
+        parts: list[Any] = [item.get("start"), item.get("end"), item.get(key) if key else None]
+    else:
+        parts = list(item) if isinstance(item, list) and len(item) == 3 else [None, None, None]
+    bounds = [part.whole if isinstance(part, Number) else part for part in parts[:2]]
+    return [None if isinstance(bound, bool) else bound for bound in bounds], parts[2]
+
+
+def _fault(bounds: Sequence[Any], kind: Any, text: str) -> str:
+    """What is wrong with an entity; empty if nothing is."""
+    if not all(isinstance(bound, int) for bound in bounds) or not isinstance(kind, str) or not clean_label(kind):
+        return f"not an entity; {SHAPE}"
+    start, end = bounds
+    if not 0 <= start < end <= len(text):
+        return f"{start} to {end} is not inside a text of {len(text)} characters"
+    return "" if text[start:end].strip() else "holds only white space"
+
+
+def _unit(own: str, text: str, start: int, end: int) -> str:
+    """In which unit the offsets would be right, as the end of a message; empty if in none."""
+    for name, codec, size in (("UTF-16 units", "utf-16-le", 2), ("bytes of UTF-8", "utf-8", 1)):
+        inside = text.encode(codec, "surrogatepass")[size * start : size * end]
+        if inside == own.encode(codec, "surrogatepass"):
+            return f"; its offsets count {name}: convert them to characters"
+    return ""
