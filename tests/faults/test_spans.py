@@ -92,7 +92,5 @@ def test_a_bad_span_is_counted_and_the_others_are_read(tmp_path: Path, bad: Any)
 
 
 def test_no_good_span_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(
-        DataError, match=r"data\.jsonl:1: .*not inside a text of 12 characters; no entity"
-    ):
+    with pytest.raises(DataError, match=r"data\.jsonl:1: .*not inside a text of 12 characters; no entity"):
         load(tmp_path, [{"text": "Anna is here", "entities": [[0, 400, "PER"]]}])

@@ -133,8 +133,7 @@ def test_loaded_in_another_process_it_answers_the_same(saved: Path, tmp_path: Pa
         import json, sys
         from pathlib import Path
         import numpy as np
-        from nlpipe.pipeline.python_data import split_of
-from nlpipe.pipeline import Pipeline
+        from nlpipe.pipeline import Pipeline
         folder = Path(sys.argv[1])
         for path in folder.glob("*.npy"):
             found = Pipeline.load(folder / path.stem).predict(json.loads(sys.argv[2])).probabilities
@@ -160,8 +159,7 @@ def test_word2vec_with_a_linear_head_needs_no_torch(tmp_path: Path) -> None:
         import sys
         from nlpipe.encoders import Mean
         from nlpipe.heads import LogisticRegression
-        from nlpipe.pipeline.python_data import split_of
-from nlpipe.pipeline import Pipeline
+        from nlpipe.pipeline import Pipeline
         from nlpipe.representations import Word2Vec
         from nlpipe.tokenizers import Regex
         texts, labels = ["a good film", "a bad film"] * 8, ["pos", "neg"] * 8
@@ -472,8 +470,7 @@ LONG = """
     from nlpipe.runs.costs import peak_memory
     from nlpipe.encoders import LSTM, Max
     from nlpipe.heads import Classifier
-    from nlpipe.pipeline.python_data import split_of
-from nlpipe.pipeline import Pipeline
+    from nlpipe.pipeline import Pipeline
     from nlpipe.representations import Embedding
     from nlpipe.tokenizers import Whitespace
     texts, labels = ["a good film", "a bad film"] * 100, ["pos", "neg"] * 100
