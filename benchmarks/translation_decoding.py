@@ -3,8 +3,8 @@
 All three have the converted weights of one run of `pipelines/translation/transformer.yaml` and translate the same
 sentences from short to long; whole processes alternate. nlpipe's time includes tokenising and joining, the others' does
 not. JoeyNMT gets fewer sentences, because it is slow. The notes give the share of translations that equal
-CTranslate2's, for greedy search and beam 5 without a length penalty (the two define it differently), with nlpipe's
-default precision and in float32, and their BLEU. The last rows show the time per token of greedy search that is forced
+CTranslate2's, for greedy search and beam 5 without a length penalty (the two define it differently),
+and their BLEU. The last rows show the time per token of greedy search that is forced
 to generate 10 and 1,000 tokens. Target: 5 times JoeyNMT's speed at beam 5 and batches of 64, 0.35 times CTranslate2's,
 one sentence in 40 ms, and at 1,000 tokens at most 1.5 times the time per token.
 

@@ -16,7 +16,6 @@ from typing import Any
 import torch
 
 from nlpipe.heads.seq2seq import Seq2Seq
-from nlpipe.nn.decoder_step import DecoderStep
 from nlpipe.pipeline import Pipeline
 from nlpipe.search import greedy
 from nlpipe.vocabulary import END
@@ -70,17 +69,13 @@ class Timed:
         return median(seconds)
 
     def answers(self, texts: list[str], size: int) -> dict[str, list[str]]:
-        """Translations to compare with CTranslate2's: as they are, and in float32; without a length penalty."""
+        """Translations to compare with CTranslate2's; without a length penalty."""
         found = {}
         self.head.length_penalty = 0.0
-        original = DecoderStep.bf16_is_faster
-        for precision in ("", ", float32"):
-            for beam in (1, 5):
-                self.head.stopping = "exact"
-                batches = (texts[i : i + size] for i in range(0, len(texts), size))
-                found[f"beam {beam}{precision}"] = [text for batch in batches for text in self.translate(batch, beam)]
-            DecoderStep.bf16_is_faster = lambda self: False  # type: ignore[method-assign]
-        DecoderStep.bf16_is_faster = original  # type: ignore[method-assign]
+        for beam in (1, 5):
+            self.head.stopping = "exact"
+            batches = (texts[i : i + size] for i in range(0, len(texts), size))
+            found[f"beam {beam}"] = [text for batch in batches for text in self.translate(batch, beam)]
         return found
 
 

@@ -285,17 +285,8 @@ class Seq2Seq(
     # -- prediction
 
     def _model(self) -> DecoderStep:
-        """The decoder as a search steps through it: in bf16 where that is faster."""
-        if self.training or torch.is_grad_enabled():
-            return self._decoder_step()
-        return self.from_weights("decoder step", self._fastest_decoder_step, [self._table.weight])
-
-    def _decoder_step(self) -> DecoderStep:
+        """The decoder as a search steps through it."""
         return DecoderStep(self.decoder, self._table.weight, self.project, self._scale)
-
-    def _fastest_decoder_step(self) -> DecoderStep:
-        model = self._decoder_step()
-        return model.bf16_copy() if model.bf16_is_faster() else model
 
     def start(self, source: Sequences, track_coverage: bool = False) -> tuple[DecoderStep, Tensor, Tree, Tree]:
         """What a search needs: the model, whose ``step`` it calls, first tokens (B,), state and memory."""

@@ -146,7 +146,7 @@ class Fitting:
         for position, plan in enumerate(self.plan.stages, 1):
             flow = self._fit_stage(plan, position, flow)
             width = plan.stage.build(width)
-            plan.stage.freeze(self.trainer.precision != "fp32")
+            plan.stage.freeze(answers_in_bf16(self.task, self.trainer))
             if plan.cached:
                 flow = self._cached(flow, train, dev, position)
         started = time.perf_counter()
@@ -287,6 +287,13 @@ class Fitting:
             return Batches(Split(tokenizer.gives.concat(tokens), split.targets))
 
         return Flow(through(flow.train), None if flow.dev is None else through(flow.dev), flow.joint, 1)
+
+
+def answers_in_bf16(task: Task, trainer: Trainer) -> bool:
+    """Whether stages may answer in bfloat16 where that is faster; not where texts are generated token by token, since
+    rounding that depends on the batch would then change the words.
+    """
+    return trainer.precision != "fp32" and task.target is not Text
 
 
 def known_examples(split: Split, answers: Sequence[str]) -> Split:

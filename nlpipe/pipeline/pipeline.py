@@ -19,7 +19,7 @@ from nlpipe.files import whole_folder
 from nlpipe.long_texts import cut_long
 from nlpipe.metrics.metric import Metric
 from nlpipe.pipeline.batches import BATCH, Batches, apply, inference, predict_all
-from nlpipe.pipeline.fitting import Fitting
+from nlpipe.pipeline.fitting import Fitting, answers_in_bf16
 from nlpipe.pipeline.fitting_plan import FittingPlan, plan_fitting
 from nlpipe.pipeline.python_data import inputs_of, split_of, without_blanks
 from nlpipe.pipeline.saving import all_states, model_root, read_manifest, read_states, write_model
@@ -279,5 +279,5 @@ class Pipeline:
             if isinstance(stage, Head):
                 stage.bind(pipeline.body)
             read_states(root, position, stage, entry)
-            stage.freeze(Trainer(**pipeline.trainer).precision != "fp32")
+            stage.freeze(answers_in_bf16(pipeline.task, Trainer(**pipeline.trainer)))
         return pipeline

@@ -1,4 +1,4 @@
-"""A slice of the damaged files of ``python -m benchmarks fuzz``: no traceback, no other status than 0 or 2, in bounds."""
+"""A slice of the damaged files of ``python -m benchmarks fuzz``: status 0 or 2, no traceback, in bounds."""
 
 from __future__ import annotations
 

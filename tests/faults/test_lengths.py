@@ -80,3 +80,19 @@ def test_of_white_space_nothing_is_translated(blank: str, split: tokenizers.Char
 def test_nor_by_the_heads_without_gradients(stages: list[AnyStage]) -> None:
     pipeline = Pipeline(stages, "translation").fit(*pairs(40, seed=1))
     assert pipeline.predict([" ", "\u3000\t", "12"]).texts[:2] == ["", ""]
+
+
+@pytest.mark.parametrize("beam", [1, 5])
+def test_in_bf16_a_translation_does_not_depend_on_the_other_lines(beam: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("neural", "precision"):
+        monkeypatch.setattr(f"nlpipe.nn.{module}.bf16_pays", lambda *arguments: True)
+    head = heads.Seq2Seq(decoders.GRU(hidden=64), tokenizers.Characters(), dim=32, beam=beam)
+    stages = [tokenizers.Characters(), representations.Embedding(dim=32), encoders.GRU(hidden=64), head]
+    trainer = {"epochs": 4, "lr": 5e-3, "precision": "bf16"}
+    pipeline = Pipeline(stages, "translation", trainer=trainer).fit(*pairs(200, seed=1))
+    sources = pairs(40, seed=2)[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NlpipeWarning)
+        together = pipeline.predict(sources)
+        assert [pipeline.predict([source]).texts[0] for source in sources] == together.texts
+    assert len(set(together.texts)) > 5

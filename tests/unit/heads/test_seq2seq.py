@@ -184,39 +184,6 @@ def test_special_words_are_never_said() -> None:
     assert "<" not in said
 
 
-def test_the_copy_in_bf16_is_made_anew_when_weights_change(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = head()
-    stepper = type(model.start(sequences(["one"]))[0])
-    monkeypatch.setattr(stepper, "bf16_is_faster", lambda self: True)
-    source = sequences(["one two"])
-    with torch.no_grad():
-        before = model.start(source)[0]
-        assert before.output.dtype == torch.bfloat16
-        assert model.start(source)[0] is before
-        model.table.weight.add_(1.0)
-        model.eval()
-        after = model.start(source)[0]
-    assert_close(after.output.float(), model.table.weight, rtol=0.01, atol=0.01)
-    assert not torch.equal(after.output, before.output)
-
-
-@pytest.mark.parametrize("wide", [0, 1_000_000])
-def test_in_bf16_scores_are_near(wide: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nlpipe.nn.decoder_step.WIDE", wide)
-    model = head()
-    source = sequences(pairs(8)[0])
-    with torch.no_grad():
-        stepper, tokens, state, memory = model.start(source)
-        exact, _ = stepper.step(tokens, state, memory)
-        half = stepper.bf16_copy()
-        assert half.table.dtype == (torch.float32 if wide else torch.bfloat16)
-        rows, mask = source.padded()
-        memory = half.decoder.remember(rows.to(half.table.dtype), mask)
-        near, _ = half.step(tokens, half.decoder.start(memory), memory)
-    assert near.dtype == torch.float32
-    assert_close(near, exact, rtol=0.1, atol=0.1)
-
-
 def test_no_targets_are_told() -> None:
     with pytest.raises(DataError, match="no target texts"):
         Seq2Seq(LSTM(), tokenizer=Whitespace()).fit([(sequences(["one"]), Text([" "]))])
