@@ -29,6 +29,9 @@ def run(
     overrides: Overrides = None,
     out: Out = Path("runs"),
     seed: Annotated[int | None, typer.Option(help="Replaces the seed of the file.", min=0)] = None,
+    train_size: Annotated[
+        int | None, typer.Option("--train-size", help="Fit on so many training examples, chosen by the seed.", min=1)
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Run it even if it has been run before.")] = False,
     imports: Imports = None,
 ) -> None:
@@ -43,7 +46,8 @@ def run(
     def report(text: str) -> None:
         console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-    result = api.run(file, overrides or [], out, seed, again, report, import_modules(imports))
+    overrides = [*(overrides or []), *([] if train_size is None else [f"train_size={train_size}"])]
+    result = api.run(file, overrides, out, seed, again, report, import_modules(imports))
     if rank() == 0:
         _show_result(console, result)
         typer.echo(result.folder)

@@ -12,7 +12,7 @@ import numpy as np
 
 from nlpipe.compare.execute import Outcome, execute
 from nlpipe.compare.plan import Job, hash_of, jobs_of
-from nlpipe.compare.results import Comparison, Row
+from nlpipe.compare.results import Comparison, Row, size_of
 from nlpipe.datasets.load import load_dataset
 from nlpipe.errors import NlpipeError
 from nlpipe.files import whole_folder, write_json
@@ -57,7 +57,7 @@ def compare(
     metric, primary = dataset.task.deciding(dataset.labels, dataset.ordinal)
     higher_is_better = metric.higher_is_better[primary]
     sign = -1.0 if higher_is_better else 1.0
-    rows.sort(key=lambda row: (row.score is None, sign * (row.score or 0.0)))
+    rows.sort(key=lambda row: (size_of(row), row.score is None, sign * (row.score or 0.0)))
     comparison = Comparison(
         spec.title,
         dataset.name,

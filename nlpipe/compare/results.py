@@ -94,6 +94,11 @@ class Difference:
         return f"{self.mean:.3f} ({self.low:.3f} – {self.high:.3f})"
 
 
+def size_of(row: Row) -> float:
+    """The number of training examples of a row; infinite for all of them."""
+    return float("inf") if row.train_size is None else row.train_size
+
+
 @dataclass(frozen=True)
 class Comparison:
     """The result of a comparison.
@@ -121,17 +126,22 @@ class Comparison:
     def best(self) -> Row | None:
         """The row with the best primary score among those with the most training data; None where all failed."""
         done = [row for row in self.rows if row.score is not None]
-        sizes = [float("inf") if row.train_size is None else row.train_size for row in done]
-        return next((row for row, size in zip(done, sizes, strict=True) if size == max(sizes)), None)
+        return self.best_on(max(done, key=size_of).train_size) if done else None
+
+    def best_on(self, train_size: int | None) -> Row | None:
+        """The row with the best primary score among those with so many training examples; None where all failed."""
+        rows = (row for row in self.rows if row.score is not None and row.train_size == train_size)
+        return max(rows, key=lambda row: (1 if self.higher_is_better else -1) * (row.score or 0.0), default=None)
 
     def behind(self, row: Row) -> Difference | None:
-        """How far ``row`` lies behind the best, by the paired bootstrap: both are scored on the same resamples.
+        """How far ``row`` lies behind the best with as many training examples, by the paired bootstrap: both are scored
+        on the same resamples.
 
         None for the best itself, and where every run failed. Not corrected for the number of rows.
 
         Koehn 2004, "Statistical significance tests for machine translation evaluation".
         """
-        best = self.best
+        best = self.best_on(row.train_size)
         if best is None or row is best or row.samples is None or best.samples is None:
             return None
         sign = 1.0 if self.higher_is_better else -1.0
@@ -142,12 +152,15 @@ class Comparison:
     def not_shown_worse(self) -> str:
         """A sentence that names the rows which the test items do not show to be worse than the best.
 
-        Empty where there is one row.
+        Only rows with as many training examples as the best are compared with it.
+
+        Empty where there is one such row.
         """
         best = self.best
         if best is None:
             return ""
-        differences = [(row, difference) for row in self.rows if (difference := self.behind(row)) is not None]
+        same = [row for row in self.rows if row.train_size == best.train_size]
+        differences = [(row, difference) for row in same if (difference := self.behind(row)) is not None]
         if not differences:
             return ""
         names = [row.title for row, difference in differences if difference.low <= 0]
@@ -192,7 +205,9 @@ class Comparison:
                 cells = {"pipeline": row.name, "train": row.size}
                 lines.append(Line(tuple(cells.get(heading, MISSING) for heading in columns), failed=True))
             else:
-                lines.append(Line(tuple(cell(row) for cell in columns.values()), best=row is self.best))
+                lines.append(
+                    Line(tuple(cell(row) for cell in columns.values()), best=row is self.best_on(row.train_size))
+                )
         caption = (
             f"{self.data}, {self.test_size:,} test items; intervals by bootstrap over test items, of "
             "differences paired; latency of one text (median), memory and texts/s of a fresh process"

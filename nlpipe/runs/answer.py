@@ -16,6 +16,7 @@ from nlpipe.files import whole_file, write_json
 from nlpipe.pipeline import Pipeline
 from nlpipe.registry import written_name
 from nlpipe.runs.environment import use_threads
+from nlpipe.runs.fit import sample
 from nlpipe.runs.ledger import complete_ledger, recorded
 from nlpipe.runs.records import EnvironmentFile, LedgerFile, read_record
 from nlpipe.spec import read_pipeline
@@ -42,6 +43,9 @@ def answer(
     """
     environment = read_record(folder / "environment.json", EnvironmentFile)
     dataset = dataset or data_of(folder)
+    used = dataset.train
+    if environment["train_examples"] < len(used):
+        used = sample(used, environment["train_examples"], environment["seed"], dataset.name)
     pipeline = pipeline or Pipeline.load(folder)
     use_threads(environment["threads"])
     notes: list[str] = []
@@ -54,7 +58,7 @@ def answer(
             report(f"predicting {len(dataset.dev):,} examples of dev")
             notes = _write_predictions(folder / "predictions.jsonl", dataset, dataset.dev, pipeline)
     begun = read_record(folder / "ledger.json", LedgerFile)
-    ledger = complete_ledger(dataset, pipeline, environment.get("split", "test"), begun, [*warnings, *notes])
+    ledger = complete_ledger(dataset, used, pipeline, environment.get("split", "test"), begun, [*warnings, *notes])
     with whole_file(folder / "ledger.json") as partial:
         write_json(partial, ledger)
 

@@ -13,7 +13,7 @@ from nlpipe.errors import NlpipeWarning
 from nlpipe.pipeline import Pipeline
 from nlpipe.runs.records import LedgerFile, SplitLedger, SplitName, read_record
 from nlpipe.stage import Tokenizer
-from nlpipe.tasks.task import Ledger
+from nlpipe.tasks.task import Ledger, Split
 from nlpipe.wire import Text, Tokens
 
 STEPS = ("fit", "answer", "measure", "score")
@@ -60,17 +60,18 @@ def begin_ledger(dataset: Dataset, messages: Sequence[str]) -> LedgerFile:
 
 
 def complete_ledger(
-    dataset: Dataset, pipeline: Pipeline, split: SplitName, begun: LedgerFile, messages: Sequence[str]
+    dataset: Dataset, train: Split, pipeline: Pipeline, split: SplitName, begun: LedgerFile, messages: Sequence[str]
 ) -> LedgerFile:
     """The content of ``ledger.json`` when the questions are answered: also what the stages could not use.
 
     Args:
+        train: the training examples that were used, perhaps a sample of the data set's.
         split: the one that was answered; where it is dev, nothing is counted in test.
         begun: what the file held before.
         messages: of the warnings issued while answering.
     """
     ledger = begin_ledger(dataset, [])
-    used = [("train", ledger["train"], dataset.train), ("dev", ledger["dev"], dataset.dev)]
+    used = [("train", ledger["train"], train), ("dev", ledger["dev"], dataset.dev)]
     if split == "test":
         used.append(("test", ledger["test"], dataset.test))
     for _, entry, examples in used:
