@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nlpipe.cli.arguments import Imports, import_modules, split
+from nlpipe.cli.arguments import Imports, import_modules, one_of, split
 from nlpipe.errors import NlpipeError
 
 
@@ -58,17 +58,26 @@ def init(
         typer.Argument(metavar="DATA...", help="Your examples: csv, tsv, jsonl, conll, po, or two parallel files."),
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file to write; printed by default.")
+        Path | None, typer.Option("--output", "-o", help="The file to write, and a comparison beside it; else printed.")
     ] = None,
+    text: Annotated[str | None, typer.Option(help="The column of the text, or source: its name or number.")] = None,
+    label: Annotated[str | None, typer.Option(help="The column of the label, or target: its name or number.")] = None,
+    task: Annotated[str | None, typer.Option(help="classification, tagging or translation.")] = None,
 ) -> None:
-    """Make a pipeline file to start from out of your own data."""
-    from nlpipe.datasets.starter import init_spec
+    """Make a pipeline file to start from out of your own data, and a comparison of it with two others."""
+    from nlpipe.datasets.starter import Wanted, starter
 
-    text = init_spec(*data, folder=None if output is None else output.parent)
+    if task is not None:
+        one_of("--task", task, ("classification", "tagging", "translation"))
+    found = starter(*data, wanted=Wanted(text, label, task))
     if output is None:
-        typer.echo(text, nl=False)
+        typer.echo(found.text(None), nl=False)
         return
-    if output.exists():
-        raise NlpipeError(f"{output} exists already; remove it or choose another name with --output")
-    output.write_text(text, encoding="utf-8")
+    comparison = output.with_name(f"{output.stem}_compare.yaml")
+    for path in (output, comparison):
+        if path.exists():
+            raise NlpipeError(f"{path} exists already; remove it or choose another name with --output")
+    output.write_text(found.text(output.parent), encoding="utf-8")
+    comparison.write_text(found.comparison(output), encoding="utf-8")
     typer.echo(output)
+    typer.echo(comparison)

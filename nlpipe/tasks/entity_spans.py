@@ -16,6 +16,8 @@ Move = tuple[int, int, int]
 
 TYPE_KEYS = ("label", "type", "tag", "entity", "entity_group")
 """What data calls an entity's type, in the order looked for."""
+END_KEYS = (("start", "end"), ("start_offset", "end_offset"), ("start_char", "end_char"))
+"""What data calls an entity's first character and the one after the last."""
 SHAPE = "write {start, end, label} or [start, end, label], counted in characters"
 
 
@@ -52,6 +54,12 @@ def read_entities(row: Row, allowed: Callable[[str, str], str], note: Note) -> t
     return entities, faults
 
 
+def looks_like_entity(item: Any) -> bool:
+    """Whether ``item`` has the form of an entity: two whole numbers and a type."""
+    bounds, kind = _parts(item)
+    return all(isinstance(bound, int) for bound in bounds) and isinstance(kind, str)
+
+
 def moved(entities: Any, moves: Sequence[Sequence[Move]]) -> Any:
     """``entities``, as a file has them, with offsets in the text after some replacements; what is no entity stays.
 
@@ -71,7 +79,8 @@ def _moved(item: Any, moves: Sequence[Sequence[Move]]) -> Any:
     for replaced in moves:
         start, end = _place(start, replaced, first=True), _place(end, replaced, first=False)
     if isinstance(item, Mapping):
-        return {**{key: value for key, value in item.items() if key != "text"}, "start": start, "end": max(start, end)}
+        dropped = {"text", *(name for names in END_KEYS for name in names)}
+        return {**{key: item[key] for key in item if key not in dropped}, "start": start, "end": max(start, end)}
     return [start, max(start, end), *item[2:]]
 
 
@@ -92,7 +101,8 @@ def _parts(item: Any) -> tuple[list[Any], Any]:
     """Start and end, as integers where they are spelt so, and type of what may be an entity."""
     if isinstance(item, Mapping):
         key = next((name for name in TYPE_KEYS if name in item), None)
-        parts: list[Any] = [item.get("start"), item.get("end"), item.get(key) if key else None]
+        ends = next((names for names in END_KEYS if names[0] in item), END_KEYS[0])
+        parts: list[Any] = [item.get(ends[0]), item.get(ends[1]), item.get(key) if key else None]
     else:
         parts = list(item) if isinstance(item, list) and len(item) == 3 else [None, None, None]
     bounds = [part.whole if isinstance(part, Number) else part for part in parts[:2]]
@@ -102,7 +112,7 @@ def _parts(item: Any) -> tuple[list[Any], Any]:
 def _fault(bounds: Sequence[Any], kind: Any, text: str) -> str:
     """What is wrong with an entity; empty if nothing is."""
     if not all(isinstance(bound, int) for bound in bounds) or not isinstance(kind, str) or not clean_label(kind):
-        return f"not an entity; {SHAPE}"
+        return f"this is not an entity; {SHAPE}"
     start, end = bounds
     if not 0 <= start < end <= len(text):
         return f"{start} to {end} is not inside a text of {len(text)} characters"

@@ -22,7 +22,8 @@ Reader = Callable[[Sequence[Origin], Layout], Iterator[Row]]
 __all__ = ["FORMATS", "Layout", "Origin", "Reader", "format_of", "formats_of", "reader"]
 
 SUFFIXES = {
-    ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".conll": "conll", ".po": "po",
+    ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".conll": "conll",
+    ".conllu": "conll", ".po": "po",
 }  # fmt: skip
 """Ending of a file's name to its format."""
 

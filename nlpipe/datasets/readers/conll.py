@@ -3,8 +3,8 @@
 Columns are separated by tabs if the first line of tokens has one, otherwise by spaces. A line of only spaces and tabs
 ends a sentence, and so does ``-DOCSTART-``. Comments are lines that begin with what the layout's ``comment`` says; by
 default those that begin with ``#`` and have another number of columns than the tokens, or begin a sentence and hold a
-``=`` (``# id a1 domain=en``). The ranges and empty nodes of CoNLL-U (``3-4``, ``3.1`` in the first of ten columns) are
-not tokens and are left out.
+``=`` (``# id a1 domain=en``). The ranges and empty nodes of CoNLL-U (``3-4`` before ``3``, ``3.1`` after it) are not
+tokens and are left out.
 
 Tjong Kim Sang and De Meulder 2003, "Introduction to the CoNLL-2003 Shared Task".
 """
@@ -24,8 +24,6 @@ NO_TOKEN = re.compile(r"\d+[-.]\d+")
 """The first column of a CoNLL-U line for several tokens (a range) or for an empty node."""
 AHEAD = 20
 """Lines that are looked at to see how many columns tokens have."""
-CONLLU = 10
-"""Columns of CoNLL-U."""
 
 Sentence = list[tuple[int, list[str]]]
 """Line number and columns of each token."""
@@ -80,7 +78,7 @@ def _sentences(origin: Origin, layout: Layout) -> Iterator[Sentence]:
             raise DataError(
                 f"{origin.name}:{number}: {fault} columns: {len(values)}, where the first token has {width}"
             )
-        if width == CONLLU and NO_TOKEN.fullmatch(values[0]) and 0 not in layout.columns.values():
+        if 0 not in layout.columns.values() and _is_no_token(values[0], sentence, lines):
             continue
         if not values[int(layout.columns.get("token", 0))]:
             raise DataError(f"{origin.name}:{number}: the token is empty; end a sentence with a blank line")
@@ -109,6 +107,12 @@ class _Lines:
                 return
             yield following
 
+    def next_first(self) -> str:
+        """The first column of the next line; empty at the end."""
+        if not self.ahead and (following := next(self.lines, None)) is not None:
+            self.ahead.append(following)
+        return self.ahead[0][1].replace("\t", " ").split(" ")[0] if self.ahead else ""
+
     def next_columns(self) -> int:
         """The number of columns of the next line that begins with no ``#``, if it is among the next few; else 0."""
         while len(self.ahead) < AHEAD and (following := next(self.lines, None)) is not None:
@@ -116,6 +120,18 @@ class _Lines:
         plain = (line.rstrip("\r\n") for _, line in self.ahead if line.strip() and not line.startswith("#"))
         first = next(plain, "")
         return len(_split(first, "\t" if "\t" in first else None)) if first else 0
+
+
+def _is_no_token(first: str, sentence: Sentence, lines: _Lines) -> bool:
+    """Whether the first column numbers a range before its first word (``3-4`` before ``3``), or an empty node (``3.1``
+    after ``3``); elsewhere it is what it says.
+    """
+    if not NO_TOKEN.fullmatch(first):
+        return False
+    if "-" in first:
+        return lines.next_first() == first.partition("-")[0]
+    before = sentence[-1][1][0] if sentence else "0"
+    return before == first.partition(".")[0]
 
 
 def _is_comment(line: str, width: int) -> bool:

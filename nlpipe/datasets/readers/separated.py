@@ -8,13 +8,18 @@ quote is text, unless ``quoting: true``.
 from __future__ import annotations
 
 import csv
+import io
+import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from nlpipe.datasets.readers.headers import HeaderWatch
 from nlpipe.datasets.readers.lines import Layout, Origin, read_lines
 from nlpipe.errors import DataError, suggest
 from nlpipe.tasks.task import Row
 
+NAMED_DELIMITER = re.compile(r"sep=(.)\r?\n?\Z")
+"""The first line in which some spreadsheets name the delimiter."""
 LONGEST_FIELD = 1 << 30
 Record = tuple[int, list[str]]
 """The line a record starts on, and its fields."""
@@ -42,6 +47,11 @@ def records(origin: Origin, layout: Layout, delimiter: str, quoting: bool) -> It
     Raises:
         DataError: a quote never closes, or closes inside a field.
     """
+    named = NAMED_DELIMITER.match(next(read_lines(origin, layout.encoding), ""))
+    if named:
+        after = records(_without_first(origin, layout.encoding), layout, layout.delimiter or named[1], quoting)
+        yield from ((number + 1, values) for number, values in after)
+        return
     delimiter = layout.delimiter or delimiter
     if quoting if layout.quoting is None else layout.quoting:
         yield from _quoted(origin, layout, delimiter)
@@ -50,6 +60,12 @@ def records(origin: Origin, layout: Layout, delimiter: str, quoting: bool) -> It
         plain = _without_end(line)
         if plain:
             yield number, plain.split(delimiter)
+
+
+def _without_first(origin: Origin, encoding: str) -> Origin:
+    """``origin`` without its first line; such files come from spreadsheets and are small."""
+    rest = "".join(islice(read_lines(origin, encoding), 1, None))
+    return Origin(origin.name, lambda: io.BytesIO(rest.encode(encoding)))
 
 
 class _Lines:
