@@ -43,14 +43,14 @@ def _explaining(method: Callable[..., Any], use: str) -> Callable[..., Any]:
         except NlpipeError:
             raise
         except Exception:
-            if missing := _missing(self):
+            if missing := missing_before_use(self):
                 raise ModelError(f"{type(self).__name__}: {use} needs {missing}") from None
             raise
 
     return explaining
 
 
-def _missing(stage: Any) -> str:
+def missing_before_use(stage: Any) -> str:
     """What must be done before the stage can be used; empty if all has been done."""
     done = stage.__dict__.get("_done", frozenset())
     if "load_state" in done:

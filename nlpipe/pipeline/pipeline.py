@@ -31,6 +31,7 @@ from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Split, Task
 from nlpipe.training.history import History
 from nlpipe.training.trainer import Trainer
+from nlpipe.use_order import missing_before_use
 from nlpipe.wire import Tags, Text, Wire
 
 
@@ -258,7 +259,14 @@ class Pipeline:
         return target
 
     def write(self, folder: Path) -> None:
-        """Write the files of ``save`` into a folder that exists."""
+        """Write the files of ``save`` into a folder that exists.
+
+        Raises:
+            ModelError: a stage is not fitted.
+        """
+        for stage in self.stages:
+            if missing := missing_before_use(stage):
+                raise ModelError(f"{type(stage).__name__}: save needs {missing}")
         keys = {"name": self.name, "task": self.task.name, "seed": self.seed, "trainer": self.trainer}
         if self.reading:
             keys["reading"] = self.reading

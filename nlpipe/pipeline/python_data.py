@@ -6,12 +6,13 @@ same rules whatever door they come through.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from nlpipe.errors import DataError
+from nlpipe.errors import DataError, NlpipeWarning
 from nlpipe.labels import clean_label
 from nlpipe.stage import Tokenizer
 from nlpipe.tasks.task import Row, Split, Task
@@ -83,11 +84,32 @@ def split_of(task: Task, inputs: Any, targets: Any, tokenizer: Tokenizer | None)
     if task.target is Labels:
         return Split(source, Labels(_labels(values)))
     if task.target is Tags:
-        return task.split(list(_tag_rows(source, values, tokenizer)))
+        return task.split(list(_tag_rows(source, values, tokenizer)), note=_refuse)
     for i, value in enumerate(values):
         if not isinstance(value, str):
             raise DataError(f"targets[{i}]: {_shown(value)} is not a text")
     return Split(source, Text([str(value) for value in values]))
+
+
+def _refuse(what: str, example: str) -> None:
+    """Called with each thing that a task would leave out of a file: in Python it can be corrected.
+
+    Raises:
+        DataError: it is an entity that is none.
+    """
+    if what == "entities_invalid":
+        raise DataError(example)
+    if what in LEFT_OUT:
+        warnings.warn(f"{example}: {LEFT_OUT[what]}", NlpipeWarning, stacklevel=2)
+
+
+LEFT_OUT = {
+    "entities_not_at_words": "the entity does not begin and end where words do, and is left out",
+    "entities_overlapping": "the entity overlaps a longer one and is left out",
+    "entities_text_differs": "check the offsets",
+    "tags_out_of_scheme": "it is read as conlleval reads it",
+}
+"""What is warned of."""
 
 
 def _items(given: Any, expected: str) -> list[Any]:

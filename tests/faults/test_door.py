@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import nlpipe
 from nlpipe import Pipeline, heads, representations, tokenizers
 from nlpipe.datasets.load import load_dataset
-from nlpipe.errors import DataError, ModelError, NlpipeError, WiringError
+from nlpipe.errors import DataError, ModelError, NlpipeError, NlpipeWarning, WiringError
 from nlpipe.labels import clean_label
 
 TEXTS = ["a good film", "a dull film", "good fun", "no fun"] * 3
@@ -109,8 +109,11 @@ def test_entities_may_be_given_as_characters() -> None:
     entities = [[(0, 4, "PER")], [(0, 3, "PER")]] * 3
     pipeline = tagger().fit(texts, entities)
     assert pipeline.predict(texts).entities == entities
-    with pytest.raises(DataError, match=r"entities\[1\]"):
-        tagger().fit(texts, [entities[0], [(0, 400, "PER")], *entities[2:]])
+    for bad in [(0, 400, "PER"), (3, 0, "PER"), (-2, 1, "PER"), ("0", "3", "PER"), (0, 3, None), (0, 3)]:
+        with pytest.raises(DataError, match=r"entities\[1\]"):
+            tagger().fit(texts, [entities[0], [bad], *entities[2:]])
+    with pytest.warns(NlpipeWarning, match="does not begin and end where words do"):
+        tagger().fit(texts, [entities[0], [(0, 2, "PER")], *entities[2:]])
 
 
 def test_predictions_name_what_they_hold() -> None:
@@ -121,9 +124,12 @@ def test_predictions_name_what_they_hold() -> None:
 
 
 @pytest.mark.parametrize("make", [classifier, tagger])
-def test_use_before_fit_is_told(make: Any) -> None:
-    with pytest.raises(ModelError, match="needs a fitted stage: call fit first"):
+def test_use_before_fit_is_told(make: Any, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"(predict|forward) needs a fitted stage: call fit first"):
         make().predict([["a", "b"]])
+    with pytest.raises(ModelError, match="save needs a fitted stage"):
+        make().save(tmp_path / "model")
+    assert not (tmp_path / "model").exists()
 
 
 def test_a_network_without_a_width_is_told() -> None:
