@@ -9,6 +9,8 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from nlpipe.synonyms import meant
+
 
 class NlpipeError(Exception):
     """An error that the user can correct; the message says where it is, what is wrong, and what to write instead."""
@@ -65,8 +67,14 @@ class CardError(SpecError, DataError):
 
 
 def suggest(typed: str, names: Iterable[str]) -> str:
-    """The end of a message about an unknown name: ``; did you mean 'hidden'?``, or else a list of all ``names``."""
+    """The end of a message about an unknown name: ``; did you mean 'hidden'?``, or else a list of all ``names``.
+
+    What other tools call the same thing is understood: ``min_df`` is ``min_count``.
+    """
     ordered = sorted(names)
+    synonym = meant(typed, ordered)
+    if synonym is not None:
+        return f"; did you mean '{synonym}'?"
     similar = difflib.get_close_matches(typed, ordered, n=1, cutoff=0.6)
     if similar:
         return f"; did you mean '{similar[0]}'?"

@@ -17,8 +17,8 @@ from nlpipe.options import PositiveFloat
 from nlpipe.stage import Data, Predictions
 from nlpipe.wire import Labels, Vectors
 
-ClassWeight = Literal["auto"] | dict[str, PositiveFloat] | None
-"""``auto`` weights classes by their inverse frequency; classes that a mapping does not name have the weight 1."""
+ClassWeight = Literal["auto", "balanced"] | dict[str, PositiveFloat] | None
+"""``auto``, or ``balanced``, weights classes by their inverse frequency; those that a mapping does not name weigh 1."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Examples:
         """(C,) the share of the examples in each class."""
         return np.bincount(self.codes, minlength=len(self.classes)) / len(self.codes)
 
-    def weights(self, class_weight: Literal["auto"] | Mapping[str, float] | None) -> np.ndarray | None:
+    def weights(self, class_weight: Literal["auto", "balanced"] | Mapping[str, float] | None) -> np.ndarray | None:
         """Return the weight of each example, (N,); None if all are 1.
 
         Raises:
@@ -50,7 +50,7 @@ class Examples:
         """
         if class_weight is None:
             return None
-        if class_weight == "auto":
+        if isinstance(class_weight, str):
             class_weights = 1.0 / (len(self.classes) * self.frequencies)  # (C,)
         else:
             for label in class_weight:

@@ -37,8 +37,12 @@ class Commands(TyperGroup):
         return super().resolve_command(ctx, args)
 
     def _meant(self, name: str) -> str:
+        from nlpipe.datasets.readers import format_of
+
         if Path(name).suffix in (".yaml", ".yml"):
             return f"; did you mean 'nlpipe run {name}'?"
+        if format_of(name):
+            return f"; did you mean 'nlpipe init {name}'?"
         synonym = SYNONYMS.get(name.lower(), "")
         return (
             f"; did you mean '{synonym}'?"

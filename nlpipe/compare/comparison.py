@@ -25,7 +25,7 @@ from nlpipe.user_code import stop_if_registering
 def compare(
     spec: ComparisonSpec,
     out: Path = Path("runs"),
-    workers: int = 1,
+    jobs: int = 1,
     report: Callable[[Job, str], None] = lambda job, text: None,
     ended: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Comparison:
@@ -33,7 +33,7 @@ def compare(
 
     Args:
         out: the folder that run folders and the comparison's own folder are written into.
-        workers: runs at a time, each in a process of its own.
+        jobs: runs at a time, each in a process of its own.
         report: called with each job and what it is doing.
         ended: called with the outcome of each job that has ended.
 
@@ -41,15 +41,15 @@ def compare(
         NlpipeError: the file or the data has faults. A run that fails is a row of the result.
     """
     stop_if_registering()
-    jobs = jobs_of(spec)
+    runs = jobs_of(spec)
     if spec.data is None:
         raise NlpipeError(f"{spec.path}: no data: say 'data: CARD' in the file, or data=CARD on the command line")
     dataset = load_dataset(spec.data)  # faults of the data are reported once, before any worker starts
     outcomes = []
-    for outcome in execute(jobs, out, workers, report):
+    for outcome in execute(runs, out, jobs, report):
         outcomes.append(outcome)
         ended(outcome)
-    groups = dict.fromkeys((job.spec.name, job.train_size) for job in jobs)
+    groups = dict.fromkeys((job.spec.name, job.train_size) for job in runs)
     rows = [
         _row(name, size, [o for o in outcomes if (o.job.spec.name, o.job.train_size) == (name, size)])
         for name, size in groups
@@ -64,7 +64,7 @@ def compare(
         primary,
         len(dataset.test),
         tuple(rows),
-        out / f"comparison-{_slug(spec.title)}-{hash_of(jobs, dataset.digest)}",
+        out / f"comparison-{_slug(spec.title)}-{hash_of(runs, dataset.digest)}",
         asdict(spec.budget),
         spec.tolerance,
         higher_is_better,

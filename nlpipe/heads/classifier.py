@@ -21,8 +21,8 @@ class Classifier(Softmax[Vectors, Labels], LabelHead, Trained[Vectors, Labels], 
     Options:
         dropout: dropout rate of the inputs and of the hidden layer's outputs in training.
         hidden: number of features of a hidden layer with ReLU; null for no hidden layer.
-        class_weight: auto weighs each label by the inverse of its share; a mapping from label to weight (1 for labels
-            not named); null for equal weights.
+        class_weight: auto or balanced weighs each label by the inverse of its share; a mapping from label to weight (1
+            for labels not named); null for equal weights.
         label_smoothing: share of each label's probability that training spreads over all labels.
     """
 

@@ -21,7 +21,7 @@ class LinearSVM(Linear):
     Options:
         C: inverse strength of the regularisation: larger values fit the training data more closely
         loss: cost of a margin below 1, squared or not
-        class_weight: ``auto`` weighs each class by the inverse of its share; or a mapping from label to weight
+        class_weight: ``auto`` or ``balanced`` weighs each class by the inverse of its share; a mapping names labels
         folds: number of folds of the training split whose margins, from a model without the fold, fit the probabilities
         max_iter: maximum number of passes of the solver
     """

@@ -24,7 +24,7 @@ class LogisticRegression(Linear):
     Options:
         C: inverse strength of the regularisation: larger values fit the training data more closely
         l1_ratio: share of the L1 norm in the penalty, from 0 (L2 only, all features stay) to 1 (L1 only, few stay)
-        class_weight: ``auto`` weighs each class by the inverse of its share; or a mapping from label to weight
+        class_weight: ``auto`` or ``balanced`` weighs each class by the inverse of its share; a mapping names labels
         solver: ``auto`` takes saga if l1_ratio is above 0, newton-cg if there are very many weights, else lbfgs
         max_iter: maximum number of iterations of the solver
         tolerance: the solver stops when the gradient is below this value

@@ -24,7 +24,7 @@ class NaiveBayes(Linear):
             the absence of words
         alpha: additive (Laplace) smoothing of the count of each feature in each class
         prior: ``found`` takes the class frequencies of the training split, ``equal`` the same for all classes
-        class_weight: ``auto`` weighs each class by the inverse of its share; or a mapping from label to weight
+        class_weight: ``auto`` or ``balanced`` weighs each class by the inverse of its share; a mapping names labels
     """
 
     def __init__(

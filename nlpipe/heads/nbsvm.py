@@ -34,7 +34,7 @@ class NBSVM(Linear):
             most accurate one by no more than the standard error of the difference
         learner: classifier that is fitted to the scaled features
         binary: whether each feature counts at most once per text
-        class_weight: ``auto`` weighs each class by the inverse of its share; or a mapping from label to weight
+        class_weight: ``auto`` or ``balanced`` weighs each class by the inverse of its share; a mapping names labels
         folds: number of folds of the training split whose margins, from a model without the fold, fit the
             probabilities and choose beta
         max_iter: maximum number of passes of the solver

@@ -29,8 +29,8 @@ class Tagger(Softmax[Sequences, Tags], Head[Sequences, Tags], Trained[Sequences,
     Options:
         dropout: dropout rate of the inputs and of the hidden layer's outputs in training.
         hidden: number of features of a hidden layer with ReLU; null for no hidden layer.
-        class_weight: auto weighs each tag by the inverse of its share; a mapping from tag to weight (1 for tags not
-            named); null for equal weights.
+        class_weight: auto or balanced weighs each tag by the inverse of its share; a mapping from tag to weight (1
+            for tags not named); null for equal weights.
         label_smoothing: share of each tag's probability that training spreads over all tags.
         scheme: tag scheme in which entities are learned, IOB2 or IOBES; answers are always in IOB2.
         constrained: whether to search the best sequence that the scheme allows (Viterbi), not each word's best tag.

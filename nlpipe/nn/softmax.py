@@ -25,8 +25,8 @@ from nlpipe.stage import In, Out, State
 COLDEST, HOTTEST = 0.05, 20.0
 """Bounds of the temperature: a dev split that is all right, or too small, cannot drive it to 0 or without end."""
 
-ClassWeight = Literal["auto"] | dict[str, PositiveFloat] | None
-"""``auto`` gives every class the same weight in all; a mapping names classes, all others weigh 1."""
+ClassWeight = Literal["auto", "balanced"] | dict[str, PositiveFloat] | None
+"""``auto``, or ``balanced``, gives every class the same weight in all; a mapping names classes, all others weigh 1."""
 
 
 class Softmax(Neural[In, Out]):
@@ -60,7 +60,7 @@ class Softmax(Neural[In, Out]):
         """A weight for each class, None for all alike."""
         if self.class_weight is None:
             return None
-        if self.class_weight == "auto":
+        if isinstance(self.class_weight, str):
             return [counts.total() / (len(counts) * counts[label]) for label in self.classes]
         assert isinstance(self.class_weight, dict)
         for label in self.class_weight:

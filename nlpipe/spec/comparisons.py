@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Le
 
 from nlpipe.errors import Fault, SpecError, suggest
 from nlpipe.options import Fraction, Option, Positive, PositiveFloat
@@ -18,8 +20,9 @@ from nlpipe.spec.vary import Expansion, expand
 from nlpipe.yaml_reader import no_such_file
 from nlpipe.yaml_values import Place, Value, from_plain, join
 
+FIRST_SEED = 13
 OPTIONS = {
-    "seeds": Option("seeds", list[Seed], [13]),
+    "seeds": Option("seeds", Annotated[int, Ge(1), Le(1000)] | list[Seed], [FIRST_SEED]),
     "train_sizes": Option("train_sizes", list[Positive | Literal["all"]], ["all"]),
     "tolerance": Option("tolerance", Fraction, 0.01),
 }
@@ -80,6 +83,8 @@ def comparison_from(root: Root, overrides: Sequence[Override]) -> ComparisonSpec
     ]
     imports = read_imports(value, faults)
     values = {name: read_plain(value, option, faults) for name, option in OPTIONS.items()}
+    if isinstance(values["seeds"], int):  # so many of them
+        values["seeds"] = list(range(FIRST_SEED, FIRST_SEED + values["seeds"]))
     for name in ("seeds", "train_sizes"):
         if not values[name] or len(set(values[name])) < len(values[name]):
             message = "a value is given twice; give each once" if values[name] else "the list is empty; give a value"

@@ -15,7 +15,7 @@ from nlpipe.options import Option, Positive, options_of
 from nlpipe.pipeline.wiring import check_wiring
 from nlpipe.spec.imports import KEY as IMPORT
 from nlpipe.spec.imports import read_imports
-from nlpipe.spec.stages import StageReading, StageSpec, check_plain, read_stage
+from nlpipe.spec.stages import StageReading, StageSpec, check_plain, elsewhere, read_stage
 from nlpipe.wire import Text, Wire
 from nlpipe.yaml_values import Value, join, spelling_hint
 
@@ -153,7 +153,8 @@ def _check_keys(root: Value, faults: list[Fault]) -> None:
         return
     for key in root.entries:
         if key not in KEYS:
-            faults.append(root.keys[key].fault(key, f"a pipeline has no key '{key}'{suggest(key, KEYS)}"))
+            hint = elsewhere(key, "pipeline", KEYS) or suggest(key, KEYS)
+            faults.append(root.keys[key].fault(key, f"a pipeline has no key '{key}'{hint}"))
 
 
 def _read_name(root: Value, name: str, faults: list[Fault]) -> str:

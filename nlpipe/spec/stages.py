@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from nlpipe.capabilities import Trained, declares
 from nlpipe.errors import Fault, NlpipeError, suggest
 from nlpipe.options import Option, options_of
 from nlpipe.registry import slot, slot_of
 from nlpipe.stage import AnyStage, Stage
+from nlpipe.synonyms import meant
 from nlpipe.yaml_values import Place, Value, join, spelling_hint, warn_of_octals
 
 
@@ -110,7 +112,7 @@ def read_stage(value: Value, kind: str, key: str, faults: list[Fault]) -> StageR
         faults.append(at.place.fault(key if at is value else join(key, "name"), str(error)))
         return without_stage
     before = len(faults)
-    options = _options(value.without("name"), owner, name, key, faults)
+    options = _options(value.without("name"), owner, kind, name, key, faults)
     sound = len(faults) == before
     spec = StageSpec(kind, name, options)
     if any(option.required and typed not in options for typed, option in options_of(owner).items()):
@@ -146,13 +148,17 @@ def _name(value: Value, kind: str, key: str, faults: list[Fault]) -> str | None:
     return given.content
 
 
-def _options(value: Value, owner: Callable[..., Any], name: str, key: str, faults: list[Fault]) -> dict[str, Any]:
+def _options(
+    value: Value, owner: Callable[..., Any], kind: str, name: str, key: str, faults: list[Fault]
+) -> dict[str, Any]:
     """The checked values of all options of ``owner``, with defaults; faulty ones are left out."""
     options = options_of(owner)
     checked: dict[str, Any] = {}
     for typed, given in value.entries.items():
         if typed not in options:
-            others = suggest(typed, options) if options else "; it takes none"
+            others = elsewhere(typed, kind, options, owner) or (
+                suggest(typed, options) if options else "; it takes none"
+            )
             faults.append(value.keys[typed].fault(join(key, typed), f"{name} has no option '{typed}'{others}"))
             continue
         before = len(faults)
@@ -168,6 +174,31 @@ def _options(value: Value, owner: Callable[..., Any], name: str, key: str, fault
         else:
             checked[typed] = _spec(option.default)
     return {typed: checked[typed] for typed in options if typed in checked}
+
+
+def elsewhere(typed: str, kind: str, options: Collection[str], owner: Callable[..., Any] | None = None) -> str:
+    """The end of a message about an option that stands in the wrong place: where it belongs; empty if that is here.
+
+    Args:
+        kind: the slot that it stands under; ``pipeline`` for the top of a file.
+        options: those that it could be there.
+        owner: the class of the stage that it is given to; a head that learns without gradients has no trainer.
+    """
+    from nlpipe.training.trainer import Trainer
+
+    if meant(typed, options):
+        return ""
+    trained = kind != "head" or (isinstance(owner, type) and declares(owner, Trained))
+    tokenizers = slot("tokenizer")
+    holders: dict[str, Callable[..., Any]] = {"trainer": Trainer} if trained else {}
+    if "regex" in tokenizers:
+        holders["tokenizer"] = tokenizers.load("regex")
+    for place, holder in holders.items():
+        names = options_of(holder)
+        name = typed if typed in names else meant(typed, names)
+        if name and place != kind:
+            return f"; did you mean '{place}: {{{name}: ...}}'?"
+    return ""
 
 
 def read_option(value: Value, option: Option, key: str, faults: list[Fault]) -> Any:

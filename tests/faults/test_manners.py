@@ -1,0 +1,136 @@
+"""What people type who know other tools, and what they are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import nlpipe
+from nlpipe.classical.examples import Examples
+from nlpipe.cli.app import app
+from nlpipe.errors import NlpipeError
+from nlpipe.registry import FOLDERS, slot
+from nlpipe.spec import read_comparison, read_pipeline
+from nlpipe.spec.pipelines import trainer_options
+
+BASE: dict[str, Any] = {"data": "sample_reviews", "representation": "tfidf", "head": "logistic_regression"}
+
+
+def command(*arguments: Any, **options: Any) -> Any:
+    return CliRunner().invoke(app, list(map(str, arguments)), **options)
+
+
+def complaint(*arguments: Any) -> str:
+    done = command(*arguments)
+    assert isinstance(done.exception, NlpipeError), done.output
+    return str(done.exception)
+
+
+def fault(content: dict[str, Any]) -> str:
+    with pytest.raises(NlpipeError) as caught:
+        read_pipeline(BASE | content)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("slot_name", "stage", "typed", "ours"),
+    [
+        ("representation", "tfidf", "min_df", "'min_count'"),
+        ("representation", "tfidf", "max_df", "'max_count'"),
+        ("representation", "tfidf", "ngram_range", "'ngrams'"),
+        ("representation", "tfidf", "stopwords", "'stop_words'"),
+        ("representation", "tfidf", "use_idf", "'idf'"),
+        ("representation", "tfidf", "analyzer", "'unit'"),
+        ("representation", "tfidf", "lowercase", "'tokenizer: {lowercase: ...}'"),
+        ("representation", "word2vec", "vector_size", "'dim'"),
+        ("representation", "embedding", "output_dim", "'dim'"),
+        ("encoder", "lstm", "hidden_size", "'hidden'"),
+        ("encoder", "lstm", "num_layers", "'layers'"),
+        ("encoder", "transformer", "num_attention_heads", "'heads'"),
+        ("encoder", "transformer", "dim_feedforward", "'feed_forward'"),
+        ("tokenizer", "bpe", "vocab_size", "'vocabulary_size'"),
+        ("head", "estimator", "n_estimators", "'options'"),
+        ("head", "linear_svm", "cv", "'folds'"),
+        ("head", "classifier", "learning_rate", "'trainer: {lr: ...}'"),
+        ("head", "seq2seq", "num_beams", "'beam'"),
+    ],
+)
+def test_options_of_other_tools_are_understood(slot_name: str, stage: str, typed: str, ours: str) -> None:
+    assert f"'{typed}'; did you mean {ours}?" in fault({slot_name: {"name": stage, typed: 2}})
+
+
+@pytest.mark.parametrize(
+    ("typed", "ours"),
+    [("learning_rate", "lr"), ("num_train_epochs", "epochs"), ("max_grad_norm", "clip"), ("warmup_ratio", "warmup")],
+)
+def test_options_of_other_trainers_are_understood(typed: str, ours: str) -> None:
+    content = {"representation": "embedding", "encoder": "mean", "head": "classifier", "trainer": {typed: 1}}
+    assert f"'{typed}'; did you mean '{ours}'?" in fault(content)
+
+
+def test_names_of_other_tools_are_understood() -> None:
+    assert "; did you mean 'logistic_regression'?" in fault({"head": "logreg"})
+    assert "; did you mean 'linear_svm'?" in fault({"head": "LinearSVC"})
+    assert "; did you mean 'convolution'?" in fault({"encoder": "cnn"})
+    assert "; did you mean 'tfidf'?" in fault({"representation": "TfidfVectorizer"})
+    assert "; did you mean 'seed'?" in fault({"random_state": 1})
+    assert "; did you mean 'trainer: {epochs: ...}'?" in fault({"num_epochs": 1})
+
+
+def test_every_synonym_leads_to_a_name_of_ours() -> None:
+    """A name that was changed in a stage must be changed in the table of synonyms."""
+    from nlpipe.datasets.cards import Card
+    from nlpipe.options import options_of
+    from nlpipe.spec import comparisons, pipelines
+    from nlpipe.synonyms import NAMES
+
+    ours = {*trainer_options(), *pipelines.KEYS, *comparisons.KEYS, *Card.model_fields}
+    for kind in FOLDERS:
+        for name in slot(kind).names():
+            ours |= {name, *options_of(slot(kind).load(name))}
+    assert not set(NAMES) - ours
+
+
+def test_balanced_class_weights_are_those_of_scikit_learn() -> None:
+    from sklearn.utils.class_weight import compute_sample_weight
+
+    codes = np.array([0, 0, 0, 0, 1, 2, 2])
+    examples = Examples(None, codes, ("a", "b", "c"), None)  # type: ignore[arg-type]
+    weights = examples.weights("balanced")
+    assert weights is not None
+    assert weights == pytest.approx(compute_sample_weight("balanced", codes))
+    for head in ("logistic_regression", "linear_svm", "naive_bayes", "nbsvm"):
+        read_pipeline(BASE | {"representation": "bow", "head": {"name": head, "class_weight": "balanced"}})
+
+
+def test_a_number_of_seeds_is_so_many_seeds() -> None:
+    assert read_comparison([BASE], ["seeds=3"]).seeds == (13, 14, 15)
+    assert read_comparison([BASE], ["seeds=[3]"]).seeds == (3,)
+    assert read_comparison([BASE]).seeds == (13,)
+    with pytest.raises(NlpipeError, match="invalid value 0: expected an integer from 1 to 1000 or a list"):
+        read_comparison([BASE], ["seeds=0"])
+
+
+def test_commands_of_other_tools_are_understood(tmp_path: Path) -> None:
+    for typed, ours in {"train": "run", "evaluate": "run", "serve": "predict", "tune": "compare"}.items():
+        assert f"there is no command '{typed}'; did you mean '{ours}'?" in complaint(typed, "x.yaml")
+    data = tmp_path / "tickets.csv"
+    data.write_text("text,label\n")
+    for words in (["run"], ["compare"], ["check"], []):
+        assert f"nlpipe init {data}" in complaint(*words, data)
+    assert "nlpipe run x.yaml" in complaint("x.yaml")
+    for option in ("-h", "--help", "--version"):
+        assert command(option).exit_code == 0
+
+
+def test_jobs_have_one_name() -> None:
+    import inspect
+
+    from nlpipe.compare.comparison import compare
+
+    for function in (compare, nlpipe.compare):
+        assert "jobs" in inspect.signature(function).parameters
