@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +137,21 @@ def test_a_comparison_stands_beside_the_pipeline_and_runs(tmp_path: Path) -> Non
     comparison = nlpipe.compare(tmp_path / "start_compare.yaml", out=tmp_path / "runs")
     assert {row.name for row in comparison.rows} == {"start", "majority", "bow_nb"}
     assert not comparison.failures
+
+
+def test_a_named_delimiter_is_read_from_a_pipe_too(tmp_path: Path) -> None:
+    """A pipe can be read once: looking at its first line must not take it away."""
+    path = table(tmp_path / "t.csv", "channel,message,category")
+    run = nlpipe.run(_written(path, init_spec(path, folder=tmp_path)), out=tmp_path / "runs").folder
+    for text in ("message\nplease help with thing 3\n", "sep=;\nchannel;message\nmail;please help with thing 3\n"):
+        words = [sys.executable, "-m", "nlpipe", "predict", str(run), "--input", "csv"]
+        done = subprocess.run(words, input=text, text=True, capture_output=True, check=True)
+        assert done.stdout.startswith("cat")
+        assert len(done.stdout.splitlines()) == 1
+
+
+def test_lines_after_a_named_delimiter_keep_their_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('sep=;\ntext;label\ngood;a\nbad;b\n"open;a\nmore;b\n')
+    with pytest.raises(DataError, match=r"t\.csv:5: a quote opens here"):
+        nlpipe.load_dataset({"task": "classification", "train": str(path)})

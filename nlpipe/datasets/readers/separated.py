@@ -8,17 +8,16 @@ quote is text, unless ``quoting: true``.
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain
 
 from nlpipe.datasets.readers.headers import HeaderWatch
 from nlpipe.datasets.readers.lines import Layout, Origin, read_lines
 from nlpipe.errors import DataError, suggest
 from nlpipe.tasks.task import Row
 
-NAMED_DELIMITER = re.compile(r"sep=(.)\r?\n?\Z")
+NAMED_DELIMITER = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)
 """The first line in which some spreadsheets name the delimiter."""
 LONGEST_FIELD = 1 << 30
 Record = tuple[int, list[str]]
@@ -47,25 +46,20 @@ def records(origin: Origin, layout: Layout, delimiter: str, quoting: bool) -> It
     Raises:
         DataError: a quote never closes, or closes inside a field.
     """
-    named = NAMED_DELIMITER.match(next(read_lines(origin, layout.encoding), ""))
-    if named:
-        after = records(_without_first(origin, layout.encoding), layout, layout.delimiter or named[1], quoting)
-        yield from ((number + 1, values) for number, values in after)
-        return
-    delimiter = layout.delimiter or delimiter
+    lines = read_lines(origin, layout.encoding)
+    first = next(lines, "")
+    named = NAMED_DELIMITER.fullmatch(first) if quoting else None
+    if named is None:
+        lines = chain([first] if first else [], lines)
+    before = 0 if named is None else 1
+    delimiter = layout.delimiter or (delimiter if named is None else named[1])
     if quoting if layout.quoting is None else layout.quoting:
-        yield from _quoted(origin, layout, delimiter)
+        yield from _quoted(origin, layout, delimiter, lines, before)
         return
-    for number, line in enumerate(read_lines(origin, layout.encoding), 1):
+    for number, line in enumerate(lines, 1 + before):
         plain = _without_end(line)
         if plain:
             yield number, plain.split(delimiter)
-
-
-def _without_first(origin: Origin, encoding: str) -> Origin:
-    """``origin`` without its first line; such files come from spreadsheets and are small."""
-    rest = "".join(islice(read_lines(origin, encoding), 1, None))
-    return Origin(origin.name, lambda: io.BytesIO(rest.encode(encoding)))
 
 
 class _Lines:
@@ -83,21 +77,23 @@ class _Lines:
         return self.last
 
 
-def _quoted(origin: Origin, layout: Layout, delimiter: str) -> Iterator[Record]:
+def _quoted(origin: Origin, layout: Layout, delimiter: str, file_lines: Iterator[str], before: int) -> Iterator[Record]:
+    """The records of ``file_lines``, which are those of the file without ``before`` at its beginning."""
     csv.field_size_limit(LONGEST_FIELD)  # the default, 128 KB, is shorter than long texts
-    lines = _Lines(read_lines(origin, layout.encoding))
+    lines = _Lines(file_lines)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     width = 0
     while True:
-        first = reader.line_num + 1
+        first = before + reader.line_num + 1
         try:
             values = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
             values = _without_end(lines.last).split(delimiter)
-            if reader.line_num != first or len(values) != width:
-                raise _bad_quote(origin, layout, delimiter, first, reader.line_num, error) from error
+            last = before + reader.line_num
+            if last != first or len(values) != width:
+                raise _bad_quote(origin, layout, delimiter, first, last, error) from error
         if values:
             width = width or len(values)
             yield first, values
