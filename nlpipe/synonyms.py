@@ -106,6 +106,15 @@ NAMES = {
     "splits": "split test_size val_size validation_split",
     "dev": "valid validation val eval development",
     "comment": "comments comment_prefix",
+    # options of the command
+    "jobs": "workers n_jobs num_workers parallel processes threads",
+    "out": "output output_dir out_dir save_dir o",
+    "output": "out outfile output_file",
+    "file": "input_file infile texts",
+    "again": "force overwrite rerun",
+    "n_best": "nbest num_return_sequences k top_k",
+    "text": "text_column text_field input_column",
+    "label": "label_column label_field target_column",
     # stages
     "regex": "word words nltk punkt word_tokenize wordpunct moses treebank simple default basic word_level",
     "whitespace": "split space spaces pretokenized",

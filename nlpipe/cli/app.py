@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +12,8 @@ from typer.core import TyperGroup
 
 from nlpipe.cli import data_commands, file_commands, model_commands, run_commands, stage_commands
 from nlpipe.errors import NlpipeError, suggest
+from nlpipe.options import options_of
+from nlpipe.synonyms import meant
 
 SYNONYMS = {
     "train": "run", "fit": "run", "evaluate": "run", "eval": "run", "test": "run", "score": "run",
@@ -22,8 +26,61 @@ SYNONYMS = {
 """What other tools call a command, to the name that it has here."""
 
 
+UsageError: Any = typer.BadParameter.__bases__[0]
+"""What a wrong use of the command raises: click's class, which newer typers have of their own."""
+
+
+@contextmanager
+def our_style() -> Iterator[None]:
+    """Raise errors in the use of options as NlpipeError, so that all errors look alike.
+
+    Raises:
+        NlpipeError: an option is unknown, lacks its value or has a wrong one, or an argument is missing.
+    """
+    try:
+        yield
+    except UsageError as error:
+        if not error.args or type(error).__name__ == "NoArgsIsHelpError":
+            raise
+        raise NlpipeError(_in_our_words(error)) from None
+
+
+def _in_our_words(error: Any) -> str:
+    """A message of click's: ``nlpipe run: no such option: --output; did you mean '--out'?``."""
+    path = error.ctx.command_path if error.ctx is not None else "nlpipe"
+    typed = getattr(error, "option_name", None)
+    if typed is None or type(error).__name__ != "NoSuchOption":
+        message = " ".join(error.format_message().split()).rstrip(".")
+        return f"{path}: {message[:1].lower()}{message[1:]}; '{path} -h' shows what it takes"
+    return f"{path}: no such option: {typed}{_option_meant(typed, error.ctx)}"
+
+
+def _option_meant(typed: str, context: Any) -> str:
+    """What to write in place of an unknown option: another one, or a change to the pipeline file."""
+    from nlpipe.training.trainer import Trainer
+
+    options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
+    name = typed.lstrip("-").replace("-", "_")
+    changes = any(parameter.name in ("overrides", "arguments") for parameter in context.command.params)
+    own = meant(name, [option.removeprefix("--") for option in options])
+    if own is not None:
+        return f"; did you mean '--{own}'?"
+    key = name if name in options_of(Trainer) else meant(name, options_of(Trainer))
+    if changes and ("." in name or key):
+        return f"; did you mean '{name if '.' in name else f'trainer.{key}'}=VALUE', without '--'?"
+    return suggest(typed, options)
+
+
 class Commands(TyperGroup):
     """A group of commands that says which command was meant instead of an unknown one."""
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        with our_style():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        with our_style():
+            return super().invoke(ctx)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # click's types, which newer typers have of their own
         """The command that ``args`` begin with.

@@ -15,9 +15,9 @@ def data_list() -> None:
 
     from nlpipe.datasets.card_finder import card_names, find_card
 
-    table = Table(box=None, header_style="italic", padding=(0, 2))
-    for heading in ("card", "task", "what", "licence"):
-        table.add_column(heading)
+    table = Table(box=None, header_style="italic", padding=(0, 2, 0, 0))
+    for heading, width in (("card", None), ("task", None), ("what", None), ("licence", 12)):
+        table.add_column(heading, no_wrap=heading == "card", max_width=width)
     for name in card_names():
         card = find_card(name).card
         table.add_row(name, card.task, card.title, card.licence)

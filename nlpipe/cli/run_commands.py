@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nlpipe.cli.arguments import Imports, Out, import_modules, split
+from nlpipe.training.progress import format_duration
 
 if TYPE_CHECKING:
     from nlpipe.compare.results import Comparison
     from nlpipe.runs.result import Result
 
+PLAIN: dict[str, Any] = {"highlight": False, "markup": False, "soft_wrap": True}
+"""How text is printed that may hold anything."""
 FAILED_ROW = 1
 """Exit status of a comparison in which a run failed."""
 
@@ -44,7 +48,7 @@ def run(
     console = Console(stderr=True, quiet=rank() > 0)
 
     def report(text: str) -> None:
-        console.print(text, highlight=False, markup=False, soft_wrap=True)
+        console.print(text, **PLAIN)
 
     overrides = [*(overrides or []), *([] if train_size is None else [f"train_size={train_size}"])]
     result = api.run(file, overrides, out, seed, again, report, import_modules(imports))
@@ -78,10 +82,10 @@ def _show_result(console: Any, result: Result) -> None:
     if reason := result.metrics.get("primary_reason"):
         console.print(
             f"{primary} decides, as {reason}; 'primary:' of the data chooses another score",
-            highlight=False, markup=False, soft_wrap=True,
+            **PLAIN,
         )  # fmt: skip
     for warning in result.ledger.get("warnings", []):
-        console.print(f"warning: {warning}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"warning: {warning}", **PLAIN)
 
 
 def compare(
@@ -102,14 +106,15 @@ def compare(
     files, overrides = split(arguments)
     spec = read_comparison(files, overrides, import_modules(imports))
     for name, reason in spec.left_out:
-        console.print(f"{name} is left out: {reason}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"{name} is left out: {reason}", **PLAIN)
     total = len(spec.pipelines) * len(spec.seeds) * len(spec.train_sizes)
-    with console.status(f"0 of {total}: starting") as status:
+    start = time.perf_counter()
+    with _bar(console) as bar:
+        task = bar.add_task("compare", total=total, left="", status="starting")
         counted = 0
 
         def report(job: Any, text: str) -> None:
-            if console.is_terminal:
-                status.update(f"{counted} of {total} done; {job}: {text}")
+            bar.update(task, status=f"{job}: {text}")
 
         def ended(outcome: Any) -> None:
             nonlocal counted
@@ -119,29 +124,51 @@ def compare(
             else:
                 text = f"{outcome.result.metrics['primary']} {outcome.result.score:.3f}"
                 text += f", {outcome.result.costs['fit_seconds']:.1f} s to fit"
-            console.print(f"[{counted}/{total}] {outcome.job}: {text}", highlight=False, markup=False)
+            bar.console.print(f"[{counted}/{total}] {outcome.job}: {text}", highlight=False, markup=False)
+            bar.update(task, completed=counted, left=time_left(time.perf_counter() - start, counted, total))
 
         comparison = run_comparison(spec, out, jobs, report, ended)
     output = Console()
     if not output.is_terminal:
         output.width = 240
-    output.print(comparison.as_table().terminal(output))
+    shown = comparison.as_table()
+    output.print(shown.terminal(output))
+    if left_out := shown.left_out(output):
+        columns = f"columns that this terminal has no room for: {', '.join(left_out)}"
+        output.print(f"{columns}; they are in {comparison.folder / 'table.md'}", **PLAIN)
     if comparison.not_shown_worse:
-        output.print(comparison.not_shown_worse, highlight=False, markup=False, soft_wrap=True)
+        output.print(comparison.not_shown_worse, **PLAIN)
     for line in comparison.failures:
-        output.print(f"failed: {line}", highlight=False, markup=False, soft_wrap=True)
+        output.print(f"failed: {line}", **PLAIN)
     _show_next(output, comparison)
     if comparison.best is None:
-        console.print("error: every run failed; the reasons are above", highlight=False, markup=False, soft_wrap=True)
+        console.print("error: every run failed; the reasons are above", **PLAIN)
     if comparison.failures:
         raise typer.Exit(FAILED_ROW)
 
 
+def time_left(seconds: float, done: int, total: int) -> str:
+    """How long the rest takes if each run takes as long as those that are ``done`` did; empty while none is."""
+    if not done or done >= total:
+        return ""
+    return f"about {format_duration(seconds / done * (total - done))} left"
+
+
+def _bar(console: Any) -> Any:
+    """A bar over the runs of a comparison, with the time left and what is being done; nothing but on a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.table import Column
+
+    status = TextColumn("{task.fields[status]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
+    columns = (MofNCompleteColumn(), BarColumn(bar_width=20), TextColumn("{task.fields[left]}"), status)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
 def _show_next(output: Any, comparison: Comparison) -> None:
     command = sys.argv[0] if Path(sys.argv[0]).name == "nlpipe" else "nlpipe"
-    output.print(f"table: {comparison.folder / 'table.md'}", highlight=False, markup=False, soft_wrap=True)
+    output.print(f"table: {comparison.folder / 'table.md'}", **PLAIN)
     if comparison.best is not None:
         best = comparison.best.results[0]  # of the first seed: the best one on the test split would be optimistic
         text = "a text to try it on"
-        output.print(f"best:  {comparison.best.name}, saved in {best.folder}; try it:", highlight=False, soft_wrap=True)
-        output.print(f'  {command} predict {best.folder} "{text}"', highlight=False, markup=False, soft_wrap=True)
+        output.print(f"best:  {comparison.best.name}, saved in {best.folder}; try it:", **PLAIN)
+        output.print(f'  {command} predict {best.folder} "{text}"', **PLAIN)

@@ -57,22 +57,29 @@ def show(
 def _show_options(title: str, owner: Any) -> None:
     import inspect
     import json
+    import re
 
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
+    from rich.padding import Padding
+    from rich.text import Text
 
     from nlpipe.options import option_texts, options_of
 
     console = Console()
     prose = inspect.cleandoc(owner.__doc__ or "").partition("Options:")[0].strip()
     console.print(title, highlight=False)
-    console.print(prose + "\n", highlight=False, markup=False)
-    table = Table(show_header=True, box=None, header_style="italic", padding=(0, 2))
-    for heading in ("option", "values", "default", ""):
-        table.add_column(heading)
+    for paragraph in re.split(r"\n\n+", prose):
+        console.print(_plain(paragraph) + "\n", highlight=False, markup=False)
     texts = option_texts(owner)
     for option in options_of(owner).values():
         default = "required" if option.required else json.dumps(option.default, default=str, ensure_ascii=False)
-        table.add_row(option.name, *map(escape, (option.describe(), default, texts.get(option.name, ""))))
-    console.print(table)
+        console.print(
+            f"  [bold]{option.name}[/bold] = {escape(default)}  [dim]{escape(option.describe())}[/dim]", highlight=False
+        )
+        console.print(Padding(Text(_plain(texts.get(option.name, ""))), (0, 0, 0, 6), expand=False))
+
+
+def _plain(text: str) -> str:
+    """A docstring's paragraph as a terminal shows it: on one line, to be wrapped, and without marks of code."""
+    return " ".join(text.split()).replace("``", "")

@@ -52,13 +52,21 @@ class Table:
 
     def terminal(self, console: Console) -> RichTable:
         """The table for ``console``: the essential columns, and as many of the others as there is room for."""
+        return self._fitting(console)[0]
+
+    def left_out(self, console: Console) -> list[str]:
+        """Headings of the columns for which ``console`` has no room."""
+        shown = self._fitting(console)[1]
+        return [heading for heading in self.headings if heading not in shown]
+
+    def _fitting(self, console: Console) -> tuple[RichTable, Set[str]]:
         shown = {heading for heading in self.headings if heading in self.essential}
         drawn = self._drawn(shown)
         for heading in self.headings:
             wider = self._drawn(shown | {heading})
             if console.measure(wider, options=console.options.update(width=WIDEST)).maximum <= console.width:
                 drawn, shown = wider, shown | {heading}
-        return drawn
+        return drawn, shown
 
     def _drawn(self, shown: Set[str]) -> RichTable:
         from rich.table import Table as RichTable

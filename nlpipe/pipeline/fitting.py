@@ -275,6 +275,7 @@ class Fitting:
             progress=self.progress,
             report=self.report,
             dev_loss=dev_loss if known is not None else None,
+            metric=primary,
         )
 
     def _tokenised(self, flow: Flow) -> Flow:

@@ -42,8 +42,9 @@ class Epoch:
         """Training speed in units per second."""
         return self.units / self.seconds if self.seconds > 0 else 0.0
 
-    def __str__(self) -> str:
-        score = "" if self.score is None else f", score {self.score:.4f}"
+    def line(self, metric: str = "score") -> str:
+        """The epoch as one line of text; ``metric`` is what its score is called."""
+        score = "" if self.score is None else f", {metric} {self.score:.4f} on dev"
         clipped = f", clipped {self.clipped} of {self.steps} steps" if self.clipped else ""
         return (
             f"epoch {self.epoch}: loss {self.loss:.4f}{score}, lr {self.lr:.2g}, {self.seconds:.1f} s, "
@@ -61,6 +62,7 @@ class History:
             epochs, or the time limit of ``minutes`` was reached.
         kept: numbers of the epochs whose parameters the model has now: the best one, or those that were averaged.
         score: of these parameters on the dev split; None as in ``Epoch``.
+        metric: what the scores are, such as ``f1``.
         parameters: number of parameters of the model.
         trained: number of parameters that were trained.
         device: ``cpu``, ``cuda`` or ``mps``.
@@ -81,6 +83,7 @@ class History:
     threads: int
     processes: int
     seconds: float
+    metric: str = "score"
 
     def plain(self) -> dict[str, Any]:
         """Everything as JSON writes it, with the speed of each epoch."""

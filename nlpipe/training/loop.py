@@ -54,6 +54,7 @@ def train(
     progress: bool | None = None,
     report: Callable[[str], None] | None = None,
     dev_loss: Callable[[], float] | None = None,
+    metric: str = "score",
 ) -> History:
     """Train ``objective`` in place. It ends in eval mode, on the training device, with the best parameters.
 
@@ -71,6 +72,7 @@ def train(
         report: receives a line of text after each epoch if no bar is drawn; None passes the lines to ``logging``.
         dev_loss: the loss on the dev split, called as ``evaluate`` is: of epochs with equal scores, the one with the
             lower loss is the better one.
+        metric: what ``evaluate`` gives, for messages.
 
     Raises:
         NlpipeError: there are no examples or no trainable parameters, this machine has no such device, or the loss or
@@ -83,7 +85,7 @@ def train(
         raise NlpipeError("there is nothing to train: no parameter of the model requires a gradient")
     if trainer.patience is not None and evaluate is None:
         raise NlpipeError("trainer.patience needs a dev split, and there is none; give one, or leave patience out")
-    loop = Loop(trainer, objective, examples, evaluate, seed, checkpoint, higher_is_better, dev_loss)
+    loop = Loop(trainer, objective, examples, evaluate, seed, checkpoint, higher_is_better, dev_loss, metric)
     try:
         return loop.run(progress, report or logging.getLogger(__name__).info)
     finally:
@@ -103,8 +105,9 @@ class Loop:
         checkpoint: Path | None,
         higher_is_better: bool,
         dev_loss: Callable[[], float] | None = None,
+        metric: str = "score",
     ) -> None:
-        self.dev_loss = dev_loss
+        self.dev_loss, self.metric = dev_loss, metric
         self.trainer, self.objective, self.evaluate, self.seed = trainer, objective, evaluate, seed
         device = choose_device(trainer.device)
         self.precision = choose_precision(trainer.precision, device, objective)
@@ -135,7 +138,8 @@ class Loop:
         per_epoch = self.sampler.tokens_per_epoch
         done = self.position.epoch * per_epoch  # approximate if the training resumes within an epoch
         report_here = report if self.model.is_main else None
-        with Progress(per_epoch * self.trainer.epochs, done, show, report_here, self.clock.seconds_left) as progress:
+        tokens, seconds = per_epoch * self.trainer.epochs, self.clock.seconds_left
+        with Progress(tokens, done, show, report_here, seconds, self.metric) as progress:
             progress.write(self._summary())
             stopped = self._stop_reason()
             while stopped is None:
@@ -157,6 +161,7 @@ class Loop:
             threads=torch.get_num_threads(),
             processes=self.model.processes,
             seconds=self.clock.seconds,
+            metric=self.metric,
         )
 
     def _stop_reason(self) -> Stopped | None:
@@ -271,7 +276,7 @@ class Loop:
             self._save()
             if self.model.is_main:
                 self.checkpoint.remove_epochs_except(set(self.snapshots.epochs))
-        progress.write(str(record))
+        progress.write(record.line(self.metric))
 
     def _score(self) -> float | None:
         """The score on the dev split, the same in all processes; None if there is no dev split or it is undefined."""

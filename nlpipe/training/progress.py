@@ -23,6 +23,7 @@ class Progress:
         show: whether to draw the bar; None draws it if stderr is a terminal.
         report: receives the lines of text if no bar is drawn; None to discard them (in processes of rank above 0).
         seconds: after which the training stops at the latest; None for no limit.
+        metric: what the score on the dev split is called.
     """
 
     def __init__(
@@ -32,8 +33,10 @@ class Progress:
         show: bool | None,
         report: Callable[[str], None] | None,
         seconds: float | None = None,
+        metric: str = "score",
     ) -> None:
         self.tokens = tokens
+        self.metric = metric
         self.seconds = seconds
         self.done = done
         self.report = report
@@ -85,7 +88,9 @@ class Progress:
         self._last_update = now
         start_time, done_before = self._start
         speed = (self.done - done_before) / max(now - start_time, 1e-9)
-        status = f"loss {loss:.4f}" + ("" if score is None else f"  score {score:.4f}") + f"  {speed:,.0f} tokens/s"
+        status = (
+            f"loss {loss:.4f}" + ("" if score is None else f"  {self.metric} {score:.4f}") + f"  {speed:,.0f} tokens/s"
+        )
         total = self.tokens
         if self.seconds is not None:  # the bar ends where the time limit will end the training
             total = min(total, max(self.done, int(self.done + speed * (self.seconds - (now - start_time)))))

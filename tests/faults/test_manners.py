@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 import nlpipe
 from nlpipe.classical.examples import Examples
+from nlpipe.cli import file_commands, model_commands, run_commands
 from nlpipe.cli.app import app
+from nlpipe.cli.run_commands import time_left
+from nlpipe.compare.table import Line, Table
 from nlpipe.errors import NlpipeError
 from nlpipe.registry import FOLDERS, slot
 from nlpipe.spec import read_comparison, read_pipeline
 from nlpipe.spec.pipelines import trainer_options
+from nlpipe.tasks.task import Split
+from nlpipe.wire import Labels, Text
 
 BASE: dict[str, Any] = {"data": "sample_reviews", "representation": "tfidf", "head": "logistic_regression"}
 
@@ -89,6 +97,8 @@ def test_every_synonym_leads_to_a_name_of_ours() -> None:
     from nlpipe.synonyms import NAMES
 
     ours = {*trainer_options(), *pipelines.KEYS, *comparisons.KEYS, *Card.model_fields}
+    for function in (run_commands.run, run_commands.compare, model_commands.predict, file_commands.init):
+        ours |= {*inspect.signature(function).parameters}
     for kind in FOLDERS:
         for name in slot(kind).names():
             ours |= {name, *options_of(slot(kind).load(name))}
@@ -128,9 +138,75 @@ def test_commands_of_other_tools_are_understood(tmp_path: Path) -> None:
 
 
 def test_jobs_have_one_name() -> None:
-    import inspect
-
     from nlpipe.compare.comparison import compare
 
     for function in (compare, nlpipe.compare):
         assert "jobs" in inspect.signature(function).parameters
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("run x.yaml --output y", "nlpipe run: no such option: --output; did you mean '--out'?"),
+        ("compare x.yaml --n-jobs 2", "nlpipe compare: no such option: --n-jobs; did you mean '--jobs'?"),
+        ("run x.yaml --epochs 2", "did you mean 'trainer.epochs=VALUE', without '--'?"),
+        ("run x.yaml --head.C=2", "did you mean 'head.C=VALUE', without '--'?"),
+        ("run", "nlpipe run: missing argument 'FILE'; 'nlpipe run -h' shows what it takes"),
+        ("run x.yaml --seed a", "nlpipe run: invalid value for '--seed'"),
+        ("compare x.yaml --jobs", "option '--jobs' requires an argument"),
+    ],
+)
+def test_wrong_options_are_errors_like_all_others(words: str, message: str) -> None:
+    assert message in complaint(*words.split())
+
+
+def test_a_table_tells_which_columns_it_leaves_out() -> None:
+    headings = ("pipeline", "accuracy", *(f"a further column {i}" for i in range(8)))
+    table = Table("t", headings, (Line(("x",) * len(headings)),), essential=frozenset(headings[:2]))
+    narrow, wide = Console(width=60, file=io.StringIO()), Console(width=300, file=io.StringIO())
+    left_out = table.left_out(narrow)
+    assert left_out and set(left_out) < set(headings[2:])
+    shown = {column.header for column in table.terminal(narrow).columns}
+    assert shown == set(headings) - set(left_out)
+    assert table.left_out(wide) == []
+
+
+def test_a_narrow_terminal_is_told_where_the_other_columns_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Console, "is_terminal", True)
+    monkeypatch.setenv("COLUMNS", "70")
+    (tmp_path / "p.yaml").write_text("data: sample_reviews\nrepresentation: bow\nhead: naive_bayes\n")
+    done = command("compare", tmp_path / "p.yaml", "--out", tmp_path / "runs")
+    assert "columns that this terminal has no room for: " in done.output
+    folder = next((tmp_path / "runs").glob("comparison-*"))
+    assert f"they are in {folder / 'table.md'}" in done.output
+
+
+def test_stages_are_shown_within_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for name in ("tfidf", "bert", "trainer"):
+        done = command("show", name)
+        lines = done.output.splitlines()
+        assert max(map(len, lines)) <= 80
+        assert "``" not in done.output
+        described = [line for line in lines if line.startswith("      ")]
+        assert sum(map(len, described)) / len(described) > 40  # texts have the width of the terminal, not a strip of it
+    assert "  min_count = 1  int >= 1 | float > 0.0 and < 1.0" in command("show", "tfidf").output
+
+
+def test_the_score_of_an_epoch_has_its_name() -> None:
+    lines: list[str] = []
+    texts = ["good film", "bad film"] * 20
+    pipeline = nlpipe.load({
+        "representation": "embedding", "encoder": "mean", "head": "classifier",
+        "trainer": {"epochs": 1, "lr": 0.1, "precision": "fp32"},
+    })  # fmt: skip
+    split = Split(Text(texts), Labels(["a", "b"] * 20))
+    pipeline.fit_split(split, split.take(range(4)), report=lines.append)
+    assert any(line.startswith("epoch 1: ") and ", accuracy " in line and " on dev" in line for line in lines)
+
+
+def test_the_time_left_follows_from_the_runs_that_are_done() -> None:
+    assert time_left(0, 0, 4) == ""
+    assert time_left(30, 1, 4) == "about 90 s left"
+    assert time_left(600, 1, 4) == "about 30 min left"
+    assert time_left(30, 4, 4) == ""

@@ -336,7 +336,9 @@ def test_without_a_terminal_lines_are_reported_and_nothing_is_printed(capsys):
     # table, hidden, norm, output, frozen
     assert lines[0].startswith("633 parameters (627 trained), 37 examples, 10 steps per epoch, at most 2 epochs, fp32")
     assert re.match(r"about \d+ s per epoch and \d+ s in total", lines[1])  # however busy the machine is
-    assert [line.partition(":")[0] for line in lines[2:]] == ["epoch 1", "epoch 2"] and "score 0.2500" in lines[2]
+    assert [line.partition(":")[0] for line in lines[2:]] == ["epoch 1", "epoch 2"] and "score 0.2500 on dev" in lines[
+        2
+    ]
 
 
 def test_the_bar_is_drawn_where_it_is_asked_for(capsys):
