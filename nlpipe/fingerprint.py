@@ -22,7 +22,10 @@ ROOMS = (
 )  # fmt: skip
 """Folders of nlpipe whose code decides what a pipeline gives."""
 
-ALONE = ("stage", "wire", "vocabulary", "tag_schemes", "tag_decoding", "long_texts", "writing_systems", "capabilities")
+ALONE = (
+    "stage", "wire", "vocabulary", "tag_schemes", "tag_decoding", "long_texts", "writing_systems", "unicode_classes",
+    "capabilities", "labels",
+)  # fmt: skip
 """Files that do so, beside the folders."""
 
 

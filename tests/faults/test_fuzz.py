@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 
 import pytest
 
 from benchmarks.fuzz import damaged, fuzz
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs fork and /proc")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of fork in a process with threads
 def test_damaged_files_end_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     results = fuzz(8, seed=2)

@@ -167,7 +167,7 @@ def test_constructors_that_hide_options_are_bugs() -> None:
 
 
 def test_stages_check_and_keep_their_options() -> None:
-    assert Regex(lowercase=False).options == {"pattern": None, "lowercase": False, "form": None}
+    assert Regex(lowercase=False).options == {"pattern": None, "lowercase": False, "form": "NFC"}
     with pytest.raises(ValueError, match=r"^lowercase: invalid value 'no': expected true or false$"):
         Regex(lowercase="no")  # type: ignore[arg-type]
 
