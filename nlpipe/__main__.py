@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import warnings
 from typing import Any
 
-INTERRUPTED = 130
-"""The exit status of typer after Ctrl-C."""
+INTERRUPTED, TERMINATED = 130, 143
+"""The exit status of typer after Ctrl-C, and that of a program that SIGTERM ends."""
+KEPT = "finished runs are kept, and nothing is half-written; the same command goes on from there"
 
 
 def main() -> None:
-    """Run the command line and exit: with 0, with 2 after a user's error, with 130 after an interruption."""
+    """Run the command line and exit: with 0, 2 after a user's error, 130 after an interruption, 143 after SIGTERM."""
     from nlpipe.errors import NlpipeError, NlpipeWarning
 
     show_other = warnings.showwarning
@@ -30,24 +33,34 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         from nlpipe.cli.app import app
 
         app(prog_name="nlpipe")
     except SystemExit as error:
-        if error.code == INTERRUPTED:
-            sys.stderr.write("\ninterrupted; finished runs are kept, and nothing is half-written\n")
+        if error.code in (INTERRUPTED, TERMINATED):
+            sys.stderr.write(f"\n{'interrupted' if error.code == INTERRUPTED else 'terminated'}; {KEPT}\n")
         raise
     except NlpipeError as error:
         sys.exit(_print_error(str(error)))
     except MemoryError as error:
         cause = str(error) or "this machine has too little"
         sys.exit(_print_error(f"out of memory: {cause}; use fewer labels, features or examples, or smaller batches"))
+    except BrokenPipeError:  # the program that reads the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except OSError as error:
-        where = f"{error.filename}: " if error.filename is not None else "writing the output: "
+        where = f"{error.filename}: " if error.filename is not None else ""
         status = _print_error(f"{where}{error.strerror or error}")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the rest of the output cannot be flushed
         sys.exit(status)
+
+
+def _terminate(number: int, frame: Any) -> None:
+    """End as after Ctrl-C, so that what was being done is tidied up."""
+    raise SystemExit(TERMINATED)
 
 
 def _print_error(message: str) -> int:

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
+from nlpipe.cli.terminal import make_console
+
 
 def data_list() -> None:
     """List the data sets that have a card."""
-    from rich.console import Console
     from rich.table import Table
 
     from nlpipe.datasets.card_finder import card_names, find_card
@@ -21,7 +22,7 @@ def data_list() -> None:
     for name in card_names():
         card = find_card(name).card
         table.add_row(name, card.task, card.title, card.licence)
-    Console().print(table)
+    make_console().print(table)
 
 
 def data_show(name: Annotated[str, typer.Argument(metavar="CARD")]) -> None:

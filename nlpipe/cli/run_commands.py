@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nlpipe.cli.arguments import Imports, Out, import_modules, split
+from nlpipe.cli.terminal import make_console
 from nlpipe.training.progress import format_duration
 
 if TYPE_CHECKING:
@@ -40,12 +41,10 @@ def run(
     imports: Imports = None,
 ) -> None:
     """Fit a pipeline, score it on the test split, and leave a folder with all results; prints that folder."""
-    from rich.console import Console
-
     from nlpipe import api
     from nlpipe.training.processes import rank
 
-    console = Console(stderr=True, quiet=rank() > 0)
+    console = make_console(stderr=True, quiet=rank() > 0)
 
     def report(text: str) -> None:
         console.print(text, **PLAIN)
@@ -97,12 +96,10 @@ def compare(
     imports: Imports = None,
 ) -> None:
     """Run several pipelines on the same data with the same seeds, and show their scores and costs side by side."""
-    from rich.console import Console
-
     from nlpipe.compare.comparison import compare as run_comparison
     from nlpipe.spec import read_comparison
 
-    console = Console(stderr=True)
+    console = make_console(stderr=True)
     files, overrides = split(arguments)
     spec = read_comparison(files, overrides, import_modules(imports))
     for name, reason in spec.left_out:
@@ -128,7 +125,7 @@ def compare(
             bar.update(task, completed=counted, left=time_left(time.perf_counter() - start, counted, total))
 
         comparison = run_comparison(spec, out, jobs, report, ended)
-    output = Console()
+    output = make_console()
     if not output.is_terminal:
         output.width = 240
     shown = comparison.as_table()

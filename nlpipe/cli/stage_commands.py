@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from nlpipe.cli.arguments import Imports, import_modules
+from nlpipe.cli.terminal import make_console
 from nlpipe.errors import NlpipeError, suggest
 
 
@@ -15,13 +16,12 @@ def list_stages(
     imports: Imports = None,
 ) -> None:
     """List the stages by slot, with a line about each."""
-    from rich.console import Console
     from rich.table import Table
 
     from nlpipe.registry import FOLDERS, slot
 
     import_modules(imports)
-    console = Console()
+    console = make_console()
     for name in [slot_name] if slot_name else FOLDERS:
         stages = slot(name)
         if not stages.names():
