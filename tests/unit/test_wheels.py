@@ -86,7 +86,8 @@ def test_no_pip(index, tmp_path, monkeypatch):
     python.write_text('#!/bin/sh\necho "$0: No module named pip" >&2\nexit 1\n')
     python.chmod(0o755)
     monkeypatch.setattr(module.sys, "executable", str(python))
-    with pytest.raises(DataError, match=r"has no pip .* -m ensurepip"):
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    with pytest.raises(DataError, match="no network, or http"):  # it asks the index itself
         fetch_wheel("tiny-set==1.0", index[1])
 
 
@@ -106,7 +107,7 @@ def test_a_hash_that_is_malformed(index):
 def test_several_at_once(index, monkeypatch):
     folder, sha256 = index
 
-    def copy(requirement, target, cached):
+    def copy(requirement, sha256, target, cached):
         wheel = target / "x.whl"
         wheel.write_bytes(next(folder.iterdir()).read_bytes())
         return wheel
