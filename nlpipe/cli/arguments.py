@@ -49,3 +49,17 @@ def one_of(option: str, value: str, values: Sequence[str]) -> str:
     if value not in values:
         raise NlpipeError(f"invalid value '{value}' for {option}{suggest(value, values)}")
     return value
+
+
+def check_encoding(name: str | None) -> None:
+    """Check that Python has the encoding ``name``.
+
+    Raises:
+        NlpipeError: it has not.
+    """
+    from nlpipe.datasets.cards import known_encoding
+
+    try:
+        known_encoding(name or "utf-8")
+    except ValueError as error:
+        raise NlpipeError(f"--encoding: {error}") from None

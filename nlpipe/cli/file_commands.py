@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nlpipe.cli.arguments import Imports, import_modules, one_of, split
+from nlpipe.cli.arguments import Imports, check_encoding, import_modules, one_of, split
 from nlpipe.errors import NlpipeError
 
 
@@ -55,7 +55,9 @@ def schema() -> None:
 def init(
     data: Annotated[
         list[Path],
-        typer.Argument(metavar="DATA...", help="Your examples: csv, tsv, jsonl, conll, po, or two parallel files."),
+        typer.Argument(
+            metavar="DATA...", help="Your examples: csv, tsv, jsonl, json, parquet, conll, po, or two parallel files."
+        ),
     ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file to write, and a comparison beside it; else printed.")
@@ -63,13 +65,15 @@ def init(
     text: Annotated[str | None, typer.Option(help="The column of the text, or source: its name or number.")] = None,
     label: Annotated[str | None, typer.Option(help="The column of the label, or target: its name or number.")] = None,
     task: Annotated[str | None, typer.Option(help="classification, tagging or translation.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of the files, such as cp1252; UTF-8 by default.")] = None,
 ) -> None:
-    """Make a pipeline file to start from out of your own data, and a comparison of it with two others."""
+    """Make a pipeline file to start from out of your own data, and a comparison of it with two other quick ones."""
     from nlpipe.datasets.starter import Wanted, starter
 
+    check_encoding(encoding)
     if task is not None:
         one_of("--task", task, ("classification", "tagging", "translation"))
-    found = starter(*data, wanted=Wanted(text, label, task))
+    found = starter(*data, wanted=Wanted(text, label, task, encoding))
     if output is None:
         typer.echo(found.text(None), nl=False)
         return

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from nlpipe.datasets.readers import FORMATS, Layout, Origin, format_of, reader
+from nlpipe.datasets.readers.json_lines import values_of
 from nlpipe.datasets.readers.lines import file_origin, read_lines
 from nlpipe.datasets.replacements import replaced_text, replacements_of
 from nlpipe.errors import DataError, NlpipeError
-from nlpipe.json_reader import parse_json
 from nlpipe.pipeline.batches import BATCH
 from nlpipe.tasks.task import Row, Task
 
@@ -28,7 +28,7 @@ AHEAD = 4 * BATCH
 STANDARD_INPUT = "standard input"
 HINTS = ("give the column in columns:, by name or by number", "give the field of the text as columns: {text: NAME}")
 """What readers say of a missing column in a card."""
-FORMS = ("text", "csv", "tsv", "jsonl", "conll", "po")
+FORMS = ("text", "csv", "tsv", "jsonl", "conll", "po", "parquet")
 
 
 @dataclass(frozen=True)
@@ -145,11 +145,8 @@ def _rows(
 def _json_lines(origin: Origin, encoding: str, task: Task, trained: Mapping[str, Any]) -> Iterator[Input]:
     """Strings, lists of words, or objects with the text where training had it, or under the task's usual name."""
     names = [str(column) for column in (_trained_column(task, trained), *_usual(task)) if column is not None]
-    for number, line in enumerate(read_lines(origin, encoding), 1):
-        if not line.strip():
-            continue
+    for number, value in values_of(origin, encoding):
         place = f"{origin.name}:{number}"
-        value = parse_json(line.rstrip("\r\n"), place)
         record = value if isinstance(value, dict) else {}
         if isinstance(value, dict):
             name = next((name for name in names if name in value), None)

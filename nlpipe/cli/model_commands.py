@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nlpipe.cli.arguments import Imports, Run, import_modules, one_of
+from nlpipe.cli.arguments import Imports, Run, check_encoding, import_modules, one_of
 from nlpipe.errors import NlpipeError
 
 
@@ -21,7 +21,7 @@ def predict(
     ] = "text",
     form: Annotated[
         str | None,
-        typer.Option("--input", help="text, csv, tsv, jsonl, conll, po; by default by the file's name."),
+        typer.Option("--input", help="text, csv, tsv, jsonl, conll, po, parquet; by default by the file's name."),
     ] = None,
     field: Annotated[
         str | None, typer.Option(help="The column with the text, by name or number; by default that of training.")
@@ -60,20 +60,6 @@ def predict(
     for part in parts:
         sys.stdout.write(part)
         sys.stdout.flush()
-
-
-def check_encoding(name: str | None) -> None:
-    """Check that Python has the encoding ``name``.
-
-    Raises:
-        NlpipeError: it has not.
-    """
-    from nlpipe.datasets.cards import known_encoding
-
-    try:
-        known_encoding(name or "utf-8")
-    except ValueError as error:
-        raise NlpipeError(f"--encoding: {error}") from None
 
 
 def export(

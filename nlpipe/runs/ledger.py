@@ -28,6 +28,8 @@ LOST = {
     "labels_unseen": "labels are none of the training split and cannot be predicted",
     "headers_repeated": "rows repeat the header of their file and were left out",
     "header_as_example": "rows look like a header and were read as examples (header: true leaves out a first row)",
+    "not_annotated": "tasks were not annotated and were left out",
+    "annotations_further": "tasks have annotations of several people, of which the first was read",
     "tags_out_of_scheme": "tags broke their scheme and were read as conlleval reads them",
 }
 """What reading counts that a person should hear of when the run ends."""

@@ -74,8 +74,16 @@ def _check_kind(path: Path) -> None:
     """
     from nlpipe.datasets.readers import format_of
 
-    if path.is_file() and format_of(path.name):
+    if path.is_file() and format_of(path.name) and not _is_mapping(path):
         way = f"'nlpipe init {path}' makes a pipeline file to start from out of it"
         raise SpecError([Place(str(path)).fault("", f"this is a data file, not a pipeline; {way}")])
     if (path / "pipeline.yaml").is_file():
         raise SpecError([Place(str(path)).fault("", f"this is a run's folder; its file is {path / 'pipeline.yaml'}")])
+
+
+def _is_mapping(path: Path) -> bool:
+    """Whether a file called .json holds the mapping of a pipeline, which JSON may spell too, and no examples."""
+    if path.suffix != ".json":
+        return False
+    with path.open("rb") as file:
+        return file.read(64).lstrip()[:1] == b"{"

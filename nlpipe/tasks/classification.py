@@ -129,7 +129,12 @@ def _text(row: Row) -> str:
 
 def _label(row: Row, labels: Mapping[str, str] | None) -> str:
     value = row.fields["label"]
+    if isinstance(value, list) and len(value) <= 1:  # annotation tools write lists
+        value = value[0] if value else None
     if not isinstance(value, str):
+        if isinstance(value, list):
+            listed = f"{_shown(value)}: {len(value)} labels, and a text has one here"
+            raise DataError(f"{row.place('label')}: {listed}; keep one of them, or train a pipeline for each label")
         if isinstance(value, bool):
             value = str(value).lower()
         elif isinstance(value, int | float):

@@ -14,7 +14,7 @@ from nlpipe.wire import Entity
 Move = tuple[int, int, int]
 """A replacement in a text: first character, the one after the last, and how many characters took their place."""
 
-TYPE_KEYS = ("label", "type", "tag", "entity", "entity_group")
+TYPE_KEYS = ("label", "type", "tag", "entity", "entity_group", "labels")
 """What data calls an entity's type, in the order looked for."""
 END_KEYS = (("start", "end"), ("start_offset", "end_offset"), ("start_char", "end_char"))
 """What data calls an entity's first character and the one after the last."""
@@ -106,7 +106,8 @@ def _parts(item: Any) -> tuple[list[Any], Any]:
     else:
         parts = list(item) if isinstance(item, list) and len(item) == 3 else [None, None, None]
     bounds = [part.whole if isinstance(part, Number) else part for part in parts[:2]]
-    return [None if isinstance(bound, bool) else bound for bound in bounds], parts[2]
+    kind = parts[2][0] if isinstance(parts[2], list) and len(parts[2]) == 1 else parts[2]
+    return [None if isinstance(bound, bool) else bound for bound in bounds], kind
 
 
 def _fault(bounds: Sequence[Any], kind: Any, text: str) -> str:

@@ -46,7 +46,7 @@ class Tagging(Task):
     }  # fmt: skip
     primary: ClassVar[str] = "f1"
     inputs: ClassVar[tuple[str, ...]] = ("text", "token")
-    formats: ClassVar[tuple[str, ...]] = ("conll", "jsonl")
+    formats: ClassVar[tuple[str, ...]] = ("conll", "jsonl", "parquet")
     usual_format: ClassVar[str | None] = "conll"
 
     def __init__(self, scheme: str = "auto", split_at_entities: bool = False) -> None:

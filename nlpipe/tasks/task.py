@@ -107,7 +107,7 @@ class Task(ABC):
     """The roles that can hold what is asked; the others hold answers."""
     label_role: ClassVar[str | None] = None
     """The role that holds a label from a closed set, if the task has one."""
-    formats: ClassVar[tuple[str, ...]] = ("csv", "tsv", "jsonl")
+    formats: ClassVar[tuple[str, ...]] = ("csv", "tsv", "jsonl", "parquet")
     """Formats of files that hold its examples."""
     usual_format: ClassVar[str | None] = None
     """The format of a file whose ending tells none of these."""

@@ -25,7 +25,7 @@ class Translation(Task):
     columns: ClassVar[Mapping[str, str | int]] = {"source": "source", "target": "target"}
     primary: ClassVar[str] = "bleu"
     inputs: ClassVar[tuple[str, ...]] = ("source",)
-    formats: ClassVar[tuple[str, ...]] = ("parallel", "tsv", "csv", "jsonl", "po")
+    formats: ClassVar[tuple[str, ...]] = ("parallel", "tsv", "csv", "jsonl", "po", "parquet")
 
     def targets(self, values: Sequence[Any]) -> Text:
         return Text(values)

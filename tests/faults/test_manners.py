@@ -210,3 +210,12 @@ def test_the_time_left_follows_from_the_runs_that_are_done() -> None:
     assert time_left(30, 1, 4) == "about 90 s left"
     assert time_left(600, 1, 4) == "about 30 min left"
     assert time_left(30, 4, 4) == ""
+
+
+def test_a_pipeline_in_json_is_no_data(tmp_path: Path) -> None:
+    import json
+
+    (tmp_path / "p.json").write_text(json.dumps(BASE, indent=1))
+    assert command("check", tmp_path / "p.json").exit_code == 0
+    (tmp_path / "d.json").write_text('[{"text": "a", "label": "b"}]')
+    assert "nlpipe init" in complaint("run", tmp_path / "d.json")

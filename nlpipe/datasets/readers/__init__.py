@@ -23,7 +23,7 @@ __all__ = ["FORMATS", "Layout", "Origin", "Reader", "format_of", "formats_of", "
 
 SUFFIXES = {
     ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".conll": "conll",
-    ".conllu": "conll", ".po": "po",
+    ".conllu": "conll", ".po": "po", ".json": "jsonl", ".parquet": "parquet",
 }  # fmt: skip
 """Ending of a file's name to its format."""
 
@@ -81,6 +81,7 @@ FORMATS = Readers(
         "conll": "conll:read_conll",
         "parallel": "parallel:read_parallel",
         "po": "catalogue:read_po",
+        "parquet": "parquet:read_parquet",
     },
 )
 """Format, as cards spell it, to its reader; each also gzipped."""

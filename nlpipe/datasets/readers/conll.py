@@ -22,6 +22,10 @@ from nlpipe.tasks.task import Row
 DOCUMENT = "-DOCSTART-"
 NO_TOKEN = re.compile(r"\d+[-.]\d+")
 """The first column of a CoNLL-U line for several tokens (a range) or for an empty node."""
+NUMBER = re.compile(r"1(-\d+)?")
+"""The first column of the first word, or range of words, in CoNLL-U."""
+CONLLU = 10
+"""Columns of CoNLL-U."""
 AHEAD = 20
 """Lines that are looked at to see how many columns tokens have."""
 
@@ -41,7 +45,7 @@ def read_conll(origins: Sequence[Origin], layout: Layout) -> Iterator[Row]:
             raise DataError(f"conll has no column named {column!r} for '{role}': give its number, 0 or -1 (the last)")
     for origin in origins:
         empty = True
-        for sentence in _sentences(origin, layout):
+        for sentence in sentences(origin, layout):
             empty = False
             fields = {role: [values[int(c)] for _, values in sentence] for role, c in layout.columns.items()}
             yield Row(fields, origin.name, sentence[0][0], layout.columns, [line for line, _ in sentence])
@@ -49,7 +53,12 @@ def read_conll(origins: Sequence[Origin], layout: Layout) -> Iterator[Row]:
             raise DataError(f"{origin.name}: the file is empty")
 
 
-def _sentences(origin: Origin, layout: Layout) -> Iterator[Sentence]:
+def sentences(origin: Origin, layout: Layout) -> Iterator[Sentence]:
+    """Every sentence of a file, with all columns.
+
+    Raises:
+        DataError: as ``read_conll`` says.
+    """
     sentence: Sentence = []
     lines = _Lines(read_lines(origin, layout.encoding))
     width, delimiter = 0, layout.delimiter
@@ -73,6 +82,11 @@ def _sentences(origin: Origin, layout: Layout) -> Iterator[Sentence]:
         if not width:
             width = len(values)
             _check_columns(origin, number, layout, width)
+            if width == CONLLU and layout.columns.get("token") == 0 and NUMBER.fullmatch(values[0]):
+                raise DataError(
+                    f"{origin.name}:{number}: column 0 numbers the words, as in CoNLL-U; "
+                    "give columns: {token: 1, tag: 3} for its parts of speech"
+                )
         if len(values) != width:
             fault = "too few" if len(values) < width else "too many"
             raise DataError(

@@ -106,7 +106,7 @@ def test_a_field_of_a_megabyte():
         assert read(kind, content)[0][1] == text
 
 
-@pytest.mark.parametrize("kind", sorted({*FORMATS} - {"parallel", "po"}))  # see test_pairs.py
+@pytest.mark.parametrize("kind", sorted({*FORMATS} - {"parallel", "po", "parquet"}))  # test_pairs.py
 def test_empty_files(kind):
     columns = NAMED if kind == "jsonl" else COUNTED
     assert fault(kind, "", columns) == "f: the file is empty"

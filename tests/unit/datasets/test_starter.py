@@ -58,7 +58,7 @@ def test_odd_labels_stay_inside_their_comment(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", "x", "unknown suffix; expected .csv"),
+        ("a.bin", "x", "unknown suffix; expected .csv"),
         ("a.csv", "", "the file is empty"),
         ("a.csv", "text,label\n", "there are no rows"),
         ("a.csv", "text,id\n" + "".join(f"words {i},{i}\n" for i in range(20)), "no column beside the text 'text'"),
@@ -88,7 +88,11 @@ SPANS = "".join(
     [
         ("a.conll", SENTENCES, ["20 sentences, 80 words", "in the scheme IOB2; entities: LOC 20, PER 20."]),
         ("a.conll", SENTENCES.replace("\tB-", "\t").replace("\tI-", "\t"), ["tags: LOC 20, O 20, PER 40."]),
-        ("a.jsonl", SPANS, ["20 sentences, 60 words", "spans of characters; entities: PER 20."]),
+        (
+            "a.jsonl",
+            SPANS,
+            ["20 sentences, 60 words", "spans of characters: the text text, the entities entities; entities: PER 20."],
+        ),
     ],
 )
 def test_words_with_tags_are_tagging(tmp_path, name, content, said):

@@ -35,13 +35,18 @@ def test_values_become_strings():
     assert split.targets.values == ["x", "1", "true", "2.5"]
 
 
+KEEP = "; keep one of them, or train a pipeline for each label"
+
+
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
         (row("a", ""), "reviews.csv:7: column 'label': the label is missing"),
         (row("a", "  "), "reviews.csv:7: column 'label': the label is missing"),
         (row("a", None), "reviews.csv:7: column 'label': the label is missing"),
-        (row("a", ["x"]), "reviews.csv:7: column 'label': ['x'] is not a label"),
+        (row("a", ["x", "y"]), "reviews.csv:7: column 'label': ['x', 'y']: 2 labels, and a text has one here" + KEEP),
+        (row("a", []), "reviews.csv:7: column 'label': the label is missing"),
+        (row("a", [{}]), "reviews.csv:7: column 'label': {} is not a label"),
         (row(None, "x"), "reviews.csv:7: column 0: null is not a text"),
         (row({}, "x"), "reviews.csv:7: column 0: {} is not a text"),
     ],
