@@ -427,7 +427,7 @@ def test_options_are_checked():
         with pytest.raises(ValueError, match="folds: invalid value 1: expected an integer of at least 2"):
             kind(folds=1)
     with pytest.raises(ValueError, match="class_weight"):
-        LogisticRegression(class_weight="balanced")
+        LogisticRegression(class_weight="balancd")
     with pytest.raises(ValueError, match="class_weight"):
         LogisticRegression(class_weight={"a": -1.0})
 
