@@ -25,7 +25,7 @@ import numpy as np
 from benchmarks.environments import THREADS, translation
 from benchmarks.processes import ROOT, middle, multi30k, python, ratio, run
 from nlpipe.datasets.load import load_dataset
-from nlpipe.stage import Predictions
+from nlpipe.predictions import Predictions
 from nlpipe.tasks import task_named
 from nlpipe.wire import Text
 

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import warnings
+from pathlib import Path
 from typing import Any
 
 INTERRUPTED, TERMINATED = 130, 143
@@ -30,6 +31,7 @@ def main() -> None:
             show_other(message, category, filename, lineno, file, line)
 
     warnings.showwarning = show
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -41,8 +43,11 @@ def main() -> None:
         app(prog_name="nlpipe")
     except SystemExit as error:
         if error.code in (INTERRUPTED, TERMINATED):
-            sys.stderr.write(f"\n{'interrupted' if error.code == INTERRUPTED else 'terminated'}; {KEPT}\n")
+            _print_end(error.code)
         raise
+    except KeyboardInterrupt:  # before typer waits for it
+        _print_end(INTERRUPTED)
+        sys.exit(INTERRUPTED)
     except NlpipeError as error:
         sys.exit(_print_error(str(error)))
     except MemoryError as error:
@@ -56,6 +61,19 @@ def main() -> None:
         status = _print_error(f"{where}{error.strerror or error}")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the rest of the output cannot be flushed
         sys.exit(status)
+
+
+def _open_streams() -> None:
+    """Put the null device where a standard stream is closed, so that no file gets its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for good
+
+
+def _print_end(status: int) -> None:
+    """Say why it ended, and after commands that can go on, what is kept."""
+    end = "interrupted" if status == INTERRUPTED else "terminated"
+    sys.stderr.write(f"\n{end}; {KEPT}\n" if sys.argv[1:2] in (["run"], ["compare"]) else f"\n{end}\n")
 
 
 def _terminate(number: int, frame: Any) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
 
-from nlpipe.stage import Predictions
+from nlpipe.predictions import Predictions
 from nlpipe.vocabulary import Vocabulary
 from nlpipe.wire import Vectors, Wire
 

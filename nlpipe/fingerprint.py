@@ -24,7 +24,7 @@ ROOMS = (
 
 ALONE = (
     "stage", "wire", "vocabulary", "tag_schemes", "tag_decoding", "long_texts", "writing_systems", "unicode_classes",
-    "capabilities", "labels",
+    "capabilities", "labels", "predictions",
 )  # fmt: skip
 """Files that do so, beside the folders."""
 

@@ -49,6 +49,29 @@ def parse_json(text: str, place: str) -> Any:
     return value
 
 
+def json_text(value: Any) -> str:
+    """``value`` as JSON on one line, numbers as they were spelt.
+
+    Raises:
+        DataError: it is nested too deep.
+    """
+    try:
+        return _written(value)
+    except RecursionError as error:
+        raise DataError("a value is nested too deep to be written as JSON") from error
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, Number):
+        return str(value)
+    if isinstance(value, dict):
+        members = (f"{json.dumps(str(name), ensure_ascii=False)}: {_written(item)}" for name, item in value.items())
+        return f"{{{', '.join(members)}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_written, value))}]"
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
 def parse_array(text: str, name: str) -> Iterator[tuple[int, Any]]:
     """The items of the array that ``text`` holds, each with the line on which it begins; values as in ``parse_json``.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nlpipe.stage import AnyPredictions, Predictions
+from nlpipe.predictions import AnyPredictions, Predictions
 from nlpipe.wire import Tags, Tokens, locate_between_spaces
 
 WINDOW = 1000

@@ -164,8 +164,8 @@ def options_of(owner: Callable[..., Any]) -> Mapping[str, Option]:
     """Return the options of a class (its constructor's parameters) or of a function, by name, in order.
 
     Raises:
-        TypeError: a parameter has no annotation, or is ``*args`` or ``**kwargs``. This is a bug in that class, not a
-            user's error: the signature is the schema, and such parameters name no options.
+        TypeError: a parameter has no annotation, or is variadic. This is a bug in that class, not a user's error: the
+            signature is the schema, and a variadic parameter names no option.
     """
     init = owner.__init__ if inspect.isclass(owner) else owner
     if init is object.__init__:

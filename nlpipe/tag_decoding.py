@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from nlpipe import tag_schemes
+from nlpipe.predictions import Predictions
 from nlpipe.search.viterbi import viterbi
-from nlpipe.stage import Predictions
 from nlpipe.wire import Sequences, Tags
 
 

@@ -48,7 +48,7 @@ class Vocabulary:
         Args:
             sentences: lists of words.
             min_count: how often a word must occur.
-            max_size: keep only so many words, the most frequent; special words are not counted. None keeps all.
+            max_size: maximum number of words, the most frequent ones, without the special words; None keeps all.
             specials: special words that follow ``<pad>`` and ``<unk>``. If one also occurs as a word of the data, both
                 are the same entry.
         """

@@ -23,7 +23,7 @@ from spacy.util import compounding, fix_random_seed
 from nlpipe import tag_schemes
 from nlpipe.datasets.load import load_dataset
 from nlpipe.metrics.tag_metrics import tagging_metrics
-from nlpipe.stage import Predictions
+from nlpipe.predictions import Predictions
 from nlpipe.tasks.task import Split
 from nlpipe.wire import Tags
 

@@ -29,6 +29,7 @@ def check_archive(content: bytes) -> None:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             size = sum(member.file_size for member in archive.infolist())
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        # of an unknown compression or version, zipfile raises NotImplementedError; of a damaged directory, ValueError
         raise ModelError(f"the saved estimator is damaged: {error}") from None
     if size > MAX_UNPACKED:
         raise ModelError(f"the saved estimator has {size / 2**30:,.0f} GiB when unpacked; at most 8 are read")

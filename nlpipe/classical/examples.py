@@ -14,7 +14,8 @@ import numpy as np
 from nlpipe.classical.columns import Columns, occurring
 from nlpipe.errors import DataError, NlpipeWarning, suggest
 from nlpipe.options import PositiveFloat
-from nlpipe.stage import Data, Predictions
+from nlpipe.predictions import Predictions
+from nlpipe.stage import Data
 from nlpipe.wire import Labels, Vectors
 
 ClassWeight = Literal["auto", "balanced"] | dict[str, PositiveFloat] | None

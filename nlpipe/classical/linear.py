@@ -9,7 +9,8 @@ from scipy.special import expit, softmax
 from nlpipe.classical.columns import Columns, saved_columns
 from nlpipe.classical.examples import answer
 from nlpipe.errors import ModelError
-from nlpipe.stage import LabelHead, Predictions, State
+from nlpipe.predictions import Predictions
+from nlpipe.stage import LabelHead, State
 from nlpipe.wire import Labels, Vectors
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from nlpipe.cli.inputs import Input, batches
-from nlpipe.errors import NlpipeError
+from nlpipe.errors import NlpipeError, NlpipeWarning
+from nlpipe.json_reader import json_text
 from nlpipe.pipeline import Pipeline
 from nlpipe.yaml_reader import parse
 from nlpipe.yaml_values import Place, spelling_hint, warn_of_octals
@@ -46,8 +48,8 @@ def answer(pipeline: Pipeline, inputs: Iterator[Input], form: str) -> Iterator[s
 
     Args:
         form: text (a line for each), jsonl (an object for each, with what the input has beside the text), csv or tsv
-            (the rows of the input with the answers as further columns), conll (a word a line with its tag), html
-            (entities marked).
+            (the rows of the input with the answers as further columns), conll (a word a line, with the columns that
+            the input has, and its tag), html (entities marked).
     """
     documents: list[dict[str, Any]] = []
     table = Table("\t" if form == "tsv" else ",")
@@ -59,12 +61,15 @@ def answer(pipeline: Pipeline, inputs: Iterator[Input], form: str) -> Iterator[s
             if form == "html":
                 documents.append({"text": item.text, "entities": record.get("entities", record.get("tokens"))})
             elif form == "jsonl":
-                lines.append(json.dumps(_beside(item) | record, ensure_ascii=False) + "\n")
+                lines.append(_json_line(item, record))
             elif form in ("csv", "tsv"):
                 lines.append(table.line(_beside(item), record))
             elif form == "conll":
-                words = predictions.values.tokens.words[i]
-                lines += [f"{word}\t{tag}\n" for word, tag in zip(words, predictions.tags[i], strict=True)] + ["\n"]
+                tokens = predictions.values.tokens
+                words = [[tokens.texts[i][start:end]] for start, end in tokens.spans(i)]  # as they are written
+                for columns, tag in zip(item.lines or words, predictions.tags[i], strict=True):
+                    lines.append("\t".join(" ".join(column.split()) for column in columns) + f"\t{tag}\n")
+                lines.append("\n")
             else:
                 lines.append(" ".join(pipeline.task.line(record).splitlines()) + "\n")  # one line for each text
         yield "".join(lines)
@@ -79,29 +84,51 @@ def _beside(item: Input) -> dict[str, Any]:
     return dict(item.record) if item.record else {"text": item.text}
 
 
+def _json_line(item: Input, answer: Mapping[str, Any]) -> str:
+    """The record of an input with the answer, as JSON; what it has under the same name is kept."""
+    record = _beside(item)
+    added = {f"{name}_answered" if name in record else name: value for name, value in answer.items()}
+    return f"{json_text(record)[:-1]}, {json.dumps(added, ensure_ascii=False)[1:]}\n"
+
+
 class Table:
-    """Rows of csv or tsv: the columns of the input, then those of the answer; the first row has the names."""
+    """Rows of csv or tsv: the columns of the first input, then those of the answer; the first row has the names."""
 
     def __init__(self, delimiter: str) -> None:
         self.buffer = io.StringIO()
         self.writer = csv.writer(self.buffer, delimiter=delimiter, lineterminator="\n")
+        self.columns: list[str] = []
         self.names: dict[str, str] = {}
+        self.left_out: set[str] = set()
 
     def line(self, record: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
         """One row, after the names if it is the first."""
         shown = {name: value for name, value in answer.items() if name != "probabilities"}
         if not self.names:
             self.names = {name: f"{name}_answered" if name in record else name for name in shown}
+            self.columns = list(record)
             self.writer.writerow([*record, *self.names.values()])
-        self.writer.writerow([*map(_cell, record.values()), *(_cell(shown.get(name, "")) for name in self.names)])
+        if record.keys() - self.columns - self.left_out:
+            self._tell(name for name in record if name not in self.columns and name not in self.left_out)
+        cells = [_cell(record.get(name)) for name in self.columns]
+        self.writer.writerow([*cells, *(_cell(shown.get(name)) for name in self.names)])
         line = self.buffer.getvalue()
         self.buffer.seek(0)
         self.buffer.truncate()
         return line
 
+    def _tell(self, names: Iterable[str]) -> None:
+        """Warn of fields that have no column."""
+        for name in names:
+            self.left_out.add(name)
+            text = f"the field '{name}' is not one of the first object; a table leaves it out, --format jsonl has it"
+            warnings.warn(text, NlpipeWarning, 2)
+
 
 def _cell(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json_text(value)
 
 
 def n_best(pipeline: Pipeline, inputs: Iterator[Input], n: int) -> Iterator[str]:
@@ -109,7 +136,7 @@ def n_best(pipeline: Pipeline, inputs: Iterator[Input], n: int) -> Iterator[str]
     for batch in batches(inputs):
         best = pipeline.n_best([item.content for item in batch], n)
         yield "".join(
-            json.dumps(_beside(item) | {"n_best": [asdict(each) for each in answers]}, ensure_ascii=False) + "\n"
+            _json_line(item, {"n_best": [asdict(each) for each in answers]})
             for item, answers in zip(batch, best, strict=True)
         )
 

@@ -68,7 +68,8 @@ def init(
     encoding: Annotated[str | None, typer.Option(help="Of the files, such as cp1252; UTF-8 by default.")] = None,
 ) -> None:
     """Make a pipeline file to start from out of your own data, and a comparison of it with two other quick ones."""
-    from nlpipe.datasets.starter import Wanted, starter
+    from nlpipe.datasets.starter import starter
+    from nlpipe.datasets.starter_file import Wanted
 
     check_encoding(encoding)
     if task is not None:

@@ -8,7 +8,8 @@ import queue
 import re
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -17,9 +18,9 @@ from nlpipe.datasets.readers import FORMATS, Layout, Origin, format_of, reader
 from nlpipe.datasets.readers.json_lines import values_of
 from nlpipe.datasets.readers.lines import file_origin, read_lines
 from nlpipe.datasets.replacements import replaced_text, replacements_of
-from nlpipe.errors import DataError, NlpipeError
+from nlpipe.errors import DataError, NlpipeError, NlpipeWarning
 from nlpipe.pipeline.batches import BATCH
-from nlpipe.tasks.task import Row, Task
+from nlpipe.tasks.task import Ledger, Row, Task
 
 PATIENCE = 0.02
 """Seconds to wait for one more line of standard input before those that are there are answered."""
@@ -38,10 +39,12 @@ class Input:
     Args:
         content: a text, or its words where it comes split.
         record: all that the file has beside it, by column; empty for plain text.
+        lines: of conll, the columns of each word.
     """
 
     content: str | list[str]
     record: Mapping[str, Any] = field(default_factory=dict)
+    lines: Sequence[Sequence[str]] = ()
 
     @property
     def text(self) -> str:
@@ -106,7 +109,7 @@ def read_inputs(file: Path | None, reading: Reading, task: Task, trained: Mappin
             content = replaced_text(content, replacements, origin.name)
         elif replacements:
             content = [replaced_text(word, replacements, origin.name) for word in content]
-        yield Input(content, item.record)
+        yield Input(content, item.record, item.lines)
 
 
 def _texts(origin: Origin, encoding: str) -> Iterator[Input]:
@@ -118,8 +121,8 @@ def _rows(
     origin: Origin, form: str, encoding: str, reading: Reading, task: Task, trained: Mapping[str, Any]
 ) -> Iterator[Input]:
     """The inputs of a format with columns."""
-    if form == "jsonl" and reading.field is None:
-        yield from _json_lines(origin, encoding, task, trained)
+    if form == "jsonl":
+        yield from _json_lines(origin, encoding, reading, task, trained)
         return
     column = _column(form, reading, task, trained)
     like_trained = trained.get("format") == form
@@ -128,23 +131,54 @@ def _rows(
         trained.get("header") if like_trained else None,
         encoding,
         trained.get("quoting") if like_trained else None,
-        reading.delimiter or (trained.get("delimiter") if like_trained else None),
+        _delimiter(reading) or (trained.get("delimiter") if like_trained else None),
+        ledger=Ledger(),
         whole=True,
         comment=trained.get("comment") if like_trained else None,
     )
+    width = 0
     try:
         for row in reader(form)([origin], layout):
-            yield Input(_content(row.fields["text"], row), row.record)
+            width = len(row.record)
+            content = _content(row.fields["text"], row)
+            if form == "conll":
+                yield Input(content, {}, list(zip(*row.record.values(), strict=True)))
+            else:
+                yield Input(content, row.record)
     except DataError as error:
         message = str(error)
         for hint in HINTS:
             message = message.replace(hint, "say which holds the text with --field NAME, or its number")
         raise DataError(message) from None
+    found = layout.ledger.examples.get("headers_repeated", [])
+    if width > 1:  # one field alone is as likely a short text
+        found = found + layout.ledger.examples.get("header_as_example", [])
+    for example in found:
+        warnings.warn(f"{example}: this looks like a header; it is answered as the other rows are", NlpipeWarning, 2)
 
 
-def _json_lines(origin: Origin, encoding: str, task: Task, trained: Mapping[str, Any]) -> Iterator[Input]:
-    """Strings, lists of words, or objects with the text where training had it, or under the task's usual name."""
-    names = [str(column) for column in (_trained_column(task, trained), *_usual(task)) if column is not None]
+def _delimiter(reading: Reading) -> str | None:
+    """The character that ``--delimiter`` names.
+
+    Raises:
+        NlpipeError: it is not one character.
+    """
+    named = {"\\t": "\t", "tab": "\t", "space": " ", "comma": ",", "semicolon": ";"}
+    delimiter = reading.delimiter if reading.delimiter is None else named.get(reading.delimiter, reading.delimiter)
+    if delimiter is not None and len(delimiter) != 1:
+        raise NlpipeError(f"--delimiter: expected one character, or a name such as tab, not '{delimiter}'")
+    return delimiter
+
+
+def _json_lines(
+    origin: Origin, encoding: str, reading: Reading, task: Task, trained: Mapping[str, Any]
+) -> Iterator[Input]:
+    """Strings, lists of words, or objects with the text in ``--field``, where training had it, or under the task's
+    usual name.
+    """
+    usual = (_trained_column(task, trained), *_usual(task))
+    names = [str(column) for column in ((reading.field,) if reading.field is not None else usual) if column is not None]
+    kind: type | None = None
     for number, value in values_of(origin, encoding):
         place = f"{origin.name}:{number}"
         record = value if isinstance(value, dict) else {}
@@ -154,7 +188,11 @@ def _json_lines(origin: Origin, encoding: str, task: Task, trained: Mapping[str,
                 known = ", ".join(map(str, value)) or "none"
                 raise DataError(f"{place}: no field '{names[0]}'; there are: {known}; say which with --field")
             value = value[name]
-        yield Input(_content(value, Row({}, origin.name, number)), record)
+        content = _content(value, Row({}, origin.name, number))
+        if not reading.words and type(content) is not (kind := kind or type(content)):
+            was, now = ("lists of words", "a text") if kind is list else ("texts", "a list of words")
+            raise DataError(f"{place}: {now}, where the lines before hold {was}; --words splits texts at spaces")
+        yield Input(content, record)
 
 
 def _column(form: str, reading: Reading, task: Task, trained: Mapping[str, Any]) -> str | int:

@@ -11,7 +11,7 @@ import typer
 
 from nlpipe.cli.arguments import Imports, Out, import_modules, split
 from nlpipe.cli.terminal import make_console
-from nlpipe.training.progress import format_duration
+from nlpipe.training.progress import format_duration, has_room
 
 if TYPE_CHECKING:
     from nlpipe.compare.results import Comparison
@@ -35,7 +35,8 @@ def run(
     out: Out = Path("runs"),
     seed: Annotated[int | None, typer.Option(help="Replaces the seed of the file.", min=0)] = None,
     train_size: Annotated[
-        int | None, typer.Option("--train-size", help="Fit on so many training examples, chosen by the seed.", min=1)
+        int | None,
+        typer.Option("--train-size", help="Number of training examples, chosen by the seed.", min=1),
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Run it even if it has been run before.")] = False,
     imports: Imports = None,
@@ -59,7 +60,7 @@ def run(
 def _show_result(console: Any, result: Result) -> None:
     from rich.table import Table
 
-    from nlpipe.compare.results import SECONDARY
+    from nlpipe.compare.results import SECONDARY, why_it_decides
 
     scores, costs, primary = result.scores, result.costs, result.metrics["primary"]
     table = Table(show_header=False, box=None, padding=(0, 2))
@@ -79,10 +80,7 @@ def _show_result(console: Any, result: Result) -> None:
     table.add_row("model", f"{costs['model_bytes'] / 1e6:,.1f} MB", "on disk")
     console.print(table)
     if reason := result.metrics.get("primary_reason"):
-        console.print(
-            f"{primary} decides, as {reason}; 'primary:' of the data chooses another score",
-            **PLAIN,
-        )  # fmt: skip
+        console.print(why_it_decides(primary, reason), **PLAIN)
     for warning in result.ledger.get("warnings", []):
         console.print(f"warning: {warning}", **PLAIN)
 
@@ -158,7 +156,7 @@ def _bar(console: Any) -> Any:
 
     status = TextColumn("{task.fields[status]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
     columns = (MofNCompleteColumn(), BarColumn(bar_width=20), TextColumn("{task.fields[left]}"), status)
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    return Progress(*columns, console=console, transient=True, disable=not has_room())
 
 
 def _show_next(output: Any, comparison: Comparison) -> None:

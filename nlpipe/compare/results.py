@@ -94,6 +94,11 @@ class Difference:
         return f"{self.mean:.3f} ({self.low:.3f} – {self.high:.3f})"
 
 
+def why_it_decides(primary: str, reason: str) -> str:
+    """A sentence that says why nlpipe chose the score ``primary``, and how to choose another."""
+    return f"{primary} decides, as {reason}; 'primary:' of the data chooses another score"
+
+
 def size_of(row: Row) -> float:
     """The number of training examples of a row; infinite for all of them."""
     return float("inf") if row.train_size is None else row.train_size
@@ -129,7 +134,7 @@ class Comparison:
         return self.best_on(max(done, key=size_of).train_size) if done else None
 
     def best_on(self, train_size: int | None) -> Row | None:
-        """The row with the best primary score among those with so many training examples; None where all failed."""
+        """The row with the best primary score among those with ``train_size`` examples; None where all failed."""
         rows = (row for row in self.rows if row.score is not None and row.train_size == train_size)
         return max(rows, key=lambda row: (1 if self.higher_is_better else -1) * (row.score or 0.0), default=None)
 
@@ -214,9 +219,7 @@ class Comparison:
         )
         notes = [self.not_shown_worse] if self.not_shown_worse else []
         if self.primary_reason:
-            notes.append(
-                f"{self.primary} decides, as {self.primary_reason}; 'primary:' of the data chooses another score"
-            )
+            notes.append(why_it_decides(self.primary, self.primary_reason))
         notes += [f"failed: {line}" for line in self.failures]
         return Table(self.title, tuple(columns), tuple(lines), caption, tuple(notes), ESSENTIAL | {self.primary})
 

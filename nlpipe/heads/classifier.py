@@ -11,7 +11,8 @@ from torch import Tensor
 from nlpipe.capabilities import Scores, Trained
 from nlpipe.nn.softmax import ClassWeight, Softmax, fit_temperature
 from nlpipe.options import Dropout, Positive
-from nlpipe.stage import Data, LabelHead, Predictions
+from nlpipe.predictions import Predictions
+from nlpipe.stage import Data, LabelHead
 from nlpipe.wire import Labels, Vectors
 
 

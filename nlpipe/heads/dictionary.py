@@ -7,7 +7,8 @@ from collections import Counter
 from nlpipe import tag_schemes
 from nlpipe.errors import DataError
 from nlpipe.options import Fraction
-from nlpipe.stage import Data, Head, Predictions, State
+from nlpipe.predictions import Predictions
+from nlpipe.stage import Data, Head, State
 from nlpipe.wire import Tags, Tokens
 
 Words = tuple[str, ...]

@@ -17,7 +17,8 @@ from nlpipe.classical.columns import Columns, saved_columns
 from nlpipe.classical.estimator_check import check_archive, check_indices
 from nlpipe.classical.examples import answer, converging, gather, need_counts
 from nlpipe.errors import DataError, ModelError, NlpipeError, suggest
-from nlpipe.stage import Data, LabelHead, Predictions, State
+from nlpipe.predictions import Predictions
+from nlpipe.stage import Data, LabelHead, State
 from nlpipe.wire import Labels, Vectors
 
 MAX_DENSE_BYTES = 2**31

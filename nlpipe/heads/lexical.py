@@ -26,7 +26,8 @@ from nlpipe.classical.ibm_model1 import align
 from nlpipe.classical.kneser_ney import KneserNey
 from nlpipe.errors import DataError, NlpipeWarning
 from nlpipe.options import NonNegativeFloat, Positive
-from nlpipe.stage import Data, Head, Predictions, State, Tokenizer
+from nlpipe.predictions import Predictions
+from nlpipe.stage import Data, Head, State, Tokenizer
 from nlpipe.vocabulary import END, START, Vocabulary
 from nlpipe.wire import Text, Tokens
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from nlpipe.classical.examples import answer, gather
-from nlpipe.stage import Data, LabelHead, Predictions, State
+from nlpipe.predictions import Predictions
+from nlpipe.stage import Data, LabelHead, State
 from nlpipe.wire import Labels, Vectors
 
 

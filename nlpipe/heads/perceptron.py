@@ -13,7 +13,8 @@ from nlpipe.capabilities import Margins
 from nlpipe.classical.examples import gather, need_memory
 from nlpipe.classical.linear import Linear
 from nlpipe.options import Positive
-from nlpipe.stage import Data, Predictions
+from nlpipe.predictions import Predictions
+from nlpipe.stage import Data
 from nlpipe.wire import Labels, Vectors
 
 

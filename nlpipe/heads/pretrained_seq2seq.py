@@ -18,8 +18,9 @@ from nlpipe.errors import ModelError, NlpipeWarning, suggest
 from nlpipe.nn.model_directory import check_directory, check_tokenizer
 from nlpipe.nn.pretrained import config_of, find_model, make_model, quiet
 from nlpipe.options import FileName, NonNegativeFloat, Positive
+from nlpipe.predictions import Predictions
 from nlpipe.registry import missing_extra
-from nlpipe.stage import Data, Head, Predictions, State
+from nlpipe.stage import Data, Head, State
 from nlpipe.wire import Text
 
 UNLIMITED = 10**9

@@ -33,8 +33,9 @@ from nlpipe.nn.dropout import Drop
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.padding import open_batch
 from nlpipe.options import Count, Dropout, NonNegativeFloat, Positive
+from nlpipe.predictions import Predictions
 from nlpipe.search import SearchResult, Tree, beam_search, greedy
-from nlpipe.stage import AnyStage, Data, Decoder, Head, Predictions, State, Tokenizer
+from nlpipe.stage import AnyStage, Data, Decoder, Head, State, Tokenizer
 from nlpipe.vocabulary import END, PAD, START, UNKNOWN, EncodedText, Vocabulary
 from nlpipe.wire import Sequences, Text
 

@@ -18,7 +18,8 @@ from nlpipe import tag_schemes
 from nlpipe.capabilities import Scores, Trained
 from nlpipe.nn.softmax import ClassWeight, Softmax, fit_temperature
 from nlpipe.options import Dropout, Positive
-from nlpipe.stage import Data, Head, Predictions
+from nlpipe.predictions import Predictions
+from nlpipe.stage import Data, Head
 from nlpipe.tag_decoding import decode
 from nlpipe.wire import Sequences, Tags
 

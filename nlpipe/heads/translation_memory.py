@@ -9,7 +9,8 @@ import scipy.sparse as sp
 
 from nlpipe.errors import DataError
 from nlpipe.options import Positive
-from nlpipe.stage import Data, Head, Predictions, State
+from nlpipe.predictions import Predictions
+from nlpipe.stage import Data, Head, State
 from nlpipe.wire import Text, Vectors
 
 MIN_COSINE = 1e-9

@@ -20,8 +20,7 @@ from nlpipe.spec import read_pipeline
 
 def _has_probabilities(classifier: PipelineClassifier) -> bool:
     """Whether the head of a fitted classifier has probabilities; assumed of one that is not fitted."""
-    pipeline = getattr(classifier, "pipeline_", None)
-    return pipeline is None or pipeline.predict(["a"]).probabilities is not None
+    return getattr(classifier, "_gives_probabilities", True)
 
 
 class PipelineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -75,6 +74,7 @@ class PipelineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._names = [str(label) for label in self.classes_.tolist()]
         self.pipeline_ = load(self.file, self._overrides())
         self.pipeline_.fit(list(texts), [self._names[code] for code in codes])
+        self._gives_probabilities = self.pipeline_.predict(["a"]).probabilities is not None
         return self
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from nlpipe.metrics.metric import Metric
-from nlpipe.stage import AnyPredictions
+from nlpipe.predictions import AnyPredictions
 from nlpipe.wire import Wire
 
 CHUNK = 4_000_000

@@ -17,7 +17,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from nlpipe.metrics.metric import Definition, Metric, Unit
-from nlpipe.stage import Predictions
+from nlpipe.predictions import Predictions
 from nlpipe.wire import Labels
 
 MOST_LABELS = 100

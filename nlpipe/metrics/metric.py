@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
-from nlpipe.stage import AnyPredictions
+from nlpipe.predictions import AnyPredictions
 from nlpipe.wire import Tags, Wire
 
 Statistics: TypeAlias = "np.ndarray | sp.csr_matrix"

@@ -28,7 +28,7 @@ import scipy.sparse as sp
 from nlpipe import tag_schemes
 from nlpipe.metrics.label_metrics import MOST_LABELS, accuracy, counts_by_class
 from nlpipe.metrics.metric import Definition, Metric
-from nlpipe.stage import Predictions
+from nlpipe.predictions import Predictions
 from nlpipe.wire import Labels, Tags
 
 Seen = frozenset[tuple[str, ...]] | None

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from nlpipe.metrics.metric import Definition, Metric
-from nlpipe.stage import Predictions
+from nlpipe.predictions import Predictions
 from nlpipe.wire import Text
 
 WORDS = 4

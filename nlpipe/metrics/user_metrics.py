@@ -18,7 +18,7 @@ from nlpipe.errors import NlpipeError, suggest
 from nlpipe.fingerprint import fingerprint
 from nlpipe.metrics.metric import Definition, Metric, Statistics, Unit
 from nlpipe.names import Registration, Table, caller
-from nlpipe.stage import AnyPredictions
+from nlpipe.predictions import AnyPredictions
 from nlpipe.wire import Wire
 
 Function = Callable[[Any, AnyPredictions], Any]

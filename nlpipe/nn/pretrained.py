@@ -82,6 +82,8 @@ def find_model(model: str, revision: str | None) -> Path:
         )
     except Exception as error:  # the client raises a dozen unrelated kinds, network errors among them
         reason = str(error).partition("\n")[0]
+        if isinstance(error, (ConnectionError, huggingface_hub.errors.LocalEntryNotFoundError)):
+            reason = f"no network, or the hub cannot be reached: {reason}"
         raise ModelError(
             f"'{model}' is no directory and could not be fetched from the model hub ({type(error).__name__}: {reason})"
             f"{suggest(model, EMBEDDED)}"

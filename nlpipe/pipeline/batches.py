@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from nlpipe.stage import AnyPredictions, AnyStage, Predictions
+from nlpipe.predictions import AnyPredictions, Predictions
+from nlpipe.stage import AnyStage
 from nlpipe.tasks.task import Split
 from nlpipe.wire import Wire
 

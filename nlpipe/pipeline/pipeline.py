@@ -25,8 +25,9 @@ from nlpipe.pipeline.python_data import inputs_of, split_of, without_blanks
 from nlpipe.pipeline.saving import all_states, model_root, read_manifest, read_states, write_model
 from nlpipe.pipeline.tag_words import for_target
 from nlpipe.pipeline.wiring import check_wiring
+from nlpipe.predictions import AnyPredictions, Predictions
 from nlpipe.registry import slot_name, written_name
-from nlpipe.stage import AnyHead, AnyPredictions, AnyStage, Head, Predictions, Tokenizer
+from nlpipe.stage import AnyHead, AnyStage, Head, Tokenizer
 from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Split, Task
 from nlpipe.training.history import History

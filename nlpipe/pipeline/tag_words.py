@@ -12,7 +12,8 @@ import numpy as np
 
 from nlpipe import tag_schemes
 from nlpipe.capabilities import Margins, able
-from nlpipe.stage import AnyHead, Data, Head, LabelHead, Predictions
+from nlpipe.predictions import Predictions
+from nlpipe.stage import AnyHead, Data, Head, LabelHead
 from nlpipe.tag_decoding import decode
 from nlpipe.wire import Labels, Sequences, Tags, Vectors, Wire
 

@@ -14,13 +14,13 @@ from nlpipe.datasets.splits import plain
 from nlpipe.errors import DataError
 from nlpipe.files import whole_file, write_json
 from nlpipe.pipeline import Pipeline
+from nlpipe.predictions import AnyPredictions
 from nlpipe.registry import written_name
 from nlpipe.runs.environment import use_threads
 from nlpipe.runs.fit import sample
 from nlpipe.runs.ledger import complete_ledger, recorded
 from nlpipe.runs.records import EnvironmentFile, LedgerFile, read_record
 from nlpipe.spec import read_pipeline
-from nlpipe.stage import AnyPredictions
 from nlpipe.tasks.task import Split
 from nlpipe.wire import Tags, Text, Wire
 
@@ -109,10 +109,10 @@ def _write_predictions(path: Path, dataset: Dataset, split: Split, pipeline: Pip
 
 
 def same_answers(split: Split, predictions: AnyPredictions, head: str) -> list[str]:
-    """A sentence if every input gets the same answer although their targets differ; ``majority`` is meant to do so."""
+    """A sentence if all inputs, two at least, get one answer that is not the target of them all; ``majority`` may."""
     answers = {_as_text(predictions.values, i) for i in range(len(split)) if split.inputs.lengths[i]}
     targets = {_as_text(split.targets, i) for i in range(len(split))}
-    if len(answers) != 1 or len(targets) < 2 or head == "majority":
+    if len(answers) != 1 or answers == targets or len(split) < 2 or head == "majority":
         return []
     shown = repr(answers.pop())
     return [

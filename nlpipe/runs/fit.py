@@ -42,7 +42,7 @@ def fit(
 
     Args:
         seed: instead of the one in the file.
-        train_size: so many training examples, chosen by the seed; by default as many as the file says, or all.
+        train_size: number of training examples, which are chosen by the seed; by default that of the file, or all.
         split: the split that the later steps answer and score.
         checkpoint: where training by gradients leaves its checkpoints; one that is there is gone on from.
         report: called with what is being done, in a few words.

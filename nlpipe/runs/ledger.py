@@ -20,12 +20,12 @@ STEPS = ("fit", "answer", "measure", "score")
 """The steps that can warn, in their order."""
 
 LOST = {
-    "entities_invalid": "entities are none and were left out",
+    "entities_invalid": "entities are not valid and were left out",
     "entities_text_differs": "entities have another text than what stands at their offsets",
     "entities_not_at_words": "entities whose ends are not those of words have no tags and count as missed",
     "entities_overlapping": "entities that overlap a longer one were left out",
     "labels_alike": "pairs of labels differ in case alone or are the same number, and count as different",
-    "labels_unseen": "labels are none of the training split and cannot be predicted",
+    "labels_unseen": "labels do not occur in the training split and cannot be predicted",
     "headers_repeated": "rows repeat the header of their file and were left out",
     "header_as_example": "rows look like a header and were read as examples (header: true leaves out a first row)",
     "not_annotated": "tasks were not annotated and were left out",

@@ -11,6 +11,7 @@ from typing import cast
 from nlpipe.errors import NlpipeError
 from nlpipe.metrics.metric import Metric, Statistics
 from nlpipe.pipeline import Pipeline
+from nlpipe.predictions import AnyPredictions
 from nlpipe.runs.items import read_items
 from nlpipe.runs.records import (
     CostsFile,
@@ -22,7 +23,6 @@ from nlpipe.runs.records import (
     read_record,
 )
 from nlpipe.runs.score import metrics_of, read_predictions, read_scoring
-from nlpipe.stage import AnyPredictions
 from nlpipe.tasks import task_named
 from nlpipe.wire import Wire
 

@@ -58,7 +58,7 @@ def run(
 
     Args:
         seed: instead of the one in the file.
-        train_size: so many training examples, chosen by the seed; by default as many as the file says, or all.
+        train_size: number of training examples, which are chosen by the seed; by default that of the file, or all.
         again: run it even if its folder is there.
         report: called with what is being done, in a few words.
         progress: whether training by gradients draws a bar; None: where there is a terminal.
@@ -87,6 +87,8 @@ def run(
         wait_for_all(spec.trainer.get("device", "auto"))  # the first has the lock: from here on all see the same
         done, fitted = is_whole(target) and not again, is_fitted(unfinished) and is_undamaged(unfinished) and not again
         wait_for_all()
+        if not (done or fitted or again) and is_fitted(target):
+            report(f"{target}: done before, but a file is missing or damaged: running it again")
         if done:
             report("done before")
             if not rank() and lacks_metrics(target, dataset.task):

@@ -10,10 +10,10 @@ from typing import Any
 from nlpipe.errors import NlpipeError
 from nlpipe.files import whole_file, write_json
 from nlpipe.metrics.metric import Metric
+from nlpipe.predictions import AnyPredictions
 from nlpipe.runs.items import write_items
 from nlpipe.runs.ledger import with_warnings
 from nlpipe.runs.records import DefinitionRecord, LedgerFile, MetricsFile, ScoringFile, read_metrics, read_record
-from nlpipe.stage import AnyPredictions
 from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Task
 from nlpipe.wire import Wire
@@ -48,8 +48,8 @@ def score(folder: Path) -> MetricsFile:
     _, primary = task.deciding(scoring["labels"], scoring["ordinal"])
     if primary not in scores:
         raise NlpipeError(
-            f"{folder}: primary: '{primary}' needs probabilities, which the answers of this head do not have; "
-            f"choose another score ({', '.join(scores)})"
+            f"{folder}: primary: '{primary}' cannot be computed: it needs probabilities, or texts that the pipeline "
+            f"splits itself, and the answers of this pipeline have none; choose another score ({', '.join(scores)})"
         )
     record: MetricsFile = {
         "split": scoring["split"], "primary": primary, "scores": scores, "definitions": definitions,

@@ -83,7 +83,7 @@ def comparison_from(root: Root, overrides: Sequence[Override]) -> ComparisonSpec
     ]
     imports = read_imports(value, faults)
     values = {name: read_plain(value, option, faults) for name, option in OPTIONS.items()}
-    if isinstance(values["seeds"], int):  # so many of them
+    if isinstance(values["seeds"], int):  # their number
         values["seeds"] = list(range(FIRST_SEED, FIRST_SEED + values["seeds"]))
     for name in ("seeds", "train_sizes"):
         if not values[name] or len(set(values[name])) < len(values[name]):

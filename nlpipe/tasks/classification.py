@@ -13,7 +13,7 @@ from nlpipe.errors import DataError, suggest
 from nlpipe.labels import clean_label
 from nlpipe.metrics.label_metrics import classification_metrics
 from nlpipe.metrics.metric import Metric
-from nlpipe.stage import AnyPredictions, Predictions
+from nlpipe.predictions import AnyPredictions, Predictions
 from nlpipe.tasks.task import Note, Row, Split, Task, ignore
 from nlpipe.wire import Labels, Text, Wire
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from nlpipe.errors import DataError
 from nlpipe.json_reader import Number
 from nlpipe.labels import clean_label
 from nlpipe.tasks.task import Note, Row
-from nlpipe.wire import Entity
+from nlpipe.wire import Entity, Span
 
 Move = tuple[int, int, int]
 """A replacement in a text: first character, the one after the last, and how many characters took their place."""
@@ -127,3 +127,40 @@ def _unit(own: str, text: str, start: int, end: int) -> str:
         if inside == own.encode(codec, "surrogatepass"):
             return f"; its offsets count {name}: convert them to characters"
     return ""
+
+
+def split_at(spans: Sequence[Span], borders: Iterable[int]) -> list[Span]:
+    """The spans of words, split at the borders that lie inside them."""
+    ordered, parts = sorted(borders), []
+    for start, end in spans:
+        inside = [border for border in ordered if start < border < end]
+        parts += list(zip([start, *inside], [*inside, end], strict=True))
+    return parts
+
+
+def known_spans(spans: Mapping[str, list[Span]], text: str, words: list[str]) -> list[Span]:
+    """The spans of a text's words where they are known, in the form that ``Tokens`` asks for them."""
+    return spans[text]
+
+
+def at_words(entities: Iterable[Entity], spans: Sequence[Span]) -> tuple[list[Entity], list[Entity]]:
+    """Entities in characters whose ends are those of words, in words; and the others, in characters."""
+    starts = {start: i for i, (start, _) in enumerate(spans)}
+    ends = {end: i + 1 for i, (_, end) in enumerate(spans)}
+    units, others = [], []
+    for start, end, kind in sorted(entities):
+        if start in starts and end in ends:
+            units.append((starts[start], ends[end], kind))
+        else:
+            others.append((start, end, kind))
+    return units, others
+
+
+def apart(entities: Iterable[Entity]) -> tuple[list[Entity], list[Entity]]:
+    """Entities of which none overlap, in order, and those that overlap a longer one, which are left out."""
+    kept: list[Entity] = []
+    overlapping: list[Entity] = []
+    for start, end, kind in sorted(entities, key=lambda each: (each[0] - each[1], each[0])):
+        apart = not any(start < last and first < end for first, last, _ in kept)
+        (kept if apart else overlapping).append((start, end, kind))
+    return sorted(kept), overlapping

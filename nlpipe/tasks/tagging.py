@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
@@ -18,14 +17,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nlpipe import tag_schemes
-from nlpipe.errors import DataError, NlpipeWarning, suggest
-from nlpipe.labels import clean_label
+from nlpipe.errors import DataError, NlpipeWarning
 from nlpipe.metrics.metric import Metric
 from nlpipe.metrics.tag_metrics import tagging_metrics
-from nlpipe.stage import AnyPredictions, Predictions, Tokenizer
-from nlpipe.tasks.entity_spans import read_entities
-from nlpipe.tasks.task import Note, Row, Split, Task, ignore
-from nlpipe.tokenizers import Regex
+from nlpipe.predictions import AnyPredictions, Predictions
+from nlpipe.stage import Tokenizer
+from nlpipe.tasks.entity_spans import apart, at_words, known_spans, split_at
+from nlpipe.tasks.tagging_rows import SPLITTER, bare_type, item_place, tags_of, words_from_spans, words_of
+from nlpipe.tasks.task import Answer, Note, Row, Split, Task, ignore
 from nlpipe.wire import Entity, Span, Tags, Text, Tokens, Wire
 
 
@@ -94,12 +93,12 @@ class Tagging(Task):
         for row in rows:
             if "entities" in row.fields:
                 spanned = True
-                text, row_words, row_tags, row_entities = _from_spans(row, labels, counted)
+                text, row_words, row_tags, row_entities = words_from_spans(row, labels, counted)
                 texts.append(text)
                 entities.append(row_entities)
             else:
-                row_words = _words(row)
-                row_tags = _tags(row, row_words, labels)
+                row_words = words_of(row)
+                row_tags = tags_of(row, row_words, labels)
             words.append(row_words)
             tags.append(row_tags)
             places.append(row)
@@ -129,13 +128,13 @@ class Tagging(Task):
         borders: dict[str, set[int]] = {}
         for text, entities in zip(tokens.texts, targets.entities, strict=True):
             borders.setdefault(text, set()).update(border for entity in entities for border in entity[:2])
-        spans = {text: _split_at(SPLITTER.cut(text), borders[text]) for text in borders}
+        spans = {text: split_at(SPLITTER.cut(text), borders[text]) for text in borders}
         words = [[SPLITTER.normalise(text[start:end]) for start, end in spans[text]] for text in tokens.texts]
         tags = []
         for text, entities in zip(tokens.texts, targets.entities, strict=True):
-            units, _ = _apart(_at_words(entities, spans[text])[0])
+            units, _ = apart(at_words(entities, spans[text])[0])
             tags.append(tag_schemes.from_spans(units, len(spans[text]), "IOB2"))
-        split_tokens = Tokens(words, tokens.texts, partial(_known_spans, spans))
+        split_tokens = Tokens(words, tokens.texts, partial(known_spans, spans))
         return Split(split_tokens, Tags(tags, split_tokens, targets.entities), split.places)
 
     def _places(self, tags: Sequence[Sequence[str]], rows: Sequence[Row]) -> dict[str, str]:
@@ -155,7 +154,7 @@ class Tagging(Task):
             near = (
                 tag_schemes.nearly_marks(tag for sentence in tags for tag in sentence) if self.scheme == "none" else ""
             )
-            bare = _bare_type(tags) if self.scheme == "none" and self.detects_scheme and not near else ""
+            bare = bare_type(tags) if self.scheme == "none" and self.detects_scheme and not near else ""
             if bare:
                 message = f"tags such as '{bare}' beside 'O' are read as plain labels of words; if they mark entities"
                 warnings.warn(f"{message}, write I-{bare}, else data.scheme: none", NlpipeWarning, stacklevel=2)
@@ -172,9 +171,9 @@ class Tagging(Task):
                         f"; the first split looked like {self.scheme}: data.scheme says which it is"
                         * self.detects_scheme
                     )
-                    raise DataError(f"{_item(row, 'tag', i)}: {fault}{way}")
+                    raise DataError(f"{item_place(row, 'tag', i)}: {fault}{way}")
             for i, fault in tag_schemes.faults(sentence, self.scheme):
-                note("tags_out_of_scheme", f"{_item(row, 'tag', i)}: {fault}")
+                note("tags_out_of_scheme", f"{item_place(row, 'tag', i)}: {fault}")
             converted.append(tag_schemes.convert(sentence, self.scheme, "IOB2"))
         return converted
 
@@ -185,11 +184,7 @@ class Tagging(Task):
         return (text if text.isascii() else unicodedata.normalize("NFC", text)).casefold()
 
     def with_raw(
-        self,
-        inputs: Wire,
-        predictions: AnyPredictions,
-        tokenizer: Tokenizer,
-        predict: Callable[[list[str]], AnyPredictions],
+        self, inputs: Wire, predictions: AnyPredictions, tokenizer: Tokenizer, predict: Answer
     ) -> AnyPredictions:
         """``predictions`` with the entities found in the texts as ``tokenizer`` splits them, in characters.
 
@@ -287,9 +282,6 @@ class Tagging(Task):
 RAW_TOLERANCE = 0.01
 """How far ``f1_raw`` may be from ``f1`` without a warning."""
 
-SPLITTER = Regex(lowercase=False)
-"""Finds the words of texts whose entities are given as characters."""
-
 
 def surfaces(words: Sequence[list[str]], tags: Sequence[list[str]]) -> frozenset[tuple[str, ...]]:
     """The words, in lower case, of every entity."""
@@ -332,110 +324,3 @@ def _stored(records: Sequence[Mapping[str, Any]], name: str) -> list[list[Entity
     if any(entities is None for entities in stored):
         return None
     return [[(start, end, kind) for start, end, kind in entities] for entities in stored]
-
-
-def _split_at(spans: Sequence[Span], borders: Iterable[int]) -> list[Span]:
-    """The spans of words, split at the borders that lie inside them."""
-    ordered, parts = sorted(borders), []
-    for start, end in spans:
-        inside = [border for border in ordered if start < border < end]
-        parts += list(zip([start, *inside], [*inside, end], strict=True))
-    return parts
-
-
-def _known_spans(spans: Mapping[str, list[Span]], text: str, words: list[str]) -> list[Span]:
-    return spans[text]
-
-
-def _at_words(entities: Iterable[Entity], spans: Sequence[Span]) -> tuple[list[Entity], list[Entity]]:
-    """Entities in characters whose ends are those of words, in words; and the others, in characters."""
-    starts = {start: i for i, (start, _) in enumerate(spans)}
-    ends = {end: i + 1 for i, (_, end) in enumerate(spans)}
-    units, others = [], []
-    for start, end, kind in sorted(entities):
-        if start in starts and end in ends:
-            units.append((starts[start], ends[end], kind))
-        else:
-            others.append((start, end, kind))
-    return units, others
-
-
-def _apart(entities: Iterable[Entity]) -> tuple[list[Entity], list[Entity]]:
-    """Entities of which none overlap, in order, and those that overlap a longer one, which are left out."""
-    kept: list[Entity] = []
-    overlapping: list[Entity] = []
-    for start, end, kind in sorted(entities, key=lambda each: (each[0] - each[1], each[0])):
-        apart = not any(start < last and first < end for first, last, _ in kept)
-        (kept if apart else overlapping).append((start, end, kind))
-    return sorted(kept), overlapping
-
-
-def _bare_type(sentences: Sequence[Sequence[str]]) -> str:
-    """A tag that is perhaps the type of an entity, as most words have the tag O; empty if there is none."""
-    counts = Counter(tag for tags in sentences for tag in tags)
-    others = [tag for tag, _ in counts.most_common() if tag != "O"]
-    return others[0] if others and counts["O"] > sum(counts[tag] for tag in others) else ""
-
-
-def _item(row: Row, role: str, i: int) -> str:
-    """Where item ``i`` of a field stands."""
-    return f"{row.path}:{row.lines[i]}" if row.lines else f"{row.place(role)}, item {i + 1}"
-
-
-def _words(row: Row) -> list[str]:
-    value = row.fields["token"]
-    if not isinstance(value, list):
-        raise DataError(f"{row.place('token')}: {value!r:.60} is not a list of words; {OTHER_FORM}")
-    for i, word in enumerate(value):
-        if not isinstance(word, str) or not word.strip(" \t\r\n"):
-            raise DataError(f"{_item(row, 'token', i)}: {word!r} is not a word")
-    return value
-
-
-OTHER_FORM = "entities as spans of characters need columns: {text: …, entities: …}"
-
-
-def _tags(row: Row, words: Sequence[str], labels: Mapping[str, str] | None) -> list[str]:
-    value = row.fields["tag"]
-    if not isinstance(value, list) or len(value) != len(words):
-        raise DataError(f"{row.place('tag')}: {value!r:.60} is not a list of {len(words)} tags, one for each word")
-    tags = []
-    for i, item in enumerate(value):
-        tag = clean_label(str(item)) if isinstance(item, str | int) and not isinstance(item, bool) else ""
-        if not tag:
-            raise DataError(f"{_item(row, 'tag', i)}: {item!r} is not a tag")
-        tags.append(_allowed(tag, labels, _item(row, "tag", i)))
-    return tags
-
-
-def _allowed(label: str, labels: Mapping[str, str] | None, place: str) -> str:
-    if labels is None:
-        return label
-    if label not in labels:
-        raise DataError(f"{place}: '{label}' is not one of the card's labels{suggest(label, labels)}")
-    return labels[label]
-
-
-def _from_spans(
-    row: Row, labels: Mapping[str, str] | None, note: Note
-) -> tuple[str, list[str], list[str], list[Entity]]:
-    """Text, words, IOB2 tags and entities of a record with spans of characters; of those that words express and that
-    overlap the longest is kept."""
-    text = row.fields["text"]
-    if not isinstance(text, str):
-        raise DataError(f"{row.place('text')}: {text!r:.60} is not a text")
-    entities, faults = read_entities(row, lambda label, where: _allowed(label, labels, where), note)
-    for fault in faults:
-        note("entities_invalid", fault)
-    words, spans = SPLITTER.split(text), SPLITTER.cut(text)
-    units, others = _at_words(entities, spans)
-    kept, overlapping = _apart(units)
-    shown = f"{row.path}:{row.line}: {{!r}} ({{}}, {{}}-{{}})"
-    for start, end, kind in others:
-        note("entities_not_at_words", shown.format(text[start:end], kind, start, end))
-    for first, last, kind in overlapping:
-        start, end = spans[first][0], spans[last - 1][1]
-        note("entities_overlapping", shown.format(text[start:end], kind, start, end))
-    expressed = [(spans[first][0], spans[last - 1][1], kind) for first, last, kind in kept]
-    tags = tag_schemes.from_spans(kept, len(words), "IOB2")
-    return text, words, tags, sorted({*expressed, *others})

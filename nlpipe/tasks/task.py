@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 from nlpipe.errors import NlpipeError, suggest
 from nlpipe.metrics.metric import Metric
 from nlpipe.metrics.user_metrics import METRICS, UserMetric
-from nlpipe.stage import AnyPredictions, Tokenizer
+from nlpipe.predictions import AnyPredictions
+from nlpipe.stage import Tokenizer
 from nlpipe.wire import Wire
 
 
@@ -75,6 +76,9 @@ class Ledger:
         if len(shown) < 5:
             shown.append(example if len(example) <= 200 else example[:197] + "...")
 
+
+Answer = Callable[[list[str]], AnyPredictions]
+"""Gives a pipeline's answers to texts."""
 
 Note = Callable[[str, str], None]
 """Called with what is lost in reading, by name, and the example; it is counted in the ledger."""
@@ -199,17 +203,13 @@ class Task(ABC):
         return split
 
     def with_raw(
-        self,
-        inputs: Wire,
-        predictions: AnyPredictions,
-        tokenizer: Tokenizer,
-        predict: Callable[[list[str]], AnyPredictions],
+        self, inputs: Wire, predictions: AnyPredictions, tokenizer: Tokenizer, predict: Answer
     ) -> AnyPredictions:
         """``predictions`` with what its scores need of the answers to texts that the pipeline splits itself.
 
         Args:
             tokenizer: how the pipeline splits texts.
-            predict: gives the pipeline's answers to texts.
+            predict: the pipeline, which answers them.
         """
         return predictions
 

@@ -11,7 +11,7 @@ import numpy as np
 from nlpipe.errors import DataError
 from nlpipe.metrics.metric import Metric
 from nlpipe.metrics.text_metrics import translation_metrics
-from nlpipe.stage import AnyPredictions, Predictions
+from nlpipe.predictions import AnyPredictions, Predictions
 from nlpipe.tasks.task import Note, Row, Split, Task, ignore
 from nlpipe.wire import Text, Wire
 

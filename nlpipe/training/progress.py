@@ -8,10 +8,21 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+NARROWEST = 80
+"""Columns that the bar needs; on a narrower terminal it would be cut, and lines of text are better."""
 REFRESH = 0.2
 """Seconds between two updates of the bar."""
 TIMED_STEPS = 4
 """Number of steps after which the duration of the training is estimated."""
+
+
+def has_room() -> bool:
+    """Whether stderr is a terminal that is wide enough for a bar."""
+    if not sys.stderr.isatty():
+        return False
+    from rich.console import Console
+
+    return Console(stderr=True).width >= NARROWEST
 
 
 class Progress:
@@ -20,7 +31,7 @@ class Progress:
     Args:
         tokens: number of tokens of the whole training.
         done: tokens that were processed before an interruption.
-        show: whether to draw the bar; None draws it if stderr is a terminal.
+        show: whether to draw the bar; None draws it if stderr is a terminal of 80 columns or more.
         report: receives the lines of text if no bar is drawn; None to discard them (in processes of rank above 0).
         seconds: after which the training stops at the latest; None for no limit.
         metric: what the score on the dev split is called.
@@ -40,7 +51,7 @@ class Progress:
         self.seconds = seconds
         self.done = done
         self.report = report
-        self.show = report is not None and (sys.stderr.isatty() if show is None else show)
+        self.show = report is not None and (has_room() if show is None else show)
         self._bar: Any = None
         self._task: Any = None
         self._last_update = 0.0
@@ -52,7 +63,7 @@ class Progress:
             from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
 
-            status = TextColumn("{task.fields[status]}")
+            status = TextColumn("{task.fields[status]}", markup=False)
             columns = (TextColumn("{task.description}"), BarColumn(), status, TimeRemainingColumn(), TextColumn("left"))
             self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
             self._task = self._bar.add_task("training", total=self.tokens, completed=self.done, status="")

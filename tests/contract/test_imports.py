@@ -21,6 +21,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("yaml_reader",),
     ("vocabulary", "search"),
     ("options", "use_order"),
+    ("predictions",),
     ("stage",),
     ("names",),
     ("registry", "long_texts", "tag_decoding", "capabilities"),

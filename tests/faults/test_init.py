@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 import nlpipe
 from nlpipe.cli.app import app
-from nlpipe.datasets.starter import Wanted, init_spec
+from nlpipe.datasets.starter import init_spec
+from nlpipe.datasets.starter_file import Wanted
 from nlpipe.errors import DataError, NlpipeWarning
 from nlpipe.spec import read_pipeline
 

@@ -59,7 +59,7 @@ def test_some_unseen_labels_and_labels_that_look_alike_are_told(tmp_path: Path) 
     test = write_csv(tmp_path / "test.csv", [*rows("good", "bad", 10), ("what", "ugly"), ("a film", "badly")])
     told = "\n".join(run(tmp_path, train=train, test=test).ledger["warnings"])
     assert "train: 1 pairs of labels differ in case alone" in told and "'Good' and 'good'" in told
-    assert "test: 2 labels are none of the training split" in told and "test.csv:12: 'ugly'" in told
+    assert "test: 2 labels do not occur in the training split" in told and "test.csv:12: 'ugly'" in told
 
 
 def test_one_number_spelt_in_two_ways_is_told(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 import nlpipe
 from nlpipe import Pipeline, heads, representations, tokenizers
 from nlpipe.cli.app import app
-from nlpipe.errors import NlpipeError
+from nlpipe.errors import NlpipeError, NlpipeWarning
 
 ROWS = [("good fun", "pos"), ("dull, bore", "neg"), ('a "fine" film', "pos"), ("no fun", "neg")] * 5
 
@@ -103,11 +103,64 @@ def test_words_that_are_split_already_are_kept(tmp_path: Path) -> None:
     (tmp_path / "x.conll").write_text("New York\tO\nis\tO\nbig\tO\n\nI\tO\nleft\tO\n")
     assert answered(model, "--file", tmp_path / "x.conll").splitlines() == ["New York/LOC 0-8", ""]
     conll = answered(model, "--file", tmp_path / "x.conll", "--format", "conll")
-    assert conll == "New York\tB-LOC\nis\tO\nbig\tO\n\nI\tO\nleft\tO\n\n"
+    assert conll == "New York\tO\tB-LOC\nis\tO\tO\nbig\tO\tO\n\nI\tO\tO\nleft\tO\tO\n\n"
     (tmp_path / "x.jsonl").write_text('{"tokens": ["New York", "is", "big"]}\n["I", "left"]\n')
     assert answered(model, "--file", tmp_path / "x.jsonl").splitlines() == ["New York/LOC 0-8", ""]
     tokens = json.loads(answered(model, "--words", "--format", "jsonl", "it's big"))
     assert tokens["text"] == "it's big"
+
+
+def test_conll_has_words_as_they_are_written(tmp_path: Path) -> None:
+    stages = [tokenizers.Regex(lowercase=True), representations.Window(), heads.Perceptron()]
+    model = Pipeline(stages, "tagging").fit([["Oslo", "is"]] * 4, [["B-LOC", "O"]] * 4).save(tmp_path / "model")
+    assert answered(model, "--format", "conll", "Oslo  is").splitlines() == ["Oslo\tB-LOC", "is\tO", ""]
+
+
+def test_columns_of_tables_hold_the_fields_of_their_name(trained: Path) -> None:
+    lines = ['{"id": 1, "review": "good fun", "n": 1.50, "x": null}', '{"review": "dull", "new": 5, "id": 2}']
+    with pytest.warns(NlpipeWarning, match="the field 'new' is not one of the first object"):
+        done = answered(trained, "--input", "jsonl", "--format", "csv", given="\n".join(lines))
+    table = list(csv.DictReader(io.StringIO(done)))
+    assert [(row["id"], row["review"], row["n"], row["x"]) for row in table] == [
+        ("1", "good fun", "1.50", ""), ("2", "dull", "", "")
+    ]  # fmt: skip
+    assert [row["predicted"] for row in table] == ["pos", "neg"]
+
+
+def test_numbers_and_fields_of_the_input_are_kept(trained: Path) -> None:
+    line = '{"id": 7, "review": "good fun", "price": 1.50, "predicted": "mine"}\n'
+    done = answered(trained, "--input", "jsonl", "--format", "jsonl", given=line)
+    assert done.startswith('{"id": 7, "review": "good fun", "price": 1.50, "predicted": "mine", ')
+    assert json.loads(done)["predicted_answered"] == "pos"
+
+
+def test_messages_without_a_translation_are_answered(trained: Path, tmp_path: Path) -> None:
+    content = 'msgid ""\nmsgstr "A: b"\n\nmsgid "good fun"\nmsgstr ""\n\n#, fuzzy\nmsgid "dull bore"\nmsgstr "x"\n'
+    (tmp_path / "x.po").write_text(content)
+    rows = list(csv.DictReader(io.StringIO(answered(trained, "--file", tmp_path / "x.po", "--format", "csv"))))
+    assert [(row["msgid"], row["msgstr"], row["predicted"]) for row in rows] == [
+        ("good fun", "", "pos"), ("dull bore", "x", "neg")
+    ]  # fmt: skip
+
+
+def test_every_row_has_an_answer_also_one_like_the_header(trained: Path) -> None:
+    with pytest.warns(NlpipeWarning, match="standard input:3: review, n: this looks like a header"):
+        done = answered(trained, "--input", "csv", "--delimiter", ",", given="review,n\ngood fun,1\nreview,n\ndull,2\n")
+    assert len(done.splitlines()) == 3
+
+
+def test_a_task_without_annotations_is_answered(trained: Path) -> None:
+    line = '{"data": {"body": "good fun"}, "annotations": []}\n'
+    assert answered(trained, "--input", "jsonl", "--field", "body", given=line).startswith("pos")
+
+
+def test_delimiters_have_names_and_are_one_character(trained: Path) -> None:
+    for name in ("tab", "\\t", "\t"):
+        done = answered(trained, "--input", "csv", "--delimiter", name, given="review\tn\ngood fun\t1\n")
+        assert done.startswith("pos")
+    for wrong in ("", ";;", '"', "\n"):
+        done = command(trained, "--input", "csv", "--delimiter", wrong, given="review;n\ngood fun;1\n")
+        assert isinstance(done.exception, NlpipeError) and "delimiter" in str(done.exception)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +171,7 @@ def test_words_that_are_split_already_are_kept(tmp_path: Path) -> None:
         (b'{"review": NaN}', "x.jsonl:1: NaN is not a number"),
         (b'{"review": 5, "x": [}', "x.jsonl:1:21: not JSON"),
         (b'{"review": null}', "x.jsonl:1: None is not a text"),
+        (b'"a"\n["a", "b"]', "x.jsonl:2: a list of words, where the lines before hold texts"),
         (b'{"other": "a"}', "x.jsonl:1: no field 'review'; there are: other"),
         (b'{"review": "caf\xe9"}', "x.jsonl:1: byte 16 of the line"),
     ],
@@ -144,6 +198,14 @@ def test_slow_standard_input_is_answered_line_by_line(trained: Path) -> None:
             assert process.stdout.readline().startswith(label)  # the input is still open
         process.stdin.close()
         assert process.wait(timeout=20) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no sh")
+@pytest.mark.parametrize("closed", ["<&-", ">&-"])
+def test_standard_streams_may_be_closed_from_the_beginning(trained: Path, closed: str) -> None:
+    called = [sys.executable, "-m", "nlpipe", "predict", str(trained), *(["good fun"] if closed == ">&-" else [])]
+    done = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", *called], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 TEXTS = st.lists(

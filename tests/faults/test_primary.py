@@ -65,7 +65,7 @@ def test_a_score_that_does_not_exist_is_refused_before_anything_is_fitted(tmp_pa
 
 
 def test_a_head_that_cannot_have_the_score_is_told(tmp_path: Path) -> None:
-    with pytest.raises(NlpipeError, match="'log_loss' needs probabilities"):
+    with pytest.raises(NlpipeError, match="'log_loss' cannot be computed: it needs probabilities"):
         nlpipe.run(written(tmp_path, rare=10, head="perceptron", more=", primary: log_loss"), out=tmp_path / "runs")
 
 

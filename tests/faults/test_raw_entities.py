@@ -16,9 +16,9 @@ from nlpipe.datasets.load import load_dataset
 from nlpipe.errors import DataError
 from nlpipe.metrics.bootstrap import interval
 from nlpipe.metrics.tag_metrics import tagging_metrics
+from nlpipe.predictions import Predictions
 from nlpipe.runs.result import Result
 from nlpipe.runs.score import metrics_of, read_scoring
-from nlpipe.stage import Predictions
 from nlpipe.tag_schemes import to_spans
 from nlpipe.tasks.tagging import Tagging
 from nlpipe.tasks.task import Ledger, Row

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from nlpipe.__main__ import main
 from nlpipe.cli.terminal import make_console
+from nlpipe.training.progress import Progress
 
 
 @pytest.fixture
@@ -45,6 +47,31 @@ def test_after_sigterm_it_says_what_is_kept(folder: Path) -> None:
         assert process.wait(timeout=30) == 143
     assert "terminated; finished runs are kept, and nothing is half-written; the same command goes on" in said
     assert not list((folder / "runs").rglob(".partial-*"))
+
+
+@pytest.mark.parametrize(("what", "kept"), [("run", True), ("predict", False)])
+def test_an_interruption_while_starting_is_no_traceback(
+    what: str, kept: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(prog_name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nlpipe.cli.app.app", interrupted)
+    monkeypatch.setattr("sys.argv", ["nlpipe", what])
+    monkeypatch.setattr("signal.signal", lambda number, action: None)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr().err
+    assert ended.value.code == 130 and "interrupted" in said
+    assert ("finished runs are kept" in said) is kept
+
+
+def test_a_bar_is_drawn_where_it_has_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    for columns, shown in (("100", True), ("20", False)):
+        monkeypatch.setenv("COLUMNS", columns)
+        assert Progress(10, 0, None, print).show is shown
 
 
 def test_a_narrow_terminal_and_brackets(folder: Path) -> None:

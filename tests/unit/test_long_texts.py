@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlpipe.long_texts import cut_long
-from nlpipe.stage import Predictions
+from nlpipe.predictions import Predictions
 from nlpipe.wire import Tags, Tokens
 
 

@@ -8,8 +8,8 @@ from torch import nn
 from nlpipe.decoders import GRU
 from nlpipe.encoders import LSTM
 from nlpipe.heads import LogisticRegression, Seq2Seq
+from nlpipe.predictions import Predictions
 from nlpipe.representations import Embedding, Join, Static, TfIdf
-from nlpipe.stage import Predictions
 from nlpipe.tokenizers import Regex
 from nlpipe.wire import Labels, Tags, Text
 

@@ -44,7 +44,8 @@ class Entry:
 
 
 def read_po(origins: Sequence[Origin], layout: Layout) -> Iterator[Row]:
-    """Rows of translated messages, one file after another; fuzzy, untranslated and obsolete ones are counted.
+    """Rows of translated messages, one file after another; fuzzy and untranslated ones are counted, or given too where
+    the layout wants whole files.
 
     Columns are ``msgid`` (also ``source``), ``msgstr`` (``target``) and ``msgctxt``, a context or nothing.
 
@@ -63,16 +64,16 @@ def read_po(origins: Sequence[Origin], layout: Layout) -> Iterator[Row]:
         for entry in chain([first], messages):
             if not entry.strings.get("msgid"):
                 continue  # the header
-            if entry.fuzzy:
+            if entry.fuzzy and not layout.whole:
                 layout.ledger.add("po_fuzzy", entry.strings["msgid"])
                 continue
             for message, translation in entry.pairs():
-                if not translation.strip():
+                if not translation.strip() and not layout.whole:
                     layout.ledger.add("po_untranslated", message)
                     continue
                 fields = {"msgid": message, "msgstr": translation, "msgctxt": entry.strings.get("msgctxt", "")}
                 values = {role: fields[keywords[str(column)]] for role, column in layout.columns.items()}
-                yield Row(values, origin.name, entry.line, layout.columns)
+                yield Row(values, origin.name, entry.line, layout.columns, (), fields if layout.whole else {})
 
 
 def entries(origin: Origin, layout: Layout) -> Iterator[Entry]:

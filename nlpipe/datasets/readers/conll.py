@@ -48,9 +48,16 @@ def read_conll(origins: Sequence[Origin], layout: Layout) -> Iterator[Row]:
         for sentence in sentences(origin, layout):
             empty = False
             fields = {role: [values[int(c)] for _, values in sentence] for role, c in layout.columns.items()}
-            yield Row(fields, origin.name, sentence[0][0], layout.columns, [line for line, _ in sentence])
+            record = _columns(sentence) if layout.whole else {}
+            yield Row(fields, origin.name, sentence[0][0], layout.columns, [line for line, _ in sentence], record)
         if empty:
             raise DataError(f"{origin.name}: the file is empty")
+
+
+def _columns(sentence: Sentence) -> dict[str, list[str]]:
+    """The columns of a sentence by their numbers."""
+    columns = zip(*(values for _, values in sentence), strict=True)
+    return {str(number): list(column) for number, column in enumerate(columns)}
 
 
 def sentences(origin: Origin, layout: Layout) -> Iterator[Sentence]:

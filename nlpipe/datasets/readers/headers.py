@@ -54,7 +54,7 @@ class HeaderWatch:
         self.label = label
         self.names: list[str] = []
         self.plain: set[str] = set()
-        """Fields of the last column that are no headings: their rows need not be looked at."""
+        """Fields of the last column that neither are headings nor its own: their rows need not be looked at."""
         self.alone: tuple[int, list[str]] | None = None
         """The first row, while its label is a heading and has not come again."""
 
@@ -74,11 +74,12 @@ class HeaderWatch:
         if self.alone is not None and self.label is not None and values[self.label] == self.alone[1][self.label]:
             self.alone = None
         field = values[self.last]
-        if not is_heading(field):
+        own = bool(self.names) and _name(field) == self.names[self.last]
+        if not own and not is_heading(field):
             if self.alone is None and len(self.plain) < MOST_PLAIN:
                 self.plain.add(field)
             return False
-        if self.names and [_name(field) for field in values] == self.names:
+        if own and [_name(field) for field in values] == self.names:
             self.ledger.add("headers_repeated", f"{self.name}:{line}: {', '.join(values)}")
             return True
         if all(is_heading(values[place]) for place in self.places):

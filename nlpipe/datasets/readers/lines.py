@@ -76,7 +76,8 @@ class Layout:
         delimiter: the character between fields; None: as the format has it.
         comment: what lines begin with that are comments, in conll; empty for none; None: see that format.
         ledger: what the reader leaves out is counted here.
-        whole: whether rows keep their record with all its fields, where the format has more than it is asked for.
+        whole: whether every record is given, with all its fields: what training leaves out because it has no answer, or
+            looks like a header, still has an input that can be answered.
     """
 
     columns: Mapping[str, str | int] = field(default_factory=dict)

@@ -44,7 +44,7 @@ def records(origin: Origin, layout: Layout, delimiter: str, quoting: bool) -> It
         quoting: that of the format, likewise.
 
     Raises:
-        DataError: a quote never closes, or closes inside a field.
+        DataError: a quote never closes, or closes inside a field, or the delimiter is a quote or the end of a line.
     """
     lines = read_lines(origin, layout.encoding)
     first = next(lines, "")
@@ -53,7 +53,10 @@ def records(origin: Origin, layout: Layout, delimiter: str, quoting: bool) -> It
         lines = chain([first] if first else [], lines)
     before = 0 if named is None else 1
     delimiter = layout.delimiter or (delimiter if named is None else named[1])
-    if quoting if layout.quoting is None else layout.quoting:
+    quoting = quoting if layout.quoting is None else layout.quoting
+    if delimiter in "\r\n" or (quoting and delimiter == '"'):
+        raise DataError(f"{origin.name}: the delimiter cannot be {delimiter!r}, which ends lines or encloses fields")
+    if quoting:
         yield from _quoted(origin, layout, delimiter, lines, before)
         return
     for number, line in enumerate(lines, 1 + before):
@@ -156,7 +159,8 @@ def _rows(origin: Origin, file_records: Iterator[Record], layout: Layout) -> Ite
     def record(values: list[str]) -> dict[str, str]:
         return dict(zip(headings, values, strict=False)) if layout.whole else {}
 
-    watch = HeaderWatch(layout.ledger, name, [place for _, place in places], dict(places).get("label"))
+    watched = range(width) if layout.whole else [place for _, place in places]
+    watch = HeaderWatch(layout.ledger, name, watched, dict(places).get("label"))
     plain, last = watch.plain, watch.last
     if header:
         watch.header(first)
@@ -166,7 +170,7 @@ def _rows(origin: Origin, file_records: Iterator[Record], layout: Layout) -> Ite
     for line, values in file_records:
         if len(values) != width:
             _check_width(origin, line, values, width, header)
-        if values[last] in plain or not watch.repeats(line, values):
+        if values[last] in plain or not watch.repeats(line, values) or layout.whole:
             yield Row({role: values[place] for role, place in places}, name, line, columns, (), record(values))
     watch.end()
 

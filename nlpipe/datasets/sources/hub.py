@@ -96,6 +96,8 @@ def _load(located: LocatedCard, source: HubSource, split: str) -> Any:
     except Exception as error:  # the loader lets through whatever its own libraries raise
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         remedy = "" if local is not None else "; it needs a network that reaches the hub, or a copy in its cache"
+        if isinstance(error, ConnectionError):
+            reason = f"no network, or the hub cannot be reached: {reason}"
         raise DataError(f"{located.place}: cannot load '{source.path}': {reason}{remedy}") from error
     if isinstance(loaded, datasets.Dataset):
         loaded = {"train": loaded}

@@ -8,7 +8,7 @@ import pytest
 from nlpipe.metrics import bootstrap
 from nlpipe.metrics.bootstrap import draws, interval, resampled_sums
 from nlpipe.metrics.label_metrics import accuracy, counts_by_class, log_loss
-from nlpipe.stage import Predictions
+from nlpipe.predictions import Predictions
 from nlpipe.wire import Labels
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
 from nlpipe.metrics.label_metrics import BINS, SMALLEST, classification_metrics, counts_by_class
-from nlpipe.stage import Predictions
+from nlpipe.predictions import Predictions
 from nlpipe.wire import Labels
 
 

@@ -15,7 +15,7 @@ from seqeval.scheme import IOB2
 
 from nlpipe.metrics.bootstrap import interval
 from nlpipe.metrics.tag_metrics import overlapping, strict_spans, tagging_metrics
-from nlpipe.stage import Predictions
+from nlpipe.predictions import Predictions
 from nlpipe.wire import Tags, Tokens
 
 TAGS = ["O", "B-X", "I-X", "B-Y", "I-Y"]

@@ -10,7 +10,7 @@ from sacrebleu.metrics import BLEU, CHRF
 
 from nlpipe.metrics.bootstrap import draws, resampled_scores
 from nlpipe.metrics.text_metrics import bleu, chrf, exact_match, translation_metrics, words_13a
-from nlpipe.stage import Predictions
+from nlpipe.predictions import Predictions
 from nlpipe.tasks import task_named
 from nlpipe.wire import Text
 

@@ -39,7 +39,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import nlpipe
 from nlpipe.datasets.readers.lines import Layout, Origin, read_lines
-from nlpipe.stage import Predictions
+from nlpipe.predictions import Predictions
 from nlpipe.tasks.classification import Classification
 from nlpipe.tasks.task import Row
 from nlpipe.wire import Labels

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nlpipe.errors import DataError
-from nlpipe.stage import Predictions
+from nlpipe.predictions import Predictions
 from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Row
 from nlpipe.wire import Text

@@ -1,0 +1,83 @@
+"""What a head says of a batch: labels, tags or texts, with scores and probabilities where it has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import numpy as np
+
+from nlpipe.errors import NlpipeError
+from nlpipe.tag_schemes import to_spans
+from nlpipe.wire import Labels, Tags, Text, Wire
+
+Out = TypeVar("Out", bound=Wire)
+
+
+@dataclass(frozen=True)
+class Predictions(Generic[Out]):
+    """What a head says of B examples.
+
+    Args:
+        values: B predicted labels, tag lists or texts.
+        scores: (B,) probability, or log-probability for texts, of what is predicted; for tags (B,) arrays of that of
+            each word; None where there is none.
+        probabilities: (B, C) for labels, columns as in ``classes``; None where the head has none.
+        classes: C labels.
+        cut: (B,) whether a generated answer was ended by a length limit; None where answers are not generated.
+    """
+
+    values: Out
+    scores: np.ndarray | None = None
+    probabilities: np.ndarray | None = None
+    classes: tuple[str, ...] = ()
+    cut: np.ndarray | None = None
+
+    @property
+    def labels(self) -> list[str]:
+        """The predicted label of each text.
+
+        Raises:
+            NlpipeError: the predictions are tags or texts.
+        """
+        labels: list[str] = self._values(Labels, "labels").values
+        return labels
+
+    @property
+    def tags(self) -> list[list[str]]:
+        """The predicted tag of each word of each text; NlpipeError as for ``labels``."""
+        tags: list[list[str]] = self._values(Tags, "tags").values
+        return tags
+
+    @property
+    def texts(self) -> list[str]:
+        """The predicted text for each text; NlpipeError as for ``labels``."""
+        texts: list[str] = self._values(Text, "texts").strings
+        return texts
+
+    @property
+    def entities(self) -> list[list[tuple[int, int, str]]]:
+        """The entities of each text: first character, the one after the last, type. NlpipeError as for ``labels``."""
+        tags = self._values(Tags, "entities")
+        assert tags.tokens is not None
+        found = []
+        for b, sentence in enumerate(tags.values):
+            spans = tags.tokens.spans(b)
+            found.append([(spans[first][0], spans[end - 1][1], kind) for first, end, kind in to_spans(sentence)])
+        return found
+
+    def _values(self, kind: type[Any], name: str) -> Any:
+        if not isinstance(self.values, kind):
+            own = {Labels: "labels", Tags: "tags", Text: "texts"}.get(type(self.values), "values")
+            raise NlpipeError(f"these predictions have no {name}; they are {self.values!r}: use .{own}")
+        return self.values
+
+    def __repr__(self) -> str:
+        """``Predictions(Labels(3 labels), scores, probabilities of 2 classes)``."""
+        scores = ", scores" if self.scores is not None else ""
+        classes = f", probabilities of {len(self.classes)} classes" if self.probabilities is not None else ""
+        return f"Predictions({self.values!r}{scores}{classes})"
+
+
+AnyPredictions: TypeAlias = Predictions[Any]
+"""Predictions of labels, tags or texts."""
