@@ -161,12 +161,14 @@ def read_json(path: Path) -> Any:
     """Read a file that ``write_json`` wrote.
 
     Raises:
-        NlpipeError: the file is missing or is not JSON.
+        NlpipeError: the file is missing, cannot be read or is not JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise NlpipeError(f"{path}: there is no such file; was this folder written by nlpipe?") from None
+    except OSError as error:
+        raise NlpipeError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:
         raise NlpipeError(f"{path}: not a JSON file as nlpipe writes it: {error}") from None
 

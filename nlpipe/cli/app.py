@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from nlpipe.cli import data_commands, file_commands, model_commands, run_commands, stage_commands
+from nlpipe.cli import after_commands, data_commands, file_commands, model_commands, run_commands, stage_commands
 from nlpipe.errors import NlpipeError, suggest
 from nlpipe.options import options_of
 from nlpipe.synonyms import meant
@@ -21,7 +21,7 @@ SYNONYMS = {
     "serve": "predict", "infer": "predict", "classify": "predict", "tag": "predict", "translate": "predict",
     "validate": "check", "lint": "check", "stages": "list", "models": "list", "info": "show", "describe": "show",
     "new": "init", "start": "init", "create": "init", "save": "export", "convert": "export", "datasets": "data",
-    "download": "data fetch",
+    "download": "data fetch", "history": "runs", "ls": "runs", "results": "runs",
 }  # fmt: skip
 """What other tools call a command, to the name that it has here."""
 
@@ -140,6 +140,7 @@ app.command()(run_commands.run)
 app.command()(run_commands.compare)
 app.command()(model_commands.predict)
 app.command()(model_commands.export)
+app.command(name="runs")(after_commands.show_runs)
 app.command()(file_commands.check)
 app.command(name="list")(stage_commands.list_stages)
 app.command()(stage_commands.show)
