@@ -1,16 +1,23 @@
-"""Commands about runs that are done: runs."""
+"""Commands about runs that are done: runs and evaluate."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nlpipe.cli.arguments import Imports, check_encoding, import_modules, one_of
 from nlpipe.cli.terminal import make_console
+from nlpipe.errors import NlpipeError
 
 if TYPE_CHECKING:
+    from nlpipe.runs.evaluate import Evaluation
     from nlpipe.runs.listing import ListedRun
+
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")]
+PLAIN: dict[str, Any] = {"highlight": False, "markup": False, "soft_wrap": True}
+"""How text is printed that may hold anything."""
 
 
 def show_runs(
@@ -54,3 +61,67 @@ def _cells(run: ListedRun) -> tuple[str, ...]:
     moment = "" if run.finished is None else f"{run.finished:%Y-%m-%d %H:%M}"
     primary = run.primary if run.split == "test" else f"{run.primary} on {run.split}"
     return run.name, run.data, primary, score, str(run.seed), size, moment
+
+
+def evaluate(
+    run_folder: RunFolder,
+    data: Annotated[
+        list[str],
+        typer.Argument(metavar="DATA...", help="A file (or two parallel ones), a card, or CARD:SPLIT."),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A new folder for answers, statistics and scores; else none.")
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--column", metavar="ROLE=NAME", help="A column that is not that of training: text=review."),
+    ] = None,
+    form: Annotated[str | None, typer.Option("--input", help="The format of the file; by default by its name.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="By default that of the training data.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="Between the columns of csv and tsv.")] = None,
+    imports: Imports = None,
+) -> None:
+    """Score a finished run on further labelled examples, read as its training data was; the run stays as it is."""
+    from nlpipe.datasets.labelled import Changes
+    from nlpipe.datasets.readers import FORMATS
+    from nlpipe.runs.evaluate import evaluate as evaluate_run
+
+    if form is not None:
+        one_of("--input", form, FORMATS.names())
+    check_encoding(encoding)
+    import_modules(imports)
+    given = {}
+    for text in columns or ():
+        role, equals, name = text.partition("=")
+        if not equals or not name:
+            raise NlpipeError(f"--column {text}: expected a role and a column, such as text=review")
+        given[role.strip()] = name
+    console = make_console(stderr=True)
+    done = evaluate_run(
+        run_folder, data, out, Changes(given, form, encoding, delimiter), lambda text: console.print(text, **PLAIN)
+    )
+    _show_evaluation(done)
+    for warning in done.ledger["warnings"]:
+        console.print(f"warning: {warning}", **PLAIN)
+    if done.folder is not None:
+        typer.echo(done.folder)
+
+
+def _show_evaluation(done: Evaluation) -> None:
+    from rich.table import Table
+
+    from nlpipe.compare.results import SECONDARY
+
+    console = make_console()
+    primary, scores, before = done.metrics["primary"], done.metrics["scores"], done.before["scores"]
+    table = Table(box=None, header_style="italic", padding=(0, 2, 0, 0))
+    table.add_column(f"{done.examples:,} examples")
+    for heading in ("score", "95 % interval", f"of the run, on {done.before['split']}"):
+        table.add_column(heading, justify="right")
+    for name in (primary, *(each for each in (*SECONDARY, *done.metrics.get("registered", {})) if each != primary)):
+        if name in scores:
+            interval = (
+                f"{done.intervals[name][0]:.4f} – {done.intervals[name][1]:.4f}" if name in done.intervals else "–"
+            )
+            table.add_row(name, f"{scores[name]:.4f}", interval, f"{before[name]:.4f}" if name in before else "–")
+    console.print(table)

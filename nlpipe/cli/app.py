@@ -16,7 +16,7 @@ from nlpipe.options import options_of
 from nlpipe.synonyms import meant
 
 SYNONYMS = {
-    "train": "run", "fit": "run", "evaluate": "run", "eval": "run", "test": "run", "score": "run",
+    "train": "run", "fit": "run", "eval": "evaluate", "test": "evaluate", "score": "evaluate",
     "benchmark": "compare", "tune": "compare", "sweep": "compare", "rank": "compare",
     "serve": "predict", "infer": "predict", "classify": "predict", "tag": "predict", "translate": "predict",
     "validate": "check", "lint": "check", "stages": "list", "models": "list", "info": "show", "describe": "show",
@@ -140,6 +140,7 @@ app.command()(run_commands.run)
 app.command()(run_commands.compare)
 app.command()(model_commands.predict)
 app.command()(model_commands.export)
+app.command()(after_commands.evaluate)
 app.command(name="runs")(after_commands.show_runs)
 app.command()(file_commands.check)
 app.command(name="list")(stage_commands.list_stages)

@@ -45,9 +45,9 @@ def load_dataset(data: str | Mapping[str, Any], base: Path | None = None) -> Dat
     given = {}
     ledger = {name: Ledger() for name in ("all", *SPLITS)}
     for name in SPLITS:
-        source_rows = rows(located, name, _columns(card), ledger[name])
+        source_rows = rows(located, name, columns_of(card), ledger[name])
         if source_rows is not None:
-            clean_rows = _cleaned(located, name, source_rows)
+            clean_rows = cleaned(located, name, source_rows)
             if name == "train" and "target" in task.columns:
                 clean_rows = filtered(clean_rows, card.filter or Filter(), ledger[name], located.name)
             given[name] = task.split(clean_rows, card.labels, ledger[name].add)
@@ -77,12 +77,12 @@ def _place(located: LocatedCard) -> str:
     return source.train[0] if isinstance(source, FileSource) else located.name
 
 
-def _columns(card: Card) -> dict[str, str | int]:
+def columns_of(card: Card) -> dict[str, str | int]:
     """The columns to read: those of the roles, and those of ``where``."""
     return {**card.roles(), **{f"where {column}": column for column in card.conditions()}}
 
 
-def _cleaned(located: LocatedCard, split: str, source_rows: Iterator[Row]) -> Iterator[Row]:
+def cleaned(located: LocatedCard, split: str, source_rows: Iterator[Row]) -> Iterator[Row]:
     """The rows that ``where`` selects, with the replacements of ``replace`` made in all fields but the label."""
     card = located.card
     roles = [role for role in card.roles() if role != task_named(card.task).label_role]

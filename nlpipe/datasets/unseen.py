@@ -29,23 +29,37 @@ def check_labels(splits: Mapping[str, Split], ledgers: Mapping[str, Ledger], nam
     known = set(_counts(train, typed := _has_types(train)))
     for one, other in _alike(known):
         ledgers["train"].add("labels_alike", f"'{one}' and '{other}'")
-    kind = "entity type" if typed else "label"
     for split_name in SPLITS[1:]:
-        split, ledger = splits[split_name], ledgers[split_name]
-        counts = _counts(split, typed)
-        ledger.counts.setdefault("labels_unseen", 0)
-        unseen = {label: count for label, count in counts.items() if label not in known}
-        if counts and len(unseen) == len(counts):
-            first = next(iter(unseen))
-            listed = ", ".join(f"'{label}'" for label in list(unseen)[:SHOWN]) + (" …" if len(unseen) > SHOWN else "")
-            raise DataError(
-                f"{split.places.get(first, name)}: no training example has the {kind} '{first}', nor any other of the "
-                f"{split_name} split ({listed}){meant(first, known)}"
-            )
-        for label, count in unseen.items():
-            place = split.places.get(label, split_name)
-            ledger.add("labels_unseen", f"{place}: '{label}' ({count:,} times){_only_near(label, known)}")
-            ledger.counts["labels_unseen"] += count - 1
+        check_split(splits[split_name], ledgers[split_name], known, typed, split_name, name)
+
+
+def check_split(
+    split: Split, ledger: Ledger, known: Collection[str], typed: bool, split_name: str, name: str = ""
+) -> None:
+    """Count in ``ledger`` the labels of ``split`` that are not ``known``.
+
+    Args:
+        known: labels of the training split, or types of its entities.
+        typed: whether they are types of entities.
+        name: of the data set, for messages.
+
+    Raises:
+        DataError: none of the labels of the split is known.
+    """
+    counts = _counts(split, typed)
+    ledger.counts.setdefault("labels_unseen", 0)
+    unseen = {label: count for label, count in counts.items() if label not in known}
+    if counts and len(unseen) == len(counts):
+        kind, first = "entity type" if typed else "label", next(iter(unseen))
+        listed = ", ".join(f"'{label}'" for label in list(unseen)[:SHOWN]) + (" …" if len(unseen) > SHOWN else "")
+        raise DataError(
+            f"{split.places.get(first, name)}: no training example has the {kind} '{first}', nor any other of the "
+            f"{split_name} split ({listed}){meant(first, known)}"
+        )
+    for label, count in unseen.items():
+        place = split.places.get(label, split_name)
+        ledger.add("labels_unseen", f"{place}: '{label}' ({count:,} times){_only_near(label, known)}")
+        ledger.counts["labels_unseen"] += count - 1
 
 
 def meant(label: str, known: Collection[str]) -> str:

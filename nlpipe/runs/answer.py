@@ -21,7 +21,7 @@ from nlpipe.runs.fit import sample
 from nlpipe.runs.ledger import complete_ledger, recorded
 from nlpipe.runs.records import EnvironmentFile, LedgerFile, read_record
 from nlpipe.spec import read_pipeline
-from nlpipe.tasks.task import Split
+from nlpipe.tasks.task import Split, Task
 from nlpipe.wire import Tags, Text, Wire
 
 
@@ -52,11 +52,11 @@ def answer(
     with recorded() as warnings:
         if environment.get("split", "test") == "test":
             report(f"predicting {len(dataset.test):,} examples")
-            notes = _write_predictions(folder / "predictions.jsonl", dataset, dataset.test, pipeline)
-            _write_predictions(folder / "predictions_dev.jsonl", dataset, dataset.dev, pipeline)
+            notes = write_predictions(folder / "predictions.jsonl", dataset.task, dataset.test, pipeline)
+            write_predictions(folder / "predictions_dev.jsonl", dataset.task, dataset.dev, pipeline)
         else:
             report(f"predicting {len(dataset.dev):,} examples of dev")
-            notes = _write_predictions(folder / "predictions.jsonl", dataset, dataset.dev, pipeline)
+            notes = write_predictions(folder / "predictions.jsonl", dataset.task, dataset.dev, pipeline)
     begun = read_record(folder / "ledger.json", LedgerFile)
     ledger = complete_ledger(dataset, used, pipeline, environment.get("split", "test"), begun, [*warnings, *notes])
     with whole_file(folder / "ledger.json") as partial:
@@ -96,14 +96,21 @@ def example_ids(inputs: Wire) -> list[str]:
     return names
 
 
-def _write_predictions(path: Path, dataset: Dataset, split: Split, pipeline: Pipeline) -> list[str]:
-    """Write the answers; return what should be said about them."""
+def write_predictions(path: Path, task: Task, split: Split, pipeline: Pipeline, texts: bool = False) -> list[str]:
+    """Write the answers to ``split``, a line of JSON for each example; return what should be said about them.
+
+    Args:
+        task: of the data, which writes the lines.
+        texts: whether a line has the input too, where that is a text: of data that cannot be read again by a card.
+    """
     predictions = pipeline.predict(split.inputs)
     if pipeline.tokenizer is not None:
-        predictions = dataset.task.with_raw(split.inputs, predictions, pipeline.tokenizer, pipeline.predict)
+        predictions = task.with_raw(split.inputs, predictions, pipeline.tokenizer, pipeline.predict)
     with whole_file(path) as partial, partial.open("w", encoding="utf-8") as file:
         for i, name in enumerate(example_ids(split.inputs)):
-            record = dataset.task.record(split.targets, predictions, i)
+            record = task.record(split.targets, predictions, i)
+            if texts and isinstance(split.inputs, Text):
+                record["text"] = split.inputs.strings[i]
             file.write(json.dumps({"id": name, **record}, ensure_ascii=False) + "\n")
     return same_answers(split, predictions, written_name(pipeline.head))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.fingerprint import source_hash
-from nlpipe.runs.records import EnvironmentFile, Processor, SplitName
+from nlpipe.runs.records import EnvironmentFile, MadeWith, Processor, SplitName
 from nlpipe.spec import PipelineSpec
 
 PACKAGES = (
@@ -32,10 +32,19 @@ def environment(
         train_size: examples that it was fitted on.
         seconds: of wall time that fitting took.
     """
+    made = made_with()
     return {
         "name": spec.name, "task": dataset.task.name, "data": dataset.name, "data_digest": dataset.digest,
         "split": split, "seed": seed, "train_examples": train_size, "labels": list(dataset.labels),
         "ordinal": dataset.ordinal, "threads": threads, "wall_seconds_of_fit": seconds,
+        "finished": made["finished"], "python": made["python"], "platform": made["platform"],
+        "processor": made["processor"], "packages": made["packages"], "source": made["source"],
+    }  # fmt: skip
+
+
+def made_with() -> MadeWith:
+    """The part of ``environment.json`` that does not depend on the run: date, versions, machine."""
+    return {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(), "platform": platform.platform(), "processor": processor(),
         "packages": {name: version for name in PACKAGES if (version := version_of(name))},

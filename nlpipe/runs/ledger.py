@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -11,7 +11,7 @@ from typing import Literal
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.errors import NlpipeWarning
 from nlpipe.pipeline import Pipeline
-from nlpipe.runs.records import LedgerFile, SplitLedger, SplitName, read_record
+from nlpipe.runs.records import LedgerFile, Scored, SplitLedger, read_record
 from nlpipe.stage import Tokenizer
 from nlpipe.tasks.task import Ledger, Split
 from nlpipe.wire import Text, Tokens
@@ -30,6 +30,7 @@ LOST = {
     "header_as_example": "rows look like a header and were read as examples (header: true leaves out a first row)",
     "not_annotated": "tasks were not annotated and were left out",
     "annotations_further": "tasks have annotations of several people, of which the first was read",
+    "where_left_out": "columns of the training data's where are not in the file, so that all its rows are used",
     "tags_out_of_scheme": "tags broke their scheme and were read as conlleval reads them",
 }
 """What reading counts that a person should hear of when the run ends."""
@@ -62,7 +63,7 @@ def begin_ledger(dataset: Dataset, messages: Sequence[str]) -> LedgerFile:
 
 
 def complete_ledger(
-    dataset: Dataset, train: Split, pipeline: Pipeline, split: SplitName, begun: LedgerFile, messages: Sequence[str]
+    dataset: Dataset, train: Split, pipeline: Pipeline, split: Scored, begun: LedgerFile, messages: Sequence[str]
 ) -> LedgerFile:
     """The content of ``ledger.json`` when the questions are answered: also what the stages could not use.
 
@@ -82,24 +83,50 @@ def complete_ledger(
     if split == "test" and isinstance(dataset.test.inputs, Tokens) and tokenizer is not None:
         _count_split_otherwise(ledger["test"], tokenizer, dataset.test.inputs)
     notes = list(messages)
-    notes += [
-        f"{name}: not one of {counts['examples']:,.0f} texts has a word in it"
-        for name, entry, _ in used
-        if 0 < (counts := entry["counts"])["examples"] == counts.get("without_tokens", 0)
-    ]
-    notes += [
-        f"{name}: not one of {counts['tokens']:,.0f} words is known to the representation"
-        for name, entry, _ in used
-        if 0 < (counts := entry["counts"]).get("tokens", 0) == counts.get("out_of_vocabulary", 0)
-    ]
-    notes += [
-        f"{name}: {entry.counts[what]:,.0f} {text}, the first {entry.examples[what][0]}"
-        for name, entry in dataset.ledger.items()
-        for what, text in LOST.items()
-        if entry.counts.get(what)
-    ]
+    for name, entry, _ in used:
+        notes += _nothing_known(name, entry["counts"])
+    for name, read in dataset.ledger.items():
+        notes += _lost(name, read)
     ledger["warnings_by_step"] = dict(begun.get("warnings_by_step", {}))
     return with_warnings(ledger, "answer", notes)
+
+
+def evaluation_ledger(split: Split, read: Ledger, pipeline: Pipeline, messages: Sequence[str]) -> LedgerFile:
+    """The content of ``ledger.json`` of examples that are no split of a data set.
+
+    Args:
+        read: what reading them counted.
+        messages: of the warnings issued so far.
+    """
+    entry: SplitLedger = {"counts": dict(read.counts), "examples": dict(read.examples)}
+    entry["counts"] |= {"examples": len(split), **pipeline.ledger(split.inputs)}
+    if isinstance(split.inputs, Tokens) and pipeline.tokenizer is not None:
+        _count_split_otherwise(entry, pipeline.tokenizer, split.inputs)
+    none: SplitLedger = {"counts": {}, "examples": {}}
+    ledger: LedgerFile = {
+        "all": none, "train": none, "dev": none, "test": none, "evaluation": entry, "warnings": [],
+    }  # fmt: skip
+    notes = [*messages, *_nothing_known("evaluation", entry["counts"]), *_lost("evaluation", read)]
+    return with_warnings(ledger, "answer", notes)
+
+
+def _nothing_known(name: str, counts: Mapping[str, float]) -> list[str]:
+    """Sentences about a split in which no text has a word, or no word is known."""
+    notes = []
+    if 0 < counts["examples"] == counts.get("without_tokens", 0):
+        notes.append(f"{name}: not one of {counts['examples']:,.0f} texts has a word in it")
+    if 0 < counts.get("tokens", 0) == counts.get("out_of_vocabulary", 0):
+        notes.append(f"{name}: not one of {counts['tokens']:,.0f} words is known to the representation")
+    return notes
+
+
+def _lost(name: str, read: Ledger) -> list[str]:
+    """Sentences about what reading a split has lost."""
+    return [
+        f"{name}: {read.counts[what]:,.0f} {text}, the first {read.examples[what][0]}"
+        for what, text in LOST.items()
+        if read.counts.get(what)
+    ]
 
 
 def with_warnings(

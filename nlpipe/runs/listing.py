@@ -34,6 +34,7 @@ class ListedRun:
         train_size: number of examples that it was fitted on.
         finished: when it ended, in UTC.
         problem: why it cannot be used; empty for a whole run.
+        evaluated: the folder of the run whose pipeline was evaluated, where this is no run but its evaluation.
     """
 
     folder: Path
@@ -46,6 +47,7 @@ class ListedRun:
     train_size: int | None = None
     finished: datetime | None = None
     problem: str = ""
+    evaluated: str = ""
 
 
 def list_runs(folder: str | Path = "runs", pipeline: str | None = None) -> list[ListedRun]:
@@ -93,9 +95,10 @@ def latest_run(folder: str | Path = "runs", pipeline: str | None = None) -> Resu
     """
     runs = list_runs(folder, pipeline)
     for run in runs:
-        if not run.problem:
+        if not run.problem and not run.evaluated:
             return Result(run.folder)
-    others = f": {len(runs)} cannot be used, the first as {runs[0].problem}" if runs else ""
+    faulty = [run.problem for run in runs if run.problem]
+    others = f": {len(faulty)} cannot be used, the first as {faulty[0]}" if faulty else ""
     raise NlpipeError(f"{folder}: no finished run{others}; 'nlpipe run FILE' makes one")
 
 
@@ -118,7 +121,7 @@ def _listed(folder: Path) -> ListedRun:
         environment = read_record(folder / "environment.json", EnvironmentFile)
         known |= {"name": str(environment["name"]), "data": str(environment["data"])}
         known |= {"seed": int(environment["seed"]), "train_size": int(environment["train_examples"])}
-        known["finished"] = _moment(environment["finished"])
+        known |= {"finished": _moment(environment["finished"]), "evaluated": str(environment.get("evaluated", ""))}
     except NlpipeError as error:
         problems.append(str(error))
     except (TypeError, ValueError) as error:
@@ -131,7 +134,10 @@ def _listed(folder: Path) -> ListedRun:
         problems.append(str(error))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         problems.append(f"{folder / 'metrics.json'}: damaged: {type(error).__name__}: {error}")
-    missing = [name for name in (*FILES, "model/model.json") if not (folder / name).exists()]
+    expected: tuple[str, ...] = (*FILES, "model/model.json")
+    if known.get("evaluated"):
+        expected = tuple(name for name in FILES if name not in ("pipeline.yaml", "costs.json"))
+    missing = [name for name in expected if not (folder / name).exists()]
     if missing:
         problems = [f"damaged: without {', '.join(missing)}"]
     return ListedRun(folder, **known, problem=problems[0] if problems else "")

@@ -18,6 +18,9 @@ FILES = (
 SplitName = Literal["dev", "test"]
 """The split that a run answers and is scored on."""
 
+Scored = Literal["dev", "test", "evaluation"]
+"""What a folder has the answers to: a run's split, or other examples, as ``nlpipe evaluate`` writes them."""
+
 
 class DefinitionRecord(TypedDict):
     """What a score of ``metrics.json`` means; see ``nlpipe.metrics.metric.Definition``."""
@@ -30,7 +33,7 @@ class DefinitionRecord(TypedDict):
 class MetricsFile(TypedDict):
     """``metrics.json``: the scores of the split that was answered, and those of dev where that is another one."""
 
-    split: SplitName
+    split: Scored
     primary: str
     """The score that comparisons decide on."""
     scores: dict[str, float]
@@ -72,6 +75,8 @@ class LedgerFile(TypedDict):
     train: SplitLedger
     dev: SplitLedger
     test: SplitLedger
+    evaluation: NotRequired[SplitLedger]
+    """Of the examples of ``nlpipe evaluate``; the splits have nothing then."""
     warnings: list[str]
     warnings_by_step: NotRequired[dict[str, list[str]]]
     """The same warnings by the step that gave them (fit, answer, measure), so that a step can be repeated."""
@@ -85,21 +90,9 @@ class Processor(TypedDict):
     flags: list[str]
 
 
-class EnvironmentFile(TypedDict):
-    """``environment.json``: what the run was made with."""
+class MadeWith(TypedDict):
+    """The part of ``environment.json`` that is the same for every run at the time."""
 
-    name: str
-    task: str
-    data: str
-    data_digest: str
-    split: NotRequired[SplitName]
-    """Absent in runs of nlpipe 0.1.0, which are all of the test split."""
-    seed: int
-    train_examples: int
-    labels: list[str]
-    ordinal: bool
-    threads: int
-    wall_seconds_of_fit: float
     finished: str
     python: str
     platform: str
@@ -107,6 +100,25 @@ class EnvironmentFile(TypedDict):
     packages: dict[str, str]
     source: str
     """Hash of nlpipe's own code."""
+
+
+class EnvironmentFile(MadeWith):
+    """``environment.json``: what the run was made with."""
+
+    name: str
+    task: str
+    data: str
+    data_digest: str
+    split: NotRequired[Scored]
+    """Absent in runs of nlpipe 0.1.0, which are all of the test split."""
+    evaluated: NotRequired[str]
+    """The run's folder whose pipeline answered, where this is not that folder (``nlpipe evaluate --out``)."""
+    seed: int
+    train_examples: int
+    labels: list[str]
+    ordinal: bool
+    threads: int
+    wall_seconds_of_fit: float
     fingerprints: NotRequired[dict[str, str]]
     """Of the class of each stage, nested ones too, and of the task; absent in runs of nlpipe 0.1.0."""
 
@@ -117,7 +129,7 @@ class ScoringFile(TypedDict):
     task: str
     labels: list[str]
     ordinal: bool
-    split: SplitName
+    split: Scored
     state: dict[str, Any]
     """What the task keeps of the training split, as ``Task.state`` gives it."""
 
@@ -130,6 +142,8 @@ class PredictionLine(TypedDict):
     gold: str | list[str]
     predicted: str | list[str]
     words: NotRequired[list[str]]
+    text: NotRequired[str]
+    """The input, in the answers of ``nlpipe evaluate`` alone; a run's own inputs are those of its data set."""
     entities: NotRequired[dict[str, list[list[int | str]]]]
     """Gold and predicted in characters, where the pipeline splits the text itself."""
     score: NotRequired[float]
@@ -153,6 +167,19 @@ def read_record(path: Path, kind: type[File]) -> File:
         raise NlpipeError(f"{path}: not as nlpipe writes it ({missing} missing); run the pipeline with --again")
     record: File = content  # type: ignore[assignment]
     return record
+
+
+def read_environment(folder: Path) -> EnvironmentFile:
+    """``environment.json`` of a run.
+
+    Raises:
+        NlpipeError: ``folder`` is not that of a run, or the file is damaged.
+    """
+    path = folder / "environment.json"
+    if not path.exists():
+        what = "this is not a run's folder" if folder.exists() else "there is no such folder"
+        raise NlpipeError(f"{folder}: {what}; 'nlpipe runs DIR' lists the runs in DIR")
+    return read_record(path, EnvironmentFile)
 
 
 LOWER_IS_BETTER = frozenset({"log_loss", "calibration_error", "mean_absolute_error"})

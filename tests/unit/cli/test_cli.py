@@ -279,14 +279,14 @@ def test_a_terminal_that_is_not_utf8_is_no_error(run: Path) -> None:
     ("typed", "meant"),
     [
         (["train", "p.yaml"], "there is no command 'train'; did you mean 'run'?"),
-        (["evaluate"], "there is no command 'evaluate'; did you mean 'run'?"),
+        (["eval"], "there is no command 'eval'; did you mean 'evaluate'?"),
         (["serve"], "there is no command 'serve'; did you mean 'predict'?"),
         (["comapre"], "there is no command 'comapre'; did you mean 'compare'?"),
         (["p.yaml"], "there is no command 'p.yaml'; did you mean 'nlpipe run p.yaml'?"),
         (["data", "shwo"], "there is no command 'shwo'; did you mean 'show'?"),
         (
             ["xyzzy"],
-            "there is no command 'xyzzy'; known: check, compare, data, export, init, list, predict, run, runs, schema",
+            "there is no command 'xyzzy'; known: check, compare, data, evaluate, export, init, list, ",
         ),
     ],
 )
