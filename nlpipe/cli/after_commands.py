@@ -1,7 +1,8 @@
-"""Commands about runs that are done: runs and evaluate."""
+"""Commands about runs that are done: runs, evaluate and errors."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ from nlpipe.errors import NlpipeError
 if TYPE_CHECKING:
     from nlpipe.runs.evaluate import Evaluation
     from nlpipe.runs.listing import ListedRun
+    from nlpipe.runs.mistake_records import Mistakes
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")]
 PLAIN: dict[str, Any] = {"highlight": False, "markup": False, "soft_wrap": True}
@@ -125,3 +127,78 @@ def _show_evaluation(done: Evaluation) -> None:
             )
             table.add_row(name, f"{scores[name]:.4f}", interval, f"{before[name]:.4f}" if name in before else "–")
     console.print(table)
+
+
+def errors(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or that of an evaluation.")],
+    limit: Annotated[
+        int, typer.Option("--limit", help="How many answers, classes and confusions to show.", min=1)
+    ] = 10,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="As JSON: all classes and confusions, the worst answers.")
+    ] = False,
+    imports: Imports = None,
+) -> None:
+    """Show where a run is wrong: each class or entity type, what is taken for what, the worst answers first."""
+    from nlpipe.runs.mistakes import find_mistakes
+
+    import_modules(imports)
+    mistakes = find_mistakes(run_folder)
+    if as_json:
+        typer.echo(json.dumps(mistakes.plain(limit), ensure_ascii=False, indent=1))
+        return
+    _show_mistakes(mistakes, limit)
+
+
+def _show_mistakes(mistakes: Mistakes, limit: int) -> None:
+    from rich.table import Table
+
+    console = make_console()
+    console.print(
+        f"{mistakes.name} on {mistakes.data} ({mistakes.split}): {mistakes.wrong:,} of {mistakes.examples:,} answers "
+        "are not right", **PLAIN
+    )  # fmt: skip
+    if mistakes.groups:
+        texts = mistakes.groups[0].predicted is None
+        headings = ("reference", "texts", "right", "chrF") if texts else ("", "gold", "predicted", "right", "F1")
+        table = Table(box=None, header_style="italic", padding=(0, 2, 0, 0))
+        for i, heading in enumerate(headings):
+            table.add_column(heading, justify="right" if i else "left", overflow="fold")
+        for group in mistakes.groups[:limit]:
+            counts = (
+                (group.gold, group.right) if group.predicted is None else (group.gold, group.predicted, group.right)
+            )
+            score = f"{group.score:.1f}" if texts else f"{group.score:.3f}"
+            table.add_row(_printable(group.name), *(f"{count:,}" for count in counts), score)
+        console.print()
+        console.print(table)
+        _show_rest(console, len(mistakes.groups), limit)
+    if mistakes.confusions or mistakes.kinds:
+        console.print()
+        for pair in mistakes.confusions[:limit]:
+            predicted = pair.predicted if pair.same_words else f"{pair.predicted} (other words)"
+            line = _printable(f"{pair.gold or 'nothing'} → {predicted or 'nothing'}")
+            console.print(f"{pair.count:>7,}  {line}", **PLAIN)
+        _show_rest(console, len(mistakes.confusions), limit)
+        for kind in mistakes.kinds:
+            console.print(f"{kind.count:>7,}  {kind.what}", **PLAIN)
+    if mistakes.worst:
+        console.print(f"\nthe worst first, by {mistakes.measure}", **PLAIN)
+    for mistake in mistakes.worst[:limit]:
+        value = "" if mistake.value is None else f"{mistake.value:.4g}"
+        console.print(f"\n{value:>7}  line {mistake.line} {mistake.id}  {_printable(mistake.text)}", **PLAIN)
+        console.print(f"{'gold':>9}: {_printable(mistake.gold) or '–'}", **PLAIN)
+        console.print(f"{'answer':>9}: {_printable(mistake.predicted) or '–'}", **PLAIN)
+    _show_rest(console, len(mistakes.worst), limit)
+    if mistakes.note:
+        make_console(stderr=True).print(f"warning: {mistakes.note}", **PLAIN)
+
+
+def _show_rest(console: Any, count: int, limit: int) -> None:
+    if count > limit:
+        console.print(f"{'…':>7}  {count - limit:,} more (--limit)", **PLAIN)
+
+
+def _printable(text: str) -> str:
+    """A text on one line, without characters that would steer the terminal."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in " ".join(text.split()))

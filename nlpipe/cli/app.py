@@ -22,6 +22,7 @@ SYNONYMS = {
     "validate": "check", "lint": "check", "stages": "list", "models": "list", "info": "show", "describe": "show",
     "new": "init", "start": "init", "create": "init", "save": "export", "convert": "export", "datasets": "data",
     "download": "data fetch", "history": "runs", "ls": "runs", "results": "runs",
+    "confusion": "errors", "mistakes": "errors", "analyse": "errors", "analyze": "errors",
 }  # fmt: skip
 """What other tools call a command, to the name that it has here."""
 
@@ -141,6 +142,7 @@ app.command()(run_commands.compare)
 app.command()(model_commands.predict)
 app.command()(model_commands.export)
 app.command()(after_commands.evaluate)
+app.command()(after_commands.errors)
 app.command(name="runs")(after_commands.show_runs)
 app.command()(file_commands.check)
 app.command(name="list")(stage_commands.list_stages)

@@ -22,7 +22,7 @@ from nlpipe.runs.records import (
     read_metrics,
     read_record,
 )
-from nlpipe.runs.score import metrics_of, read_predictions, read_scoring
+from nlpipe.runs.score import metrics_of, read_answers, read_predictions, read_scoring
 from nlpipe.tasks import task_named
 from nlpipe.wire import Wire
 
@@ -78,7 +78,7 @@ class Result:
 
     def predictions(self) -> tuple[Wire, AnyPredictions]:
         """Gold and predicted of the split that was answered."""
-        return task_named(self.environment["task"]).restore(read_predictions(self.folder / "predictions.jsonl"))
+        return read_answers(self.folder / "predictions.jsonl", task_named(self.environment["task"]))
 
     def primary_items(self) -> tuple[Metric, Statistics]:
         """The metric that gives the primary score, and its statistics (N, S) of each example, as they are stored."""

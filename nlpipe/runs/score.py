@@ -34,7 +34,7 @@ def score(folder: Path) -> MetricsFile:
             f"{folder}: it was scored with {', '.join(missing)}, which is not registered here: import the module that "
             "registers it (--import MODULE), or remove metrics.json to score without it"
         )
-    gold, predictions = task.restore(read_predictions(folder / "predictions.jsonl"))
+    gold, predictions = read_answers(folder / "predictions.jsonl", task)
     statistics = {metric.name: metric.statistics(gold, predictions) for metric in applying(metrics, predictions)}
     scores: dict[str, float] = {}
     definitions: dict[str, DefinitionRecord] = {}
@@ -59,7 +59,7 @@ def score(folder: Path) -> MetricsFile:
     if registered:
         record["registered"] = registered
     if scoring["split"] == "test":
-        record["dev"] = _numbers(metrics, *task.restore(read_predictions(folder / "predictions_dev.jsonl")))
+        record["dev"] = _numbers(metrics, *read_answers(folder / "predictions_dev.jsonl", task))
     _warn(folder, task.remarks(scores))
     write_items(folder / "items.safetensors", statistics)
     with whole_file(folder / "metrics.json") as partial:
@@ -118,6 +118,22 @@ def task_of(scoring: ScoringFile) -> Task:
 def metrics_of(scoring: ScoringFile) -> list[Metric]:
     """The metrics of the run."""
     return task_of(scoring).every_metric(scoring["labels"], scoring["ordinal"])
+
+
+def read_answers(path: Path, task: Task) -> tuple[Wire, AnyPredictions]:
+    """Gold and predicted of ``predictions.jsonl``.
+
+    Raises:
+        NlpipeError: as ``read_predictions``; or the lines are not those of the task.
+    """
+    records = read_predictions(path)
+    try:
+        return task.restore(records)
+    except NlpipeError as error:
+        raise NlpipeError(f"{path}: {error}; answer again") from None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise NlpipeError(f"{path}: damaged, or not of the task {task.name} ({what}); answer again") from None
 
 
 def read_predictions(path: Path) -> list[Mapping[str, Any]]:

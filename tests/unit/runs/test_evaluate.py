@@ -30,19 +30,6 @@ TEXTS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    """A run of each task."""
-    folder = tmp_path_factory.mktemp("runs")
-    results = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(costs, "measure_model", lambda *_: USE)
-        for name, content in PIPELINES.items():
-            (folder / f"{name}.yaml").write_text(content)
-            results[name] = nlpipe.run(folder / f"{name}.yaml", out=folder / "out")
-    return results
-
-
 def write_csv(path: Path, rows: list[tuple[str, str]], header: tuple[str, str] = ("text", "label")) -> str:
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([header, *rows])

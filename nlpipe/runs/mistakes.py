@@ -1,0 +1,141 @@
+"""Where a run's answers are wrong: the worst ones first, what is taken for what, and each class or type of entity."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nlpipe.errors import NlpipeError
+from nlpipe.predictions import Predictions
+from nlpipe.runs.answer import data_of, example_ids
+from nlpipe.runs.items import read_items
+from nlpipe.runs.mistake_records import Found, Group, Kind, Mistake, Mistakes, confusions_of, groups_of
+from nlpipe.runs.records import read_environment
+from nlpipe.runs.score import metrics_of, read_answers, read_predictions, read_scoring, task_of
+from nlpipe.runs.tag_mistakes import of_entities, of_tags
+from nlpipe.wire import Labels, Tags, Text
+
+LENGTHS = (5, 10, 20)
+"""Words of the reference up to which a text belongs to a group."""
+REPEATED = re.compile(r"(?<!\S)(\S+(?: \S+){0,3})(?: \1){2,}(?!\S)")
+"""One to four words three times in a row."""
+
+
+def find_mistakes(folder: str | Path) -> Mistakes:
+    """Where the answers in a run's folder, or in that of an evaluation, are wrong.
+
+    Raises:
+        NlpipeError: the folder is not that of a run, a file is missing or damaged, or the answers of its task are
+            neither labels, tags nor texts.
+    """
+    folder = Path(folder)
+    environment, scoring = read_environment(folder), read_scoring(folder)
+    gold, predictions = read_answers(folder / "predictions.jsonl", task_of(scoring))
+    records = read_predictions(folder / "predictions.jsonl")
+    texts, note = _texts(folder, records)
+    if isinstance(gold, Labels):
+        found = _of_labels(gold, predictions)
+    elif isinstance(gold, Tags):
+        marked = any(metric.name == "entities" for metric in metrics_of(scoring))
+        found = of_entities(gold, predictions) if marked else of_tags(gold, predictions)
+    elif isinstance(gold, Text):
+        found = _of_texts(folder, gold, predictions, texts)
+    else:
+        raise NlpipeError(f"{folder}: the answers of the task {scoring['task']} are neither labels, tags nor texts")
+    worst = tuple(
+        Mistake(i + 1, str(records[i].get("id", "")), texts[i], wanted, answered, value)
+        for i, value, wanted, answered in found.worst
+    )
+    return Mistakes(
+        folder, environment["name"], environment["data"], scoring["split"], len(records), len(worst), found.measure,
+        worst, found.confusions, found.groups, found.kinds, note,
+    )  # fmt: skip
+
+
+def _texts(folder: Path, records: Sequence[Mapping[str, Any]]) -> tuple[list[str], str]:
+    """The input of each record: as it is stored, or out of the data; where that cannot be read empty, and why."""
+    if all("text" in record or "words" in record for record in records):
+        return [str(record.get("text") or " ".join(map(str, record.get("words", ())))) for record in records], ""
+    try:
+        dataset = data_of(folder)
+        inputs = dataset.dev.inputs if read_scoring(folder)["split"] == "dev" else dataset.test.inputs
+        assert isinstance(inputs, Text), type(inputs)
+        by_id = dict(zip(example_ids(inputs), inputs.strings, strict=True))
+    except NlpipeError as error:
+        reason = str(error).partition("\n")[0]
+        return [""] * len(records), f"the texts are not shown, as the data cannot be read: {reason}"
+    return [by_id.get(str(record.get("id", "")), "") for record in records], ""
+
+
+def _of_labels(gold: Labels, predictions: Predictions[Labels]) -> Found:
+    answers = predictions.values.values
+    wrong = [i for i, (label, answer) in enumerate(zip(gold.values, answers, strict=True)) if label != answer]
+    values: dict[int, float | None] = dict.fromkeys(wrong)
+    measure = "their order in the data, as the answers have no probabilities"
+    if predictions.probabilities is not None:
+        measure = "the probability of the gold label"
+        columns = {label: c for c, label in enumerate(predictions.classes)}
+        for i in wrong:
+            column = columns.get(gold.values[i])
+            values[i] = 0.0 if column is None else float(predictions.probabilities[i][column])
+        wrong.sort(key=lambda i: (values[i] or 0.0, i))
+    elif predictions.scores is not None:
+        measure = "the score of the wrong label"
+        values = {i: float(predictions.scores[i]) for i in wrong}
+        wrong.sort(key=lambda i: (-(values[i] or 0.0), i))
+    right = Counter(label for label, answer in zip(gold.values, answers, strict=True) if label == answer)
+    return Found(
+        measure, tuple((i, values[i], gold.values[i], answers[i]) for i in wrong),
+        confusions_of(Counter((gold.values[i], answers[i], True) for i in wrong)),
+        groups_of(Counter(gold.values), Counter(answers), right),
+    )  # fmt: skip
+
+
+def _of_texts(folder: Path, gold: Text, predictions: Predictions[Text], sources: Sequence[str]) -> Found:
+    """Texts, by their own chrF, from the statistics that are stored of each."""
+    metric = next(each for each in metrics_of(read_scoring(folder)) if "chrf" in each.definitions)
+    items = read_items(folder / "items.safetensors", metric.name)
+    if not isinstance(items, np.ndarray) or len(items) != len(gold):
+        raise NlpipeError(f"{folder / 'items.safetensors'}: not the statistics of these answers; score the run again")
+    values = metric.scores(items)["chrf"]  # (N,)
+    answers = predictions.values.strings
+    same = [wanted.strip() == answer.strip() for wanted, answer in zip(gold.strings, answers, strict=True)]
+    worst = sorted((i for i in range(len(gold)) if not same[i]), key=lambda i: (values[i], -len(gold.strings[i]), i))
+    counts = np.array([len(text.split()) for text in gold.strings])
+    groups = []
+    for low, high in zip((0, *LENGTHS), (*LENGTHS, None), strict=True):
+        within = (counts > low) if high is None else (counts > low) & (counts <= high)
+        if low == 0:
+            within |= counts == 0
+        if within.any():
+            name = f"{low + 1} or more words" if high is None else f"{low + 1} to {high} words"
+            right = sum(same[i] for i in np.flatnonzero(within))
+            groups.append(Group(name, int(within.sum()), None, right, metric.of(items[within])["chrf"]))
+    kinds: Counter[str] = Counter()
+    for i in worst:
+        kinds.update(_kinds(sources[i], gold.strings[i], answers[i]))
+    return Found(
+        "their chrF", tuple((i, float(values[i]), gold.strings[i], answers[i]) for i in worst), (), tuple(groups),
+        tuple(Kind(what, count) for what, count in kinds.most_common()),
+    )  # fmt: skip
+
+
+def _kinds(source: str, gold: str, answer: str) -> list[str]:
+    """What is the matter with a text, as far as it shows."""
+    if not answer.strip():
+        return ["empty"]
+    found = []
+    if source.strip() and answer.strip() == source.strip():
+        found.append("the source itself")
+    if 2 * len(answer) < len(gold):
+        found.append("less than half as long as the reference")
+    elif len(answer) > 2 * len(gold):
+        found.append("more than twice as long as the reference")
+    if REPEATED.search(answer) and not REPEATED.search(gold):
+        found.append("words three times in a row")
+    return found
