@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nlpipe.compare.frame import frame_of
 from nlpipe.compare.table import Line, Table
 from nlpipe.runs.result import Result
+
+if TYPE_CHECKING:
+    import pandas
 
 SECONDARY = (
     "f1_raw",
@@ -235,6 +239,14 @@ class Comparison:
             "no run succeeded" if self.best is None else f"best {self.best.title}, {self.primary} {self.best.score:.3f}"
         )
         return f"Comparison({self.title!r}, {len(self.rows)} rows, {best})"
+
+    def to_frame(self) -> pandas.DataFrame:
+        """The rows of ``record`` as a pandas table: ``name``, ``score``, ``scores.f1_macro``, ``costs.fit_seconds`` …
+
+        Raises:
+            MissingExtra: pandas is not installed.
+        """
+        return frame_of(self.record()["rows"])
 
     def record(self) -> dict[str, Any]:
         """The content of ``comparison.json``."""

@@ -1,11 +1,15 @@
-"""A table of text cells, drawn for a terminal, as Markdown and as HTML, whatever the cells say."""
+"""A table of text cells: for a terminal, as Markdown, HTML, CSV and LaTeX, whatever the cells say."""
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
+
+from nlpipe.compare.latex import latex_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,7 +43,7 @@ class Table:
         headings: one for each column; the first column is aligned left, the others right.
         lines: from top to bottom.
         caption: one sentence below the table.
-        notes: further sentences below it, in Markdown and HTML only.
+        notes: further sentences below it, in Markdown, HTML and LaTeX.
         essential: headings of the columns that a narrow terminal shows as well.
     """
 
@@ -93,6 +97,19 @@ class Table:
         parts += [f"- {note}" for note in self.notes]
         return "\n".join(parts)
 
+    def csv(self) -> str:
+        """Headings and cells as RFC 4180 has them, with line feeds; title, caption and notes are left out."""
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerows([self.headings, *(line.cells for line in self.lines)])
+        return buffer.getvalue()
+
+    def latex(self) -> str:
+        """The whole table as a ``table`` of the package booktabs; title and caption are its caption."""
+        caption = f"{self.title}. {self.caption}." if self.caption else f"{self.title}."
+        rows, bold = [line.cells for line in self.lines], [line.best for line in self.lines]
+        return latex_table(self.headings, rows, bold, caption, self.notes)
+
     def html(self) -> str:
         """The whole table as an HTML fragment, for notebooks."""
         head = "".join(f"<th>{escape(heading)}</th>" for heading in self.headings)
@@ -108,4 +125,5 @@ class Table:
 
 
 def _bars(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+    """A row of Markdown: a bar in a cell is escaped, and each cell is on one line."""
+    return "| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in cells) + " |"
