@@ -13,6 +13,7 @@ from nlpipe.runs.environment import processor
 
 HERE = Path(__file__).parent
 NAMES = [
+    "verdict_simulation",
     "startup",
     "fuzz",
     "choose_classical",

@@ -70,6 +70,9 @@ class Stage(Generic[In, Out]):
     seed: int = 0
     """What random numbers are drawn from in ``fit``; the pipeline sets it before fitting."""
 
+    seeded: ClassVar[bool] = True
+    """Whether ``fit``, if there is one, may draw random numbers; set it to False where it never does."""
+
     bf16: bool = False
     """Whether it may answer in bfloat16 where that pays; the pipeline sets it, unless it was trained in fp32."""
 
@@ -166,6 +169,11 @@ class Stage(Generic[In, Out]):
     def learns(self) -> bool:
         """Whether it learns something in ``fit``."""
         return type(self).fit is not Stage.fit or type(self).fit_forward is not Stage.fit_forward
+
+    @property
+    def uses_seed(self) -> bool:
+        """Whether another seed may change what ``fit`` learns; comparisons run pipelines without such a stage once."""
+        return self.learns and self.seeded
 
     def freeze(self, bf16: bool) -> None:
         """Put it into eval mode: no dropout, no gradient; the trainer puts what it trains back into training mode.

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from nlpipe.compare.execute import Outcome, execute
-from nlpipe.compare.plan import Job, hash_of, jobs_of
-from nlpipe.compare.results import Comparison, Row, size_of
+from nlpipe.compare.gather import Entry, Facts, gather, record_of
+from nlpipe.compare.plan import Job, hash_of, is_neural, jobs_of, uses_seed, with_baseline
+from nlpipe.compare.results import Comparison
+from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.load import load_dataset
 from nlpipe.errors import NlpipeError
 from nlpipe.files import whole_folder, write_json
-from nlpipe.metrics.bootstrap import resampled_sums
-from nlpipe.runs.result import Result
 from nlpipe.spec import ComparisonSpec
 from nlpipe.user_code import stop_if_registering
 
@@ -28,89 +25,86 @@ def compare(
     jobs: int = 1,
     report: Callable[[Job, str], None] = lambda job, text: None,
     ended: Callable[[Outcome], None] = lambda outcome: None,
+    planned: Callable[[Sequence[Job]], None] = lambda runs: None,
 ) -> Comparison:
-    """Run every pipeline of ``spec`` with every seed and training size, and bring the results together.
+    """Run every pipeline of ``spec`` with its seeds and training sizes, and decide between them.
+
+    A baseline is added where no pipeline is classical.
 
     Args:
         out: the folder that run folders and the comparison's own folder are written into.
         jobs: runs at a time, each in a process of its own.
         report: called with each job and what it is doing.
         ended: called with the outcome of each job that has ended.
+        planned: called with all jobs before the first begins.
 
     Raises:
         NlpipeError: the file or the data has faults. A run that fails is a row of the result.
     """
     stop_if_registering()
-    runs = jobs_of(spec)
     if spec.data is None:
         raise NlpipeError(f"{spec.path}: no data: say 'data: CARD' in the file, or data=CARD on the command line")
     dataset = load_dataset(spec.data)  # faults of the data are reported once, before any worker starts
+    spec, added = with_baseline(spec, dataset.task.name)
+    runs = jobs_of(spec)
+    planned(runs)
     outcomes = []
     for outcome in execute(runs, out, jobs, report):
         outcomes.append(outcome)
         ended(outcome)
-    groups = dict.fromkeys((job.spec.name, job.train_size) for job in runs)
-    rows = [
-        _row(name, size, [o for o in outcomes if (o.job.spec.name, o.job.train_size) == (name, size)])
-        for name, size in groups
-    ]
-    metric, primary = dataset.task.deciding(dataset.labels, dataset.ordinal)
-    higher_is_better = metric.higher_is_better[primary]
-    sign = -1.0 if higher_is_better else 1.0
-    rows.sort(key=lambda row: (size_of(row), row.score is None, sign * (row.score or 0.0)))
-    comparison = Comparison(
-        spec.title,
-        dataset.name,
-        primary,
-        len(dataset.test),
-        tuple(rows),
-        out / f"comparison-{_slug(spec.title)}-{hash_of(runs, dataset.digest)}",
-        asdict(spec.budget),
-        spec.tolerance,
-        higher_is_better,
-        tuple(metric.name for metric in dataset.task.user_metrics()),
-        dataset.task.reason,
-    )
-    with whole_folder(comparison.folder) as partial:
-        write_json(partial / "comparison.json", comparison.record())
-        (partial / "table.md").write_text(comparison.table() + "\n", encoding="utf-8")
+    entries = entries_of(runs, outcomes, added)
+    folder = out / f"comparison-{_slug(spec.title)}-{hash_of(runs, dataset.digest)}"
+    comparison = gather(facts_of(spec, dataset), entries, folder)
+    write_comparison(comparison, entries)
     return comparison
+
+
+def facts_of(spec: ComparisonSpec, dataset: Dataset) -> Facts:
+    """What ``spec`` compares, and what it asks."""
+    metric, primary = dataset.task.deciding(dataset.labels, dataset.ordinal)
+    definition = metric.definitions[primary]
+    return Facts(
+        spec.title, dataset.name, primary, len(dataset.test), definition.unit, definition.higher_is_better,
+        spec.tolerance, spec.cost, spec.budget, tuple(metric.name for metric in dataset.task.user_metrics()),
+        dataset.task.reason,
+    )  # fmt: skip
+
+
+def entries_of(runs: Sequence[Job], outcomes: Sequence[Outcome], added: str | None = None) -> list[Entry]:
+    """What became of each pipeline at each training size.
+
+    Args:
+        added: name of the baseline that was added.
+    """
+    entries: dict[tuple[str, int | None], Entry] = {}
+    for job in runs:
+        entries.setdefault(
+            (job.spec.name, job.train_size),
+            Entry(
+                job.spec.name, job.train_size, (), (), uses_seed(job.spec) or job.train_size is not None,
+                is_neural(job.spec), job.spec.name == added,
+            ),
+        )  # fmt: skip
+    order = {id(job): i for i, job in enumerate(runs)}
+    for outcome in sorted(outcomes, key=lambda outcome: order[id(outcome.job)]):
+        key = outcome.job.spec.name, outcome.job.train_size
+        entry = entries[key]
+        if outcome.result is not None:
+            entries[key] = replace(entry, folders=(*entry.folders, outcome.result.folder))
+        else:
+            entries[key] = replace(entry, errors=(*entry.errors, f"{outcome.job}: {outcome.error}"))
+    return list(entries.values())
+
+
+def write_comparison(comparison: Comparison, entries: Sequence[Entry]) -> None:
+    """Write the comparison's own folder: ``comparison.json``, ``verdict.json`` and ``table.md``."""
+    with whole_folder(comparison.folder) as partial:
+        write_json(partial / "comparison.json", record_of(comparison, entries))
+        if comparison.verdict is not None:
+            write_json(partial / "verdict.json", comparison.verdict.record())
+        (partial / "table.md").write_text(comparison.table() + "\n", encoding="utf-8")
 
 
 def _slug(title: str) -> str:
     """A title as a folder's name."""
     return "-".join(re.findall(r"\w+", title.lower()))[:60] or "untitled"
-
-
-def _row(name: str, size: int | None, outcomes: Sequence[Outcome]) -> Row:
-    results = tuple(outcome.result for outcome in outcomes if outcome.result is not None)
-    errors = tuple(f"{outcome.job}: {outcome.error}" for outcome in outcomes if outcome.result is None)
-    if not results:
-        return Row(name, size, results, errors)
-    scores = np.array([result.score for result in results])
-    samples = np.mean([_resampled(result) for result in results], axis=0)  # (R,)
-    low, high = np.percentile(samples, [2.5, 97.5])
-    return Row(
-        name, size, results, errors,
-        score=float(scores.mean()), low=float(low), high=float(high),
-        deviation=float(scores.std(ddof=1)) if len(scores) > 1 else None,
-        scores=mean_of([result.scores for result in results]),
-        costs=mean_of([result.costs for result in results]),
-        samples=samples,
-    )  # fmt: skip
-
-
-def _resampled(result: Result) -> np.ndarray:
-    """(R,) the primary score on resampled test items, the same resamples for every result of a data set."""
-    metric, statistics = result.primary_items()
-    return metric.scores(resampled_sums(statistics))[result.metrics["primary"]]
-
-
-def mean_of(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """The mean of every number over the records that have it; what none has is absent."""
-    values: dict[str, list[float]] = {}
-    for record in records:
-        for name, value in record.items():
-            if isinstance(value, int | float):
-                values.setdefault(name, []).append(value)
-    return {name: float(np.mean(numbers)) for name, numbers in values.items()}

@@ -1,13 +1,23 @@
-"""The jobs of a comparison, as plain data: every pipeline with every seed and training size."""
+"""The jobs of a comparison, as plain data: every pipeline with its seeds and training sizes."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
-from nlpipe.spec import ComparisonSpec, PipelineSpec
+from nlpipe.capabilities import Trained, declares
+from nlpipe.errors import NlpipeError
+from nlpipe.registry import slot
+from nlpipe.spec import ComparisonSpec, PipelineSpec, read_pipeline
+
+BASELINES = {
+    "classification": "pipelines/sentiment/tfidf_logreg.yaml",
+    "tagging": "pipelines/ner/window.yaml",
+    "translation": "pipelines/translation/lexical.yaml",
+}
+"""The pipeline that is added where a comparison has none that is classical, by task."""
 
 
 class Order(TypedDict):
@@ -42,14 +52,46 @@ class Job:
 def jobs_of(spec: ComparisonSpec) -> list[Job]:
     """Every run of a comparison: for each training size and seed, all pipelines.
 
+    A pipeline that no seed changes is run with the first one alone, unless the seed chooses its training examples.
     Where the comparison takes all of the training split, the size that a pipeline's own file gives stands.
     """
-    return [
-        Job(pipeline, seed, pipeline.train_size if size is None else size)
-        for size in sizes_of(spec)
-        for seed in spec.seeds
-        for pipeline in spec.pipelines
-    ]
+    fixed = {pipeline.name for pipeline in spec.pipelines if not uses_seed(pipeline)}
+    jobs = []
+    for size in sizes_of(spec):
+        for seed in spec.seeds:
+            for pipeline in spec.pipelines:
+                own = pipeline.train_size if size is None else size
+                if seed == spec.seeds[0] or pipeline.name not in fixed or own is not None:
+                    jobs.append(Job(pipeline, seed, own))
+    return jobs
+
+
+def uses_seed(spec: PipelineSpec) -> bool:
+    """Whether another seed could give another pipeline: it is trained by gradients, or a stage says so."""
+    stages = [stage.make() for stage in spec.stages]
+    return is_neural(spec) or any(each.uses_seed for stage in stages for each in stage.with_nested())
+
+
+def is_neural(spec: PipelineSpec) -> bool:
+    """Whether the head of a pipeline is trained by gradients."""
+    head = spec.stages[-1]
+    return declares(slot(head.slot).load(head.name), Trained)
+
+
+def with_baseline(spec: ComparisonSpec, task: str) -> tuple[ComparisonSpec, str | None]:
+    """The comparison with a classical baseline, and the name of the one that was added; None where it has one."""
+    classical = [each for each in spec.pipelines if not is_neural(each) and each.stages[-1].name != "majority"]
+    if classical or task not in BASELINES:
+        return spec, None
+    try:
+        baseline = read_pipeline(BASELINES[task])
+    except NlpipeError:
+        return spec, None
+    name = baseline.name
+    while name in {each.name for each in spec.pipelines}:
+        name += "_baseline"
+    added = replace(baseline, name=name, data=spec.data)
+    return replace(spec, pipelines=(*spec.pipelines, added)), name
 
 
 def sizes_of(spec: ComparisonSpec) -> list[int | None]:

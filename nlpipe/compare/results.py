@@ -1,20 +1,18 @@
-"""The result of a comparison: one row a pipeline and training size, the differences between them, and its table."""
+"""The result of a comparison: one row a pipeline and training size, the verdict, and its table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from nlpipe.compare.frame import frame_of
 from nlpipe.compare.table import Line, Table
+from nlpipe.compare.verdict import Verdict
 from nlpipe.runs.result import Result
 
 if TYPE_CHECKING:
-    import pandas
+    from nlpipe.compare.gather import Facts
 
 SECONDARY = (
     "f1_raw",
@@ -28,7 +26,7 @@ SECONDARY = (
 )
 """Scores shown beside the primary one, where a task has them."""
 
-ESSENTIAL = frozenset({"pipeline", "train", "95 % interval", "fit s", "latency ms", "memory MB"})
+ESSENTIAL = frozenset({"pipeline", "train", "95 % interval", "may lose", "fit s", "latency ms", "memory MB"})
 """Columns that every table shows, beside the primary score; of the others as many as the terminal has room for."""
 
 COSTS = {
@@ -49,13 +47,15 @@ class Row:
 
     Args:
         score: mean of the primary score over seeds; None where every run failed.
-        low: 2.5th percentile of the score over resampled test items, averaged over seeds in each resample.
-        high: 97.5th percentile, likewise.
+        low: lower end of the 95 % interval of the score, by the luck of items and seeds.
+        high: its upper end.
+        may_lose: what the pipeline may lose at most to the best with as many training examples; None where the test
+            items show nothing.
         deviation: standard deviation over seeds; None with one seed.
         scores: mean of every score over seeds.
         costs: mean of every cost over seeds; a cost that was not measured is absent.
-        samples: (R,) the score on each resample of the test items, which are the same for every row; None where every
-            run failed.
+        dev: mean of the primary score on dev; None where it was not scored there.
+        added: whether nlpipe added the pipeline as a baseline.
     """
 
     name: str
@@ -63,17 +63,24 @@ class Row:
     results: tuple[Result, ...]
     errors: tuple[str, ...] = ()
     score: float | None = None
-    low: float = 0.0
-    high: float = 0.0
+    low: float | None = None
+    high: float | None = None
+    may_lose: float | None = None
     deviation: float | None = None
     scores: dict[str, float] | None = None
     costs: dict[str, float] | None = None
-    samples: np.ndarray | None = field(default=None, repr=False, compare=False)
+    dev: float | None = None
+    added: bool = False
 
     @property
     def title(self) -> str:
         """The pipeline's name, with the training size where it is not the whole split."""
         return self.name if self.train_size is None else f"{self.name} on {self.train_size:,}"
+
+    @property
+    def label(self) -> str:
+        """The pipeline's name, marked if it is the added baseline."""
+        return f"{self.name} (added)" if self.added else self.name
 
     @property
     def size(self) -> str:
@@ -84,18 +91,6 @@ class Row:
         """A cost as a reader sees it; a dash where it was not measured."""
         value = (self.costs or {}).get(name)
         return MISSING if value is None else format(value * scale, form)
-
-
-@dataclass(frozen=True)
-class Difference:
-    """How much worse a row is than the best one, with the 2.5th and 97.5th percentile over resampled items."""
-
-    mean: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.mean:.3f} ({self.low:.3f} – {self.high:.3f})"
 
 
 def why_it_decides(primary: str, reason: str) -> str:
@@ -113,23 +108,26 @@ class Comparison:
     """The result of a comparison.
 
     Args:
-        rows: the best score first, those that failed last.
-        higher_is_better: whether a larger primary score is a better one.
-        user_metrics: names of the metrics of the user's own, which the table shows too.
-        primary_reason: why nlpipe chose the primary score; empty where the card did, or it is the task's usual one.
+        facts: what is compared, and what is asked.
+        rows: by training size, and in each the best score first and those that failed last.
+        folder: its own folder.
+        verdicts: of each training size at which a run succeeded.
     """
 
-    title: str
-    data: str
-    primary: str
-    test_size: int
+    facts: Facts
     rows: tuple[Row, ...]
     folder: Path
-    budget: dict[str, float | None]
-    tolerance: float
-    higher_is_better: bool = True
-    user_metrics: tuple[str, ...] = ()
-    primary_reason: str = ""
+    verdicts: Mapping[int | None, Verdict]
+
+    @property
+    def title(self) -> str:
+        """The comparison's title."""
+        return self.facts.title
+
+    @property
+    def primary(self) -> str:
+        """The score that decides."""
+        return self.facts.primary
 
     @property
     def best(self) -> Row | None:
@@ -140,46 +138,22 @@ class Comparison:
     def best_on(self, train_size: int | None) -> Row | None:
         """The row with the best primary score among those with ``train_size`` examples; None where all failed."""
         rows = (row for row in self.rows if row.score is not None and row.train_size == train_size)
-        return max(rows, key=lambda row: (1 if self.higher_is_better else -1) * (row.score or 0.0), default=None)
-
-    def behind(self, row: Row) -> Difference | None:
-        """How far ``row`` lies behind the best with as many training examples, by the paired bootstrap: both are scored
-        on the same resamples.
-
-        None for the best itself, and where every run failed. Not corrected for the number of rows.
-
-        Koehn 2004, "Statistical significance tests for machine translation evaluation".
-        """
-        best = self.best_on(row.train_size)
-        if best is None or row is best or row.samples is None or best.samples is None:
-            return None
-        sign = 1.0 if self.higher_is_better else -1.0
-        low, high = np.percentile(sign * (best.samples - row.samples), [2.5, 97.5])
-        return Difference(sign * ((best.score or 0.0) - (row.score or 0.0)), float(low), float(high))
+        sign = 1 if self.facts.higher_is_better else -1
+        return max(rows, key=lambda row: sign * (row.score or 0.0), default=None)
 
     @property
-    def not_shown_worse(self) -> str:
-        """A sentence that names the rows which the test items do not show to be worse than the best.
+    def verdict(self) -> Verdict | None:
+        """The verdict on the pipelines with the most training data; None where all failed."""
+        return None if self.best is None else self.verdicts[self.best.train_size]
 
-        Only rows with as many training examples as the best are compared with it.
-
-        Empty where there is one such row.
-        """
-        best = self.best
-        if best is None:
-            return ""
-        same = [row for row in self.rows if row.train_size == best.train_size]
-        differences = [(row, difference) for row in same if (difference := self.behind(row)) is not None]
-        if not differences:
-            return ""
-        names = [row.title for row, difference in differences if difference.low <= 0]
-        if not names:
-            return f"{best.title} is ahead of every other: the 95 % interval of each difference lies above 0"
-        listed = ", ".join(names)
-        return (
-            f"not shown to be worse than {best.title} by these items: {listed} "
-            "(the 95 % interval of the difference reaches 0)"
-        )
+    @property
+    def chosen(self) -> Row | None:
+        """The row that the verdict names; None where there is none."""
+        verdict = self.verdict
+        if verdict is None or self.best is None or verdict.chosen is None:
+            return None
+        size = self.best.train_size
+        return next(row for row in self.rows if row.name == verdict.chosen and row.train_size == size)
 
     @property
     def failures(self) -> list[str]:
@@ -188,17 +162,24 @@ class Comparison:
 
     def columns(self) -> dict[str, Callable[[Row], str]]:
         """Heading of each column to the function that gives its cell for a row with a score."""
-        best = self.best
-        columns: dict[str, Callable[[Row], str]] = {"pipeline": lambda row: row.name}
+        best, digits = self.best, 1 if self.facts.unit == "points" else 3
+        amount = self.facts.question.amount
+
+        def number(value: float | None) -> str:
+            return MISSING if value is None else f"{value:.{digits}f}"
+
+        columns: dict[str, Callable[[Row], str]] = {"pipeline": lambda row: row.label}
         if any(row.train_size is not None for row in self.rows):
             columns["train"] = lambda row: row.size
-        columns[self.primary] = lambda row: f"{row.score:.3f}"
-        columns["95 % interval"] = lambda row: f"{row.low:.3f} – {row.high:.3f}"
+        columns[self.primary] = lambda row: number(row.score)
+        columns["95 % interval"] = lambda row: MISSING if row.low is None else f"{number(row.low)} – {number(row.high)}"
         if best is not None and len(self.rows) > 1:
-            columns["behind the best"] = lambda row: str(self.behind(row) or "")
+            columns["may lose"] = lambda row: MISSING if row.may_lose is None else amount(row.may_lose)
         if any(row.deviation is not None for row in self.rows):
-            columns["± seeds"] = lambda row: "" if row.deviation is None else f"{row.deviation:.3f}"
-        for name in (*SECONDARY, *self.user_metrics):
+            columns["± seeds"] = lambda row: "" if row.deviation is None else number(row.deviation)
+        if any(row.dev is not None for row in self.rows):
+            columns["dev"] = lambda row: number(row.dev)
+        for name in (*SECONDARY, *self.facts.user_metrics):
             if name != self.primary and best is not None and name in (best.scores or {}):
                 columns[name.replace("_", " ")] = _score_column(name)
         for heading, (name, scale, form) in COSTS.items():
@@ -211,59 +192,45 @@ class Comparison:
         lines = []
         for row in self.rows:
             if row.score is None:
-                cells = {"pipeline": row.name, "train": row.size}
+                cells = {"pipeline": row.label, "train": row.size}
                 lines.append(Line(tuple(cells.get(heading, MISSING) for heading in columns), failed=True))
             else:
-                lines.append(
-                    Line(tuple(cell(row) for cell in columns.values()), best=row is self.best_on(row.train_size))
-                )
+                lines.append(Line(tuple(cell(row) for cell in columns.values()), best=row is self.chosen))
         caption = (
-            f"{self.data}, {self.test_size:,} test items; intervals by bootstrap over test items, of "
-            "differences paired; latency of one text (median), memory and texts/s of a fresh process"
+            f"{self.facts.data}, {self.facts.test_size:,} test items; may lose: to the best, whichever it is, at most "
+            "(95 % for all rows together); latency of one text (median), memory and texts/s of a fresh process"
         )
-        notes = [self.not_shown_worse] if self.not_shown_worse else []
-        if self.primary_reason:
-            notes.append(why_it_decides(self.primary, self.primary_reason))
+        notes = list(self.verdict.sentences) if self.verdict is not None else []
+        if self.facts.primary_reason:
+            notes.append(why_it_decides(self.primary, self.facts.primary_reason))
         notes += [f"failed: {line}" for line in self.failures]
         return Table(self.title, tuple(columns), tuple(lines), caption, tuple(notes), ESSENTIAL | {self.primary})
 
     def table(self) -> str:
-        """The table in Markdown."""
+        """The table in Markdown, with the verdict below it."""
         return self.as_table().markdown()
 
     def _repr_html_(self) -> str:
         return self.as_table().html()
 
     def __repr__(self) -> str:
-        best = (
-            "no run succeeded" if self.best is None else f"best {self.best.title}, {self.primary} {self.best.score:.3f}"
-        )
-        return f"Comparison({self.title!r}, {len(self.rows)} rows, {best})"
+        if self.best is None:
+            return f"Comparison({self.title!r}, {len(self.rows)} rows, no run succeeded)"
+        verdict = f"verdict {self.chosen.title}" if self.chosen is not None else "no verdict"
+        best = f"best {self.best.title}, {self.primary} {self.best.score:.3f}"
+        return f"Comparison({self.title!r}, {len(self.rows)} rows, {best}, {verdict})"
 
-    def to_frame(self) -> pandas.DataFrame:
-        """The rows of ``record`` as a pandas table: ``name``, ``score``, ``scores.f1_macro``, ``costs.fit_seconds`` …
-
-        Raises:
-            MissingExtra: pandas is not installed.
-        """
-        return frame_of(self.record()["rows"])
-
-    def record(self) -> dict[str, Any]:
-        """The content of ``comparison.json``."""
-        differences = [self.behind(row) for row in self.rows]
-        return {
-            "title": self.title, "data": self.data, "primary": self.primary, "test_examples": self.test_size,
-            "budget": self.budget, "tolerance": self.tolerance,
-            "rows": [
-                {
-                    "name": row.name, "train_size": row.train_size, "score": row.score, "low": row.low,
-                    "high": row.high, "behind_best": None if difference is None else asdict(difference),
-                    "deviation": row.deviation, "scores": row.scores, "costs": row.costs, "errors": list(row.errors),
-                    "runs": [result.folder.name for result in row.results],
-                }
-                for row, difference in zip(self.rows, differences, strict=True)
-            ],
-        }  # fmt: skip
+    def records(self) -> list[dict[str, Any]]:
+        """The rows as plain data."""
+        return [
+            {
+                "name": row.name, "train_size": row.train_size, "score": row.score, "low": row.low, "high": row.high,
+                "may_lose": row.may_lose, "deviation": row.deviation, "dev": row.dev, "scores": row.scores,
+                "costs": row.costs, "errors": list(row.errors), "added": row.added,
+                "runs": [result.folder.name for result in row.results],
+            }
+            for row in self.rows
+        ]  # fmt: skip
 
 
 def _score_column(name: str) -> Callable[[Row], str]:

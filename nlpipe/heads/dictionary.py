@@ -24,6 +24,8 @@ class Dictionary(Head[Tokens, Tags]):
         share: in what share of its occurrences in the training split a name must be an entity to be marked.
     """
 
+    seeded = False
+
     def __init__(self, lowercase: bool = True, share: Fraction = 0.5) -> None:
         self.lowercase = lowercase
         self.share = share

@@ -78,6 +78,11 @@ class LogisticRegression(Linear):
         self.weights = np.ascontiguousarray(model.coef_.T)  # (D, K)
         self.offsets = model.intercept_
 
+    @property
+    def uses_seed(self) -> bool:
+        """Only some solvers draw random numbers."""
+        return self.l1_ratio > 0 if self.solver == "auto" else self.solver in ("liblinear", "sag", "saga")
+
     def _solver(self, width: int) -> str:
         if self.solver != "auto":
             return self.solver

@@ -17,6 +17,8 @@ class Majority(LabelHead):
         none
     """
 
+    seeded = False
+
     frequencies: np.ndarray = np.zeros(0)
     """(C,) share of each label in the training split."""
 

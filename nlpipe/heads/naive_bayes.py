@@ -27,6 +27,8 @@ class NaiveBayes(Linear):
         class_weight: ``auto`` or ``balanced`` weighs each class by the inverse of its share; a mapping names labels
     """
 
+    seeded = False
+
     def __init__(
         self,
         variant: Literal["multinomial", "complement", "bernoulli"] = "multinomial",

@@ -27,6 +27,8 @@ class TranslationMemory(Head[Vectors, Text]):
         batch: number of texts that are compared with the training sources at a time.
     """
 
+    seeded = False
+
     def __init__(self, batch: Positive = 64) -> None:
         self.batch = batch
         self.memory: Any = sp.csr_matrix((0, 0))

@@ -40,6 +40,8 @@ class BagOfWords(Representation[Tokens, Vectors]):
         stop_words: words to remove before n-grams are formed: a list, or ``english`` for scikit-learn's list.
     """
 
+    seeded = False
+
     def __init__(
         self,
         ngrams: tuple[Positive, Positive] = (1, 1),

@@ -55,6 +55,8 @@ class Characters(LearnedTable[Tokens, Sequences], Representation[Tokens, Sequenc
         longest: maximum number of characters read of a word; of a longer word, the first and the last ones are read.
     """
 
+    seeded = False
+
     def __init__(
         self,
         kind: Literal["convolution", "lstm"] = "convolution",

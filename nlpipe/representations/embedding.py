@@ -32,6 +32,8 @@ class Embedding(LearnedTable[Tokens, Sequences], Representation[Tokens, Sequence
             a table that the output layer shares.
     """
 
+    seeded = False
+
     def __init__(
         self,
         dim: Positive = 100,

@@ -46,6 +46,8 @@ class Join(Representation[Tokens, Sequences]):
         parts: representations that return one vector per word, such as static and bert.
     """
 
+    seeded = False
+
     def __init__(self, parts: list[Representation]) -> None:  # type: ignore[type-arg]
         if not parts:
             raise ValueError("parts: invalid value []: expected at least one representation")

@@ -27,6 +27,8 @@ class Static(WordVectors):
         weights: weights by which vectors are multiplied, for averages: idf or sif; null: none.
     """
 
+    seeded = False
+
     def __init__(
         self,
         vectors: FileName = "glove_6b_50d",

@@ -68,6 +68,8 @@ class Window(Representation[Tokens, Sequences]):
         gazetteers: text files with one name per line; the names become part of the saved model.
     """
 
+    seeded = False
+
     def __init__(
         self,
         window: Count = 2,

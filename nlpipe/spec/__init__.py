@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nlpipe.errors import NlpipeError, SpecError
-from nlpipe.spec.comparisons import Budget, ComparisonSpec, comparison_from, comparison_of, expand_root
+from nlpipe.spec.comparisons import ComparisonSpec, comparison_from, comparison_of, expand_root
 from nlpipe.spec.imports import add_imports
 from nlpipe.spec.overrides import apply, read_overrides
 from nlpipe.spec.pipelines import PipelineSpec
@@ -21,7 +21,6 @@ from nlpipe.spec.vary import Expansion
 from nlpipe.yaml_reader import to_yaml
 
 __all__ = [
-    "Budget",
     "ComparisonSpec",
     "Expansion",
     "PipelineSpec",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from annotated_types import Ge, Le
 
 from nlpipe.errors import Fault, SpecError, suggest
-from nlpipe.options import Fraction, Option, Positive, PositiveFloat
+from nlpipe.options import Option, Positive, PositiveFloat
 from nlpipe.spec.imports import KEY as IMPORT
 from nlpipe.spec.imports import add_imports, read_imports
 from nlpipe.spec.overrides import Override, apply, extended
@@ -21,22 +21,18 @@ from nlpipe.yaml_reader import no_such_file
 from nlpipe.yaml_values import Place, Value, from_plain, join
 
 FIRST_SEED = 13
+SEEDS = {"auto": 5, "quick": 3}
+"""How many seeds these words stand for."""
+CostName = Literal["latency_ms", "memory_mb", "model_mb", "fit_s", "price_per_1000"]
 OPTIONS = {
-    "seeds": Option("seeds", Annotated[int, Ge(1), Le(1000)] | list[Seed], [FIRST_SEED]),
+    "seeds": Option("seeds", Literal["auto", "quick"] | Annotated[int, Ge(1), Le(1000)] | list[Seed], "auto"),
     "train_sizes": Option("train_sizes", list[Positive | Literal["all"]], ["all"]),
-    "tolerance": Option("tolerance", Fraction, 0.01),
+    "tolerance": Option("tolerance", PositiveFloat | None, None),
+    "cost": Option("cost", CostName, "latency_ms"),
 }
-BUDGET = {name: Option(name, PositiveFloat, None) for name in ("latency_ms", "memory_mb")}
+BUDGET = {name: Option(name, PositiveFloat, None) for name in get_args(CostName)}
 KEYS = ("compare", "description", "extend", IMPORT, "data", "pipelines", *OPTIONS, "budget")
 """The keys of a comparison file."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """The costs that a chosen pipeline may have; None means no bound."""
-
-    latency_ms: float | None = None
-    memory_mb: float | None = None
 
 
 @dataclass(frozen=True)
@@ -45,8 +41,11 @@ class ComparisonSpec:
 
     Args:
         path: its file, or what stands for it in messages.
+        seeds: of the pipelines that a seed changes; the others are run with the first one.
         train_sizes: numbers of examples to train on; ``all`` is the whole split.
-        tolerance: the loss of the primary score that does not matter.
+        budget: name of a cost to what the chosen pipeline's may be at most.
+        tolerance: the loss of the primary score that does not matter, in its unit; None for the default of the unit.
+        cost: name of the cost by which the cheapest is chosen.
         left_out: combinations of a ``vary:`` that cannot work, and the reasons.
         imports: modules of the user's own; the ``imports`` of each pipeline contain them too.
     """
@@ -57,8 +56,9 @@ class ComparisonSpec:
     pipelines: tuple[PipelineSpec, ...]
     seeds: tuple[int, ...] = (13,)
     train_sizes: tuple[int | Literal["all"], ...] = ("all",)
-    budget: Budget = field(default_factory=Budget)
-    tolerance: float = 0.01
+    budget: dict[str, float] = field(default_factory=dict)
+    tolerance: float | None = None
+    cost: str = "latency_ms"
     left_out: tuple[tuple[str, str], ...] = ()
     imports: tuple[str, ...] = ()
 
@@ -83,8 +83,9 @@ def comparison_from(root: Root, overrides: Sequence[Override]) -> ComparisonSpec
     ]
     imports = read_imports(value, faults)
     values = {name: read_plain(value, option, faults) for name, option in OPTIONS.items()}
-    if isinstance(values["seeds"], int):  # their number
-        values["seeds"] = list(range(FIRST_SEED, FIRST_SEED + values["seeds"]))
+    count = SEEDS.get(values["seeds"]) if isinstance(values["seeds"], str) else values["seeds"]
+    if isinstance(count, int):
+        values["seeds"] = list(range(FIRST_SEED, FIRST_SEED + count))
     for name in ("seeds", "train_sizes"):
         if not values[name] or len(set(values[name])) < len(values[name]):
             message = "a value is given twice; give each once" if values[name] else "the list is empty; give a value"
@@ -99,8 +100,8 @@ def comparison_from(root: Root, overrides: Sequence[Override]) -> ComparisonSpec
     data = expansion.pipelines[0].data
     sizes, seeds = tuple(values["train_sizes"]), tuple(values["seeds"])
     return ComparisonSpec(
-        title, root.path, data, expansion.pipelines, seeds, sizes, budget, values["tolerance"], expansion.left_out,
-        imports,
+        title, root.path, data, expansion.pipelines, seeds, sizes, budget, values["tolerance"],
+        values["cost"], expansion.left_out, imports,
     )  # fmt: skip
 
 
@@ -128,20 +129,21 @@ def _short(pipeline: PipelineSpec) -> str:
     return "none" if files is None else str(files)[:200]
 
 
-def _budget(value: Value, faults: list[Fault]) -> Budget:
+def _budget(value: Value, faults: list[Fault]) -> dict[str, float]:
     given = value.entries.get("budget")
     if given is None or given.content is None:
-        return Budget()
+        return {}
     if not isinstance(given.content, dict):
         example = "{latency_ms: 20, memory_mb: 1500}"
         message = f"invalid value {given.plain()!r}: expected a mapping such as {example}"
         faults.append(given.place.fault("budget", message))
-        return Budget()
+        return {}
     for key in given.entries:
         if key not in BUDGET:
             message = f"a budget has no '{key}'{suggest(key, BUDGET)}"
             faults.append(given.keys[key].fault(join("budget", key), message))
-    return Budget(**{name: read_plain(given, option, faults, "budget") for name, option in BUDGET.items()})
+    values = {name: read_plain(given, option, faults, "budget") for name, option in BUDGET.items()}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _pipelines(value: Value, overrides: Sequence[Override], imports: Sequence[str], faults: list[Fault]) -> Expansion:

@@ -198,11 +198,15 @@ def _pipeline() -> Schema:
 
 def _comparison() -> Schema:
     texts = {
-        "seeds": "Each pipeline is run once with each seed.",
+        "seeds": "Each pipeline that a seed changes is run with each: a list, their number, auto (5) or quick (3).",
         "train_sizes": "Numbers of examples to train on; all for the whole split.",
-        "tolerance": "The loss of the primary score that does not matter.",
+        "tolerance": "The loss of the primary score that does not matter, in its unit.",
+        "cost": "The cost by which the cheapest pipeline is chosen.",
         "latency_ms": "Maximum milliseconds for one text.",
         "memory_mb": "Maximum memory in megabytes.",
+        "model_mb": "Maximum size of the saved model in megabytes.",
+        "fit_s": "Maximum seconds to fit.",
+        "price_per_1000": "Maximum price of 1,000 texts.",
     }
     plain = {name: _option(option, texts[name]) for name, option in OPTIONS.items()}
     for name in ("seeds", "train_sizes"):

@@ -40,6 +40,8 @@ _SEPARATE = r"[^\w\s'’]|(?<!\w)['’]|['’](?!\w)"
 class SubwordTokenizer(Tokenizer):
     """A tokenizer that is trained; a subclass implements ``train`` and ``join``."""
 
+    seeded = False
+
     keeps_words = False
 
     vocabulary_size: int

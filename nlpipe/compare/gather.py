@@ -1,0 +1,218 @@
+"""From the folders of runs to the rows of a comparison and its verdict; nothing is run, and nothing else is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nlpipe.compare.evidence import Evidence
+from nlpipe.compare.results import Comparison, Row, size_of
+from nlpipe.compare.statistics import Sample, compare_samples, item_values
+from nlpipe.compare.verdict import Candidate, Question, Verdict, decide, default_tolerance
+from nlpipe.errors import NlpipeError
+from nlpipe.files import read_json
+from nlpipe.runs.result import Result
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One pipeline at one training size, as a comparison carried it out.
+
+    Args:
+        folders: of its runs, one a seed.
+        errors: a line for each run that failed.
+        uses_seed: whether another seed could give another pipeline.
+        neural: whether it is trained by gradients.
+        added: whether it is the baseline that nlpipe added.
+    """
+
+    name: str
+    train_size: int | None
+    folders: tuple[Path, ...]
+    errors: tuple[str, ...] = ()
+    uses_seed: bool = True
+    neural: bool = False
+    added: bool = False
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a comparison is of, and what is asked of it.
+
+    Args:
+        data: name of the data set.
+        primary: name of the score that decides.
+        primary_reason: why nlpipe chose it; empty where the card did, or it is the task's usual one.
+        unit: of that score.
+        tolerance: None for the default of the unit.
+        cost: name of the cost by which the cheapest is chosen.
+        budget: name of a cost to what it may be at most.
+        user_metrics: names of the user's own metrics.
+    """
+
+    title: str
+    data: str
+    primary: str
+    test_size: int
+    unit: str = "share"
+    higher_is_better: bool = True
+    tolerance: float | None = None
+    cost: str = "latency_ms"
+    budget: Mapping[str, float] | None = None
+    user_metrics: tuple[str, ...] = ()
+    primary_reason: str = ""
+
+    @property
+    def question(self) -> Question:
+        """What the verdict answers."""
+        tolerance = default_tolerance(self.unit) if self.tolerance is None else self.tolerance
+        budget = dict(self.budget or {})
+        return Question(self.primary, tolerance, self.unit, self.cost, budget, self.higher_is_better)
+
+
+def gather(facts: Facts, entries: Sequence[Entry], folder: Path) -> Comparison:
+    """The comparison of what was run.
+
+    Args:
+        folder: the comparison's own folder.
+    """
+    rows, verdicts = [], {}
+    for size in dict.fromkeys(entry.train_size for entry in entries):
+        whole = [_checked(entry, facts) for entry in entries if entry.train_size == size]
+        samples = [_sample(entry, facts) for entry in whole if entry.folders]
+        evidence = _evidence(samples, size) if samples and facts.test_size > 1 else None
+        done = [entry for entry in whole if entry.folders]
+        for entry in whole:
+            place = done.index(entry) if entry in done else None
+            rows.append(_row(entry, facts, evidence, place))
+        if done:
+            verdicts[size] = decide(facts.question, [_candidate(entry) for entry in done], evidence)
+    sign = -1.0 if facts.higher_is_better else 1.0
+    rows.sort(key=lambda row: (size_of(row), row.score is None, sign * (row.score or 0.0)))
+    return Comparison(facts, tuple(rows), folder, verdicts)
+
+
+def record_of(comparison: Comparison, entries: Sequence[Entry]) -> dict[str, Any]:
+    """The content of ``comparison.json``: what ``reopen`` needs, and the rows for a reader."""
+    return {
+        "facts": asdict(comparison.facts),
+        "entries": [
+            {**asdict(entry), "folders": [folder.name for folder in entry.folders]} for entry in entries
+        ],
+        "rows": comparison.records(),
+    }  # fmt: skip
+
+
+def reopen(folder: Path) -> Comparison:
+    """The comparison whose folder this is, from the folders of its runs, which lie beside it.
+
+    Raises:
+        NlpipeError: the folder is not that of a comparison.
+    """
+    path = folder / "comparison.json"
+    content = read_json(path)
+    try:
+        facts = Facts(**{**content["facts"], "user_metrics": tuple(content["facts"]["user_metrics"])})
+        entries = [
+            Entry(**{
+                **entry, "folders": tuple(folder.parent / name for name in entry["folders"]),
+                "errors": tuple(entry["errors"]),
+            })
+            for entry in content["entries"]
+        ]  # fmt: skip
+    except (KeyError, TypeError):
+        raise NlpipeError(f"{path}: not as this version of nlpipe writes it; compare again") from None
+    return gather(facts, entries, folder)
+
+
+def _checked(entry: Entry, facts: Facts) -> Entry:
+    """The entry without the runs whose folders cannot be read, or that answered other items; they are errors."""
+    good, errors = [], list(entry.errors)
+    for folder in entry.folders:
+        result = Result(folder)
+        try:
+            statistics = result.primary_items()[1]
+            if result.metrics["primary"] != facts.primary:
+                errors.append(f"{entry.name}: {folder} was scored by {result.metrics['primary']}, not {facts.primary}")
+            elif statistics.shape[0] != facts.test_size:
+                errors.append(
+                    f"{entry.name}: {folder} has answers to {statistics.shape[0]:,} items, the data has "
+                    f"{facts.test_size:,}; run it again with --again"
+                )
+            else:
+                _ = result.costs, result.environment
+                good.append(folder)
+        except NlpipeError as error:
+            errors.append(f"{entry.name}: {error}")
+    return replace(entry, folders=tuple(good), errors=tuple(errors))
+
+
+def _sample(entry: Entry, facts: Facts) -> Sample:
+    """The item values of an entry's runs, a higher one better."""
+    sign = 1.0 if facts.higher_is_better else -1.0
+    scores, values = [], []
+    for folder in entry.folders:
+        metric, statistics = Result(folder).primary_items()
+        score, items = item_values(lambda sums, metric=metric: metric.scores(sums)[facts.primary], statistics)  # type: ignore[misc]
+        scores.append(sign * score)
+        values.append(sign * items)
+    return Sample(np.array(scores), np.stack(values), entry.uses_seed)
+
+
+def _evidence(samples: Sequence[Sample], size: int | None) -> Evidence:
+    """The differences of the samples; with a part of the training split a seed is common to all of them."""
+    whole = [np.round(sample.values) for sample in samples]
+    shares = all(
+        bool(((rounded == 0) | (rounded == 1)).all()) and np.allclose(rounded, sample.values, atol=1e-6)
+        for rounded, sample in zip(whole, samples, strict=True)
+    )
+    if shares:  # what is left of rounding errors would count as luck
+        samples = [replace(sample, values=rounded) for rounded, sample in zip(whole, samples, strict=True)]
+    same_seeds = size is not None and len({len(sample.scores) for sample in samples}) == 1
+    return compare_samples(samples, shares, same_seeds)
+
+
+def _candidate(entry: Entry) -> Candidate:
+    total = len(entry.folders) + len(entry.errors)
+    failed = f"Of {entry.name} {len(entry.errors)} of {total} runs failed; the others count." if entry.errors else ""
+    costs = mean_of([Result(folder).costs for folder in entry.folders])
+    return Candidate(entry.name, costs, entry.neural, entry.added, failed)
+
+
+def _row(entry: Entry, facts: Facts, evidence: Evidence | None, place: int | None) -> Row:
+    results = tuple(Result(folder) for folder in entry.folders)
+    row = Row(entry.name, entry.train_size, results, entry.errors, added=entry.added)
+    if not results:
+        return row
+    scores = np.array([result.score for result in results])
+    row = replace(
+        row, score=float(scores.mean()), deviation=float(scores.std(ddof=1)) if len(scores) > 1 else None,
+        scores=mean_of([result.scores for result in results]), costs=mean_of([result.costs for result in results]),
+        dev=_dev(results, facts.primary),
+    )  # fmt: skip
+    if evidence is None or place is None:
+        return row
+    low, high = sorted(facts.question.reported(end) for end in evidence.intervals[place])
+    return replace(row, low=low, high=high, may_lose=float(evidence.bounds[place]))
+
+
+def _dev(results: Sequence[Result], primary: str) -> float | None:
+    values = [result.metrics["dev"][primary] for result in results if primary in result.metrics.get("dev", {})]
+    return float(np.mean(values)) if len(values) == len(results) else None
+
+
+def mean_of(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The mean of every number over the records that have it; what none has is absent."""
+    values: dict[str, list[float]] = {}
+    for record in records:
+        for name, value in record.items():
+            if isinstance(value, int | float):
+                values.setdefault(name, []).append(value)
+    return {name: float(np.mean(numbers)) for name, numbers in values.items()}
+
+
+__all__ = ["Entry", "Facts", "Verdict", "gather", "mean_of", "record_of", "reopen"]
