@@ -45,6 +45,7 @@ def compare(
     if spec.data is None:
         raise NlpipeError(f"{spec.path}: no data: say 'data: CARD' in the file, or data=CARD on the command line")
     dataset = load_dataset(spec.data)  # faults of the data are reported once, before any worker starts
+    facts = facts_of(spec, dataset)
     spec, added = with_baseline(spec, dataset.task.name)
     runs = jobs_of(spec)
     planned(runs)
@@ -54,15 +55,24 @@ def compare(
         ended(outcome)
     entries = entries_of(runs, outcomes, added)
     folder = out / f"comparison-{_slug(spec.title)}-{hash_of(runs, dataset.digest)}"
-    comparison = gather(facts_of(spec, dataset), entries, folder)
+    comparison = gather(facts, entries, folder)
     write_comparison(comparison, entries)
     return comparison
 
 
 def facts_of(spec: ComparisonSpec, dataset: Dataset) -> Facts:
-    """What ``spec`` compares, and what it asks."""
+    """What ``spec`` compares, and what it asks.
+
+    Raises:
+        NlpipeError: the tolerance is as large as the score can be.
+    """
     metric, primary = dataset.task.deciding(dataset.labels, dataset.ordinal)
     definition = metric.definitions[primary]
+    if spec.tolerance is not None and spec.tolerance >= 1 and definition.unit == "share":
+        raise NlpipeError(
+            f"{spec.path}: tolerance: {spec.tolerance:g} is the whole range of {primary}, which is from 0 to 1; "
+            f"did you mean {spec.tolerance / 100:g}?"
+        )
     return Facts(
         spec.title, dataset.name, primary, len(dataset.test), definition.unit, definition.higher_is_better,
         spec.tolerance, spec.cost, spec.budget, tuple(metric.name for metric in dataset.task.user_metrics()),

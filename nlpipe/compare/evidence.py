@@ -99,7 +99,7 @@ class Evidence:
         if self.shares:
             z2 = stats.norm.ppf(0.5 + LEVEL / 2) ** 2 / self.items
             middle = (self.scores + z2 / 2) / (1 + z2)
-            wide = np.sqrt(z2 * self.scores * (1 - self.scores) + z2**2 / 4) / (1 + z2)  # Wilson 1927
+            wide = np.sqrt(np.maximum(0.0, z2 * self.scores * (1 - self.scores) + z2**2 / 4)) / (1 + z2)  # Wilson 1927
             wilson = np.stack([middle - wide, middle + wide], axis=-1)
             intervals = np.where((self.error == 0)[:, None], wilson, np.clip(intervals, 0.0, 1.0))
         return intervals

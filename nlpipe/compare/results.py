@@ -26,7 +26,7 @@ SECONDARY = (
 )
 """Scores shown beside the primary one, where a task has them."""
 
-ESSENTIAL = frozenset({"pipeline", "train", "95 % interval", "may lose", "fit s", "latency ms", "memory MB"})
+ESSENTIAL = frozenset({"pipeline", "train", "95 % interval", "may lose", "latency ms"})
 """Columns that every table shows, beside the primary score; of the others as many as the terminal has room for."""
 
 COSTS = {

@@ -120,8 +120,11 @@ def test_balanced_class_weights_are_those_of_scikit_learn() -> None:
 def test_a_number_of_seeds_is_so_many_seeds() -> None:
     assert read_comparison([BASE], ["seeds=3"]).seeds == (13, 14, 15)
     assert read_comparison([BASE], ["seeds=[3]"]).seeds == (3,)
-    assert read_comparison([BASE]).seeds == (13,)
-    with pytest.raises(NlpipeError, match="invalid value 0: expected an integer from 1 to 1000 or a list"):
+    assert read_comparison([BASE]).seeds == (13, 14, 15, 16, 17)
+    assert read_comparison([BASE], ["seeds=quick"]).seeds == (13, 14, 15)
+    with pytest.raises(
+        NlpipeError, match="invalid value 0: expected 'auto', 'quick', an integer from 1 to 1000 or a list"
+    ):
         read_comparison([BASE], ["seeds=0"])
 
 

@@ -41,7 +41,9 @@ def test_curves_are_ordered_by_size_and_compared_within_one(folder: Path) -> Non
     comparison = nlpipe.compare(folder / "c.yaml", out=folder / "runs")
     assert [row.train_size for row in comparison.rows] == [20, 20, 40, 40, None, None]
     assert [row.name for row in comparison.rows] == ["nb", "nothing"] * 3
-    behind = [comparison.behind(row) for row in comparison.rows]
-    assert [difference is None for difference in behind] == [True, False] * 3
-    assert all(difference.mean == pytest.approx(0.5, abs=0.2) for difference in behind if difference is not None)
-    assert "on 20" not in comparison.not_shown_worse and "on 40" not in comparison.not_shown_worse
+    for size, best, other in ((20, *comparison.rows[:2]), (40, *comparison.rows[2:4]), (None, *comparison.rows[4:])):
+        evidence = comparison.verdicts[size].evidence
+        assert evidence is not None and evidence.items == 60 and len(evidence.scores) == 2
+        assert best.score is not None and other.score is not None and other.may_lose is not None
+        assert other.may_lose > best.score - other.score > 0.3
+    assert comparison.verdict is comparison.verdicts[None]

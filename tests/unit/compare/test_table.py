@@ -1,4 +1,4 @@
-"""What a comparison says of its rows: paired differences, the sentence under the table, columns that fit."""
+"""What a comparison shows of its rows: bounds, dashes, columns that fit, the verdict under the table."""
 
 from __future__ import annotations
 
@@ -10,25 +10,29 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from nlpipe.compare.gather import Facts
 from nlpipe.compare.results import Comparison, Row
-from nlpipe.metrics.bootstrap import draws
+from nlpipe.compare.statistics import Sample, compare_samples
+from nlpipe.compare.verdict import Candidate, decide
 
 COSTS = {"fit_seconds": 1.0, "latency_p50_seconds": 0.001, "texts_per_second": 1000.0, "peak_memory_bytes": 1e8}
+FACTS = Facts("Two", "sample", "accuracy", 400)
 
 
-def row(name: str, right: np.ndarray, size: int | None = None) -> Row:
-    """A row whose accuracy is that of ``right`` (N,), as the runner would make it."""
-    samples = np.concatenate(list(draws(len(right), 1000, 0))) @ right / len(right)
-    low, high = np.percentile(samples, [2.5, 97.5])
-    return Row(
-        name, size, (), score=float(right.mean()), low=low, high=high, scores={"f1_macro": 0.5}, costs=COSTS,
-        samples=samples,
-    )  # fmt: skip
-
-
-def comparison(*rows: Row) -> Comparison:
-    ordered = sorted(rows, key=lambda each: (each.score is None, -(each.score or 0)))
-    return Comparison("Two", "sample", "accuracy", 400, tuple(ordered), Path("runs"), {}, 0.01)
+def comparison(answers: dict[str, np.ndarray], failed: tuple[str, ...] = (), facts: Facts = FACTS) -> Comparison:
+    """A comparison of pipelines that are right where ``answers`` (N,) is 1."""
+    samples = [Sample(np.array([values.mean()]), values[None, :], False) for values in answers.values()]
+    evidence = compare_samples(samples, shares=facts.unit == "share")
+    rows = [
+        Row(
+            name, None, (), score=float(values.mean()), low=evidence.intervals[i, 0], high=evidence.intervals[i, 1],
+            may_lose=evidence.bounds[i], scores={"f1_macro": 0.5}, costs=COSTS,
+        )
+        for i, (name, values) in enumerate(answers.items())
+    ]  # fmt: skip
+    rows += [Row(name, None, (), (f"{name}: no",)) for name in failed]
+    verdict = decide(facts.question, [Candidate(name, COSTS) for name in answers], evidence)
+    return Comparison(facts, tuple(rows), Path("runs"), {None: verdict})
 
 
 @pytest.fixture
@@ -36,72 +40,56 @@ def answers() -> np.ndarray:
     return (np.random.default_rng(0).random(400) < 0.8).astype(float)
 
 
-def test_a_difference_is_paired(answers: np.ndarray) -> None:
+def test_bounds_and_the_verdict_stand_in_the_table(answers: np.ndarray) -> None:
     """Two that miss the same items differ for certain by the few that one of them misses more."""
     worse = answers.copy()
-    worse[np.flatnonzero(answers)[:12]] = 0
-    found = comparison(row("better", answers), row("worse", worse))
-    difference = found.behind(found.rows[1])
-    assert difference is not None
-    assert difference.mean == pytest.approx(12 / 400)
-    spread = np.sqrt(0.03 * 0.97 / 400)  # of a share of 0.03, as each item differs by 0 or 1
-    assert difference.low == pytest.approx(0.03 - 1.96 * spread, abs=0.004)
-    assert difference.high == pytest.approx(0.03 + 1.96 * spread, abs=0.004)
-    assert found.rows[1].high > found.rows[0].low  # which intervals of their own would not show
-    assert found.behind(found.rows[0]) is None
-    assert found.not_shown_worse == "better is ahead of every other: the 95 % interval of each difference lies above 0"
+    worse[np.flatnonzero(answers)[:20]] = 0
+    found = comparison({"better": answers, "worse": worse}, ("failed",))
+    cells = [dict(zip(found.columns(), line.cells, strict=True)) for line in found.as_table().lines]
+    spread = np.sqrt(0.05 * 0.95 / 399)  # of a share of 0.05, as each item differs by 0 or 1
+    assert cells[0]["may lose"] == "0.0000"
+    assert float(cells[1]["may lose"]) == pytest.approx(0.05 + 1.65 * spread, abs=0.006)
+    assert found.rows[1].high > found.rows[0].low  # type: ignore[operator] # which intervals of their own do not show
+    assert [line.best for line in found.as_table().lines] == [True, False, False]
+    assert found.chosen is found.rows[0] and found.best is found.rows[0]
+    assert found.verdict is not None and all(f"- {sentence}" in found.table() for sentence in found.verdict.sentences)
+    assert "failed: failed: no" in found.table()
+    assert repr(found) == "Comparison('Two', 3 rows, best better, accuracy 0.752, verdict better)"
 
 
-def test_a_smaller_score_is_better_where_the_metric_says_so(answers: np.ndarray) -> None:
-    errors = 1 - answers
-    more = errors.copy()
-    more[np.flatnonzero(answers)[:12]] = 1
-    rows = (row("fewer", errors), row("more", more))
-    found = Comparison("Two", "sample", "error", 400, rows, Path("runs"), {}, 0.01, higher_is_better=False)
-    difference = found.behind(found.rows[1])
-    assert found.best is rows[0] and difference is not None
-    assert difference.mean == pytest.approx(12 / 400) and difference.low > 0
-    assert found.not_shown_worse.startswith("fewer is ahead of every other")
-
-
-def test_what_is_not_shown_to_be_worse_is_named(answers: np.ndarray) -> None:
-    other = np.roll(answers, 1)
-    other[np.flatnonzero(other)[0]] = 0
-    far = np.zeros_like(answers)
-    found = comparison(row("best", answers), row("near", other), row("far", far), Row("failed", None, (), ("x: no",)))
-    said = "not shown to be worse than best by these items: near (the 95 % interval of the difference reaches 0)"
-    assert found.not_shown_worse == said
-    assert found.not_shown_worse in found.table()
-    few = comparison(row("best", far), row("near", other, size=1000))  # the best is one of those with all of the data
-    assert few.best is not None and few.best.name == "best"
-    assert few.not_shown_worse == ""  # a row with other training data is not compared with it
+def test_points_have_one_digit_and_their_bounds_two(answers: np.ndarray) -> None:
+    facts = replace(FACTS, primary="bleu", unit="points")
+    found = comparison({"one": 100 * answers, "two": 100 * np.roll(answers, 1)}, facts=facts)
+    cells = dict(zip(found.columns(), found.as_table().lines[0].cells, strict=True))
+    assert cells["bleu"] == f"{100 * answers.mean():.1f}" and len(cells["may lose"].partition(".")[2]) == 2
 
 
 def test_what_was_not_measured_is_a_dash(answers: np.ndarray) -> None:
-    measured, unmeasured = row("measured", answers), row("unmeasured", np.roll(answers, 1))
-    unmeasured = replace(unmeasured, costs={"fit_seconds": 1.0}, scores={})
-    table = comparison(measured, unmeasured).as_table()
+    found = comparison({"measured": answers, "unmeasured": np.roll(answers, 1)})
+    unmeasured = replace(found.rows[1], costs={"fit_seconds": 1.0}, scores={}, low=None, may_lose=None)
+    table = replace(found, rows=(found.rows[0], unmeasured)).as_table()
     cells = {line.cells[0]: dict(zip(table.headings, line.cells, strict=True)) for line in table.lines}
     for heading, cell in {"latency ms": "1.0", "memory MB": "100", "texts/s": "1,000", "f1 macro": "0.500"}.items():
         assert (cells["measured"][heading], cells["unmeasured"][heading]) == (cell, "–")
     assert cells["unmeasured"]["fit s"] == "1.0"
+    assert cells["unmeasured"]["95 % interval"] == cells["unmeasured"]["may lose"] == "–"
 
 
-def test_one_row_or_none_says_nothing(answers: np.ndarray) -> None:
-    assert comparison(row("alone", answers)).not_shown_worse == ""
-    assert comparison(Row("failed", None, (), ("x: no",))).not_shown_worse == ""
-    assert comparison(row("alone", answers), Row("failed", None, (), ("x: no",))).not_shown_worse == ""
+def test_all_failed_is_no_verdict() -> None:
+    found = Comparison(FACTS, (Row("failed", None, (), ("x: no",)),), Path("runs"), {})
+    assert found.verdict is None and found.chosen is None and "x: no" in found.table()
+    assert repr(found) == "Comparison('Two', 1 rows, no run succeeded)"
 
 
 @pytest.mark.parametrize("width", [80, 110, 240])
 def test_the_table_shows_as_many_columns_as_fit_whole(answers: np.ndarray, width: int) -> None:
-    found = comparison(row("best", answers), row("near", np.roll(answers, 1)))
+    found = comparison({"best": answers, "near": np.roll(answers, 1)})
     console = Console(width=width, record=True, file=io.StringIO())
     table = found.as_table().terminal(console)
     shown = [str(column.header) for column in table.columns]
     assert shown == [name for name in found.columns() if name in shown]
-    assert {"pipeline", "accuracy", "95 % interval", "fit s", "latency ms", "memory MB"} <= set(shown)
-    assert ("behind the best" in shown) == (width >= 110)
+    assert {"pipeline", "accuracy", "95 % interval", "may lose", "latency ms"} <= set(shown)
+    assert ("memory MB" in shown) == (width >= 110)
     assert (shown == list(found.columns())) == (width == 240)
     console.print(table)
     drawn = console.export_text()

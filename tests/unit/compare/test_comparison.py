@@ -1,0 +1,146 @@
+"""Comparisons from the file to the verdict, on small data: what is run, what is left, what a fault leaves intact."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import nlpipe
+from nlpipe.cli.app import app
+from nlpipe.compare.gather import reopen
+from nlpipe.compare.plan import is_neural, jobs_of, uses_seed, with_baseline
+from nlpipe.errors import NlpipeError
+from nlpipe.spec import read_comparison, read_pipeline
+
+GOOD, DULL = ("good fine fun warm great", "dull poor bad cold weak")
+TFIDF: dict[str, Any] = {"representation": "tfidf", "head": "logistic_regression"}
+BAYES: dict[str, Any] = {"name": "bayes", "representation": "bow", "head": "naive_bayes"}
+SVM: dict[str, Any] = {"name": "svm", "representation": "tfidf", "head": "linear_svm"}
+NEURAL: dict[str, Any] = {
+    "name": "neural", "representation": {"name": "embedding", "dim": 4}, "encoder": "mean", "head": "classifier",
+    "trainer": {"epochs": 1},
+}  # fmt: skip
+
+
+def rows(count: int, start: int = 0) -> str:
+    lines = []
+    for i in range(start, start + count):
+        for label, words in (("a", GOOD.split()), ("b", DULL.split())):
+            lines.append(f"film {i} {words[i % 5]} {words[(i * 3 + 1) % 5]} {['dull', 'good'][i % 2]},{label}")
+    return "text,label\n" + "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("data")
+    for name, (count, start) in {"train": (40, 0), "dev": (20, 100), "test": (60, 200)}.items():
+        (folder / f"{name}.csv").write_text(rows(count, start))
+    files = {name: str(folder / f"{name}.csv") for name in ("train", "dev", "test")}
+    return {"task": "classification", **files}
+
+
+@pytest.fixture(scope="module")
+def compared(data: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> nlpipe.compare.results.Comparison:  # type: ignore[name-defined]
+    """Two deterministic pipelines and one that draws random numbers, with three seeds."""
+    out = tmp_path_factory.mktemp("compared") / "runs"
+    return nlpipe.compare(
+        {"compare": "T", "data": data, "seeds": 3, "pipelines": [{"name": "lr", **TFIDF}, BAYES, SVM]}, out=out
+    )
+
+
+def test_pipelines_that_no_seed_changes_are_run_once(compared: Any) -> None:
+    assert {row.name: len(row.results) for row in compared.rows} == {"lr": 1, "bayes": 1, "svm": 3}
+    evidence = compared.verdict.evidence
+    assert not evidence.unknown.any() and sorted(evidence.seeds) == [1, 1, 3]
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "seed", "neural"),
+    [(TFIDF, False, False), (BAYES, False, False), (SVM, True, False), (NEURAL, True, True)],
+)
+def test_who_uses_a_seed(pipeline: dict[str, Any], seed: bool, neural: bool) -> None:
+    spec = read_pipeline(pipeline)
+    assert (uses_seed(spec), is_neural(spec)) == (seed, neural)
+
+
+def test_a_sample_of_the_training_split_is_drawn_with_every_seed(data: dict[str, Any]) -> None:
+    spec = read_comparison(
+        {"data": data, "seeds": 2, "train_sizes": [10, "all"], "pipelines": [{"name": "lr", **TFIDF}]}
+    )
+    assert [(job.train_size, job.seed) for job in jobs_of(spec)] == [(10, 13), (10, 14), (None, 13)]
+
+
+def test_a_classical_baseline_is_added_where_there_is_none(data: dict[str, Any]) -> None:
+    spec = read_comparison({"data": data, "pipelines": [NEURAL, {**NEURAL, "name": "tfidf_logreg"}]})
+    whole, added = with_baseline(spec, "classification")
+    assert added == "tfidf_logreg_baseline" and whole.pipelines[-1].name == added
+    assert whole.pipelines[-1].data == spec.data
+    same, none = with_baseline(read_comparison({"data": data, "pipelines": [NEURAL, BAYES]}), "classification")
+    assert none is None and len(same.pipelines) == 2
+
+
+def test_the_folder_holds_all_that_the_verdict_rests_on(compared: Any) -> None:
+    record = json.loads((compared.folder / "verdict.json").read_text())
+    assert record["chosen"] == compared.verdict.chosen and record["sentences"] == list(compared.verdict.sentences)
+    again = reopen(compared.folder)
+    assert again.table() == compared.table() and again.verdict.record() == compared.verdict.record()
+    assert (compared.folder / "table.md").read_text() == again.table() + "\n"
+
+
+def test_a_damaged_run_is_a_row_and_the_rest_stands(compared: Any, tmp_path: Path) -> None:
+    shutil.copytree(compared.folder.parent, tmp_path / "runs")
+    folder = tmp_path / "runs" / compared.folder.name
+    runs = {row.name: [tmp_path / "runs" / result.folder.name for result in row.results] for row in compared.rows}
+    (runs["svm"][1] / "items.safetensors").write_bytes(b"rubbish")
+    shutil.rmtree(runs["bayes"][0])
+    again = reopen(folder)
+    by_name = {row.name: row for row in again.rows}
+    assert by_name["bayes"].score is None and "there is no such file" in by_name["bayes"].errors[0]
+    assert len(by_name["svm"].results) == 2 and "damaged" in by_name["svm"].errors[0]
+    assert "Of svm 1 of 3 runs failed; the others count." in again.verdict.sentences
+    (folder / "comparison.json").write_text('{"rows": []}')
+    with pytest.raises(NlpipeError, match="not as this version of nlpipe writes it"):
+        reopen(folder)
+
+
+def test_runs_that_answered_other_items_are_left_out(compared: Any, tmp_path: Path) -> None:
+    shutil.copytree(compared.folder.parent, tmp_path / "runs")
+    path = tmp_path / "runs" / compared.folder.name / "comparison.json"
+    record = json.loads(path.read_text())
+    record["facts"]["test_size"] = 7
+    path.write_text(json.dumps(record))
+    again = reopen(path.parent)
+    assert again.verdict is None and "has answers to 120 items, the data has 7" in again.failures[0]
+
+
+def test_one_test_item_is_no_verdict(data: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text("text,label\nfilm good,a\n")
+    spec = {"data": {**data, "test": str(tmp_path / "one.csv")}, "pipelines": [{"name": "lr", **TFIDF}, BAYES]}
+    found = nlpipe.compare(spec, out=tmp_path / "runs")
+    assert found.verdict.sentences == ("No verdict: one test item shows nothing.",)
+    assert all(row.score is not None and row.low is None for row in found.rows)
+
+
+def test_a_pipeline_that_fails_for_every_seed_leaves_the_others(data: dict[str, Any], tmp_path: Path) -> None:
+    failing = {"name": "failing", "representation": {"name": "tfidf", "min_count": 9999}, "head": "linear_svm"}
+    spec = tmp_path / "c.json"
+    spec.write_text(json.dumps({"data": data, "seeds": 2, "pipelines": [failing, {"name": "lr", **TFIDF}, BAYES]}))
+    done = CliRunner().invoke(app, ["compare", str(spec), "--out", str(tmp_path / "runs")])
+    assert done.exit_code == 1 and "failed: failing, seed 14" in done.output
+    assert "is the cheapest pipeline that is shown" in done.output or "No verdict" in done.output
+
+
+def test_the_exit_status_tells_of_the_verdict_where_one_is_required(data: dict[str, Any], tmp_path: Path) -> None:
+    spec = tmp_path / "c.json"
+    spec.write_text(json.dumps({"data": data, "pipelines": [{"name": "lr", **TFIDF}, BAYES]}))
+    command = ["compare", str(spec), "--out", str(tmp_path / "runs"), "--require-verdict"]
+    assert CliRunner().invoke(app, [*command, "tolerance=0.9"]).exit_code == 0
+    assert CliRunner().invoke(app, [*command, "budget.latency_ms=0.000001"]).exit_code == 3
+    assert CliRunner().invoke(app, [*command[:-1], "budget.latency_ms=0.000001"]).exit_code == 0
+    wrong = CliRunner().invoke(app, [*command, "tolerance=2"])
+    assert isinstance(wrong.exception, NlpipeError) and "did you mean 0.02?" in str(wrong.exception)
