@@ -15,7 +15,7 @@ compare-full: .venv/dev   ## every approach, from bag of words to BERT
 	set -e; for file in $(FULL); do $(BIN)/nlpipe compare $$file; done
 
 test: .venv/dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 check: .venv/dev
 	$(BIN)/ruff format --check .

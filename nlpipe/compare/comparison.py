@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from nlpipe.compare.execute import Outcome, execute
-from nlpipe.compare.gather import Entry, Facts, gather, record_of
+from nlpipe.compare.gather import Entry, gather, record_of
 from nlpipe.compare.plan import Job, hash_of, is_neural, jobs_of, uses_seed, with_baseline
-from nlpipe.compare.results import Comparison
+from nlpipe.compare.results import Comparison, Facts
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.load import load_dataset
 from nlpipe.errors import NlpipeError

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from nlpipe.compare.evidence import Evidence
-from nlpipe.compare.results import Comparison, Row, size_of
+from nlpipe.compare.results import Comparison, Facts, Row, size_of
 from nlpipe.compare.statistics import Sample, compare_samples, item_values
-from nlpipe.compare.verdict import Candidate, Question, Verdict, decide, default_tolerance
+from nlpipe.compare.verdict import Candidate, decide
 from nlpipe.errors import NlpipeError
 from nlpipe.files import read_json
 from nlpipe.runs.result import Result
@@ -37,41 +37,6 @@ class Entry:
     uses_seed: bool = True
     neural: bool = False
     added: bool = False
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a comparison is of, and what is asked of it.
-
-    Args:
-        data: name of the data set.
-        primary: name of the score that decides.
-        primary_reason: why nlpipe chose it; empty where the card did, or it is the task's usual one.
-        unit: of that score.
-        tolerance: None for the default of the unit.
-        cost: name of the cost by which the cheapest is chosen.
-        budget: name of a cost to what it may be at most.
-        user_metrics: names of the user's own metrics.
-    """
-
-    title: str
-    data: str
-    primary: str
-    test_size: int
-    unit: str = "share"
-    higher_is_better: bool = True
-    tolerance: float | None = None
-    cost: str = "latency_ms"
-    budget: Mapping[str, float] | None = None
-    user_metrics: tuple[str, ...] = ()
-    primary_reason: str = ""
-
-    @property
-    def question(self) -> Question:
-        """What the verdict answers."""
-        tolerance = default_tolerance(self.unit) if self.tolerance is None else self.tolerance
-        budget = dict(self.budget or {})
-        return Question(self.primary, tolerance, self.unit, self.cost, budget, self.higher_is_better)
 
 
 def gather(facts: Facts, entries: Sequence[Entry], folder: Path) -> Comparison:
@@ -213,6 +178,3 @@ def mean_of(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
             if isinstance(value, int | float):
                 values.setdefault(name, []).append(value)
     return {name: float(np.mean(numbers)) for name, numbers in values.items()}
-
-
-__all__ = ["Entry", "Facts", "Verdict", "gather", "mean_of", "record_of", "reopen"]

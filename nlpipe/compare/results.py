@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nlpipe.compare.table import Line, Table
-from nlpipe.compare.verdict import Verdict
+from nlpipe.compare.verdict import Question, Verdict, default_tolerance
 from nlpipe.runs.result import Result
-
-if TYPE_CHECKING:
-    from nlpipe.compare.gather import Facts
 
 SECONDARY = (
     "f1_raw",
@@ -39,6 +36,41 @@ COSTS = {
 """Heading to the cost it shows, what that is multiplied by for the reader, and its format."""
 
 MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a comparison is of, and what is asked of it.
+
+    Args:
+        data: name of the data set.
+        primary: name of the score that decides.
+        primary_reason: why nlpipe chose it; empty where the card did, or it is the task's usual one.
+        unit: of that score.
+        tolerance: None for the default of the unit.
+        cost: name of the cost by which the cheapest is chosen.
+        budget: name of a cost to what it may be at most.
+        user_metrics: names of the user's own metrics.
+    """
+
+    title: str
+    data: str
+    primary: str
+    test_size: int
+    unit: str = "share"
+    higher_is_better: bool = True
+    tolerance: float | None = None
+    cost: str = "latency_ms"
+    budget: Mapping[str, float] | None = None
+    user_metrics: tuple[str, ...] = ()
+    primary_reason: str = ""
+
+    @property
+    def question(self) -> Question:
+        """What the verdict answers."""
+        tolerance = default_tolerance(self.unit) if self.tolerance is None else self.tolerance
+        budget = dict(self.budget or {})
+        return Question(self.primary, tolerance, self.unit, self.cost, budget, self.higher_is_better)
 
 
 @dataclass(frozen=True)

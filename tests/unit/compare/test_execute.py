@@ -79,7 +79,7 @@ def folder(tmp_path: Path) -> Path:
 
 def begin(folder: Path, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "nlpipe", "compare", *words, "--out", "runs"], cwd=folder,
+        [sys.executable, "-m", "nlpipe", "compare", *words, "seeds=[13]", "--out", "runs"], cwd=folder,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=process_environment(1),
     )  # fmt: skip
 
@@ -159,7 +159,9 @@ def test_no_worker_outlives_a_comparison_that_is_killed(folder: Path, number: in
 def test_whatever_goes_wrong_in_a_worker_is_a_row(folder: Path, monkeypatch, crash: str, message: str) -> None:
     pipeline(folder, "bad", crash=crash)
     (folder / "good.yaml").write_text("data: sample_reviews\nrepresentation: bow\nhead: naive_bayes\n")
-    done = python("-m", "nlpipe", "compare", "bad.yaml", "good.yaml", "--out", "runs", cwd=folder, check=False)
+    done = python(
+        "-m", "nlpipe", "compare", "bad.yaml", "good.yaml", "seeds=[13]", "--out", "runs", cwd=folder, check=False
+    )
     assert done.returncode == 1
     assert f"failed: bad, seed 13: {message}" in done.stdout
     assert ("Traceback" in done.stderr) == (crash == "bug")  # a fault of code shows where it is

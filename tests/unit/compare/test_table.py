@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from nlpipe.compare.gather import Facts
-from nlpipe.compare.results import Comparison, Row
+from nlpipe.compare.results import Comparison, Facts, Row
 from nlpipe.compare.statistics import Sample, compare_samples
 from nlpipe.compare.verdict import Candidate, decide
 
