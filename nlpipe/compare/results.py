@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from nlpipe.compare.frame import frame_of
 from nlpipe.compare.table import Line, Table
 from nlpipe.compare.verdict import Question, Verdict, default_tolerance
 from nlpipe.runs.result import Result
+
+if TYPE_CHECKING:
+    import pandas
 
 SECONDARY = (
     "f1_raw",
@@ -251,6 +255,14 @@ class Comparison:
         verdict = f"verdict {self.chosen.title}" if self.chosen is not None else "no verdict"
         best = f"best {self.best.title}, {self.primary} {self.best.score:.3f}"
         return f"Comparison({self.title!r}, {len(self.rows)} rows, {best}, {verdict})"
+
+    def to_frame(self) -> pandas.DataFrame:
+        """The rows as a pandas table: ``name``, ``score``, ``scores.f1_macro``, ``costs.fit_seconds`` …
+
+        Raises:
+            MissingExtra: pandas is not installed.
+        """
+        return frame_of(self.records())
 
     def records(self) -> list[dict[str, Any]]:
         """The rows as plain data."""

@@ -15,10 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlpipe.compare.latex import escaped
-from nlpipe.compare.results import Row
 from nlpipe.compare.table import Line, Table
 from nlpipe.errors import MissingExtra
-from tests.unit.compare.test_table import comparison, row
+from tests.unit.compare.test_table import comparison
 
 NASTY = 'a_b & 50 % of $x^2 | {y} ~ #1 \\ "q" <z>\nnext'
 TABLE = Table(
@@ -62,18 +61,18 @@ def test_a_bar_in_a_cell_is_no_column_of_markdown() -> None:
 
 def test_a_pandas_table_has_numbers_and_gaps() -> None:
     answers = (np.random.default_rng(0).random(400) < 0.8).astype(float)
-    best, worse = row("best", answers), row("worse", np.roll(answers, 1) * (np.arange(400) > 20))
-    worse = replace(worse, costs={"fit_seconds": 2.5})
-    found = comparison(best, worse, Row("failed", None, (), ("x: no",)))
+    found = comparison({"best": answers, "worse": np.roll(answers, 1) * (np.arange(400) > 20)}, ("failed",))
+    best, worse, failed = found.rows
+    found = replace(found, rows=(best, replace(worse, costs={"fit_seconds": 2.5}), failed))
     frame = found.to_frame().set_index("name")
     assert list(frame.index) == ["best", "worse", "failed"]
     assert frame.loc["best", "score"] == best.score and np.isnan(frame.loc["failed", "score"])
     assert frame.loc["best", "costs.latency_p50_seconds"] == 0.001 and frame.loc["worse", "costs.fit_seconds"] == 2.5
     assert np.isnan(frame.loc["worse", "costs.latency_p50_seconds"])  # never 0
-    assert frame.loc["worse", "scores.f1_macro"] == 0.5 and frame.loc["failed", "errors"] == ["x: no"]
+    assert frame.loc["worse", "scores.f1_macro"] == 0.5 and frame.loc["failed", "errors"] == ["failed: no"]
 
 
 def test_without_pandas_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(MissingExtra, match=r"to_frame\(\) needs the package 'pandas', .*; pip install pandas"):
-        comparison(row("a", np.ones(4))).to_frame()
+        comparison({"a": np.ones(4)}).to_frame()
