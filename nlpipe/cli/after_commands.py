@@ -1,4 +1,4 @@
-"""Commands about runs that are done: runs, evaluate and errors."""
+"""Commands about runs that are done: runs, evaluate, errors and verify."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")]
 PLAIN: dict[str, Any] = {"highlight": False, "markup": False, "soft_wrap": True}
 """How text is printed that may hold anything."""
+NOT_THE_SAME = 1
+"""Exit status of ``verify`` where the run comes out different."""
 
 
 def show_runs(
@@ -202,3 +204,27 @@ def _show_rest(console: Any, count: int, limit: int) -> None:
 def _printable(text: str) -> str:
     """A text on one line, without characters that would steer the terminal."""
     return "".join(character if character.isprintable() else "\ufffd" for character in " ".join(text.split()))
+
+
+def verify(
+    run_folder: RunFolder,
+    tolerance: Annotated[
+        float, typer.Option("--tolerance", help="Relative difference up to which numbers count as the same.", min=0)
+    ] = 1e-5,
+    imports: Imports = None,
+) -> None:
+    """Run a finished run again from its folder; exits with 0 if it comes out the same, 1 if not, 2 if it cannot."""
+    from nlpipe.runs.verify import verify as verify_run
+
+    console = make_console(stderr=True)
+    done = verify_run(run_folder, tolerance, imports or (), lambda text: console.print(text, **PLAIN))
+    output = make_console()
+    for part in done.parts:
+        output.print(f"{part.verdict:<16}  {part.name}{': ' * bool(part.what)}{part.what}", **PLAIN)
+    for line in done.environment:
+        output.print(f"{'environment':<16}  {line}", **PLAIN)
+    if done.note:
+        output.print(f"{'note':<16}  {done.note}", **PLAIN)
+    output.print(done.sentence, **PLAIN)
+    if done.verdict == "different":
+        raise typer.Exit(NOT_THE_SAME)

@@ -23,6 +23,7 @@ SYNONYMS = {
     "new": "init", "start": "init", "create": "init", "save": "export", "convert": "export", "datasets": "data",
     "download": "data fetch", "history": "runs", "ls": "runs", "results": "runs",
     "confusion": "errors", "mistakes": "errors", "analyse": "errors", "analyze": "errors",
+    "reproduce": "verify", "rerun": "verify",
 }  # fmt: skip
 """What other tools call a command, to the name that it has here."""
 
@@ -143,6 +144,7 @@ app.command()(model_commands.predict)
 app.command()(model_commands.export)
 app.command()(after_commands.evaluate)
 app.command()(after_commands.errors)
+app.command()(after_commands.verify)
 app.command(name="runs")(after_commands.show_runs)
 app.command()(file_commands.check)
 app.command(name="list")(stage_commands.list_stages)

@@ -14,7 +14,7 @@ from nlpipe.errors import NlpipeError
 from nlpipe.files import whole_folder, write_json
 from nlpipe.pipeline import Pipeline
 from nlpipe.runs.environment import environment, thread_count, use_threads
-from nlpipe.runs.identity import fingerprints, names_of
+from nlpipe.runs.identity import files_of, fingerprints, names_of
 from nlpipe.runs.ledger import begin_ledger, recorded
 from nlpipe.runs.records import CostsFile, ScoringFile, SplitName
 from nlpipe.spec import PipelineSpec, to_yaml
@@ -94,7 +94,8 @@ def fit(
         write_json(partial / "scoring.json", scoring)
         write_json(partial / "ledger.json", begin_ledger(dataset, warnings))
         record = environment(spec, dataset, split, seed, len(train), threads, seconds)
-        write_json(partial / "environment.json", {**record, "fingerprints": fingerprints(spec, dataset.task)})
+        record["fingerprints"], record["files"] = fingerprints(spec, dataset.task), files_of(spec)
+        write_json(partial / "environment.json", record)
         if pipeline.history is not None:
             write_json(partial / "history.json", asdict(pipeline.history))
     return pipeline

@@ -25,7 +25,7 @@ def run_hash(spec: PipelineSpec, dataset: Dataset, seed: int, train_size: int | 
         "packages": {name: version_of(name) for name in PACKAGES},
     }  # fmt: skip
     content["fingerprints"] = fingerprints(spec, dataset.task)
-    if files := files_named(resolved):
+    if files := files_of(spec):
         content["files"] = files
     if split != "test":
         content["split"] = split
@@ -41,6 +41,11 @@ def fingerprints(spec: PipelineSpec, task: Task) -> dict[str, str]:
     """Fingerprints of the classes of all stages, nested ones too, and of the task: ``encoder 'conv'`` to its own."""
     hashes = {f"{kind} '{name}'": fingerprint(table_of(kind).load(name)) for kind, name in sorted(names_of(spec))}
     return {**hashes, f"task '{task.name}'": fingerprint(type(task))}
+
+
+def files_of(spec: PipelineSpec) -> dict[str, str]:
+    """The files and folders that the options of a pipeline name, with the sha256 of what they hold."""
+    return files_named({key: value for key, value in spec.resolved().items() if key not in APART})
 
 
 APART = frozenset({"name", "description", "import", "data", "seed", "train_size"})

@@ -121,6 +121,8 @@ class EnvironmentFile(MadeWith):
     wall_seconds_of_fit: float
     fingerprints: NotRequired[dict[str, str]]
     """Of the class of each stage, nested ones too, and of the task; absent in runs of nlpipe 0.1.0."""
+    files: NotRequired[dict[str, str]]
+    """sha256 of each file or folder that options name (word vectors, gazetteers); absent in older runs."""
 
 
 class ScoringFile(TypedDict):
