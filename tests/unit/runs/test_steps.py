@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 import nlpipe
-from nlpipe.compare.comparison import mean_of
+from nlpipe.compare.gather import mean_of
 from nlpipe.datasets.load import load_dataset
 from nlpipe.errors import DataError, NlpipeError, NlpipeWarning
 from nlpipe.metrics.text_metrics import bleu
