@@ -32,6 +32,8 @@ def check_sealed(folder: Path, manifest: Mapping[str, Any]) -> None:
     Raises:
         ModelError: a file is missing, damaged, or not one of those that were saved.
     """
+    if not isinstance(manifest, Mapping):
+        raise ModelError(f"{folder / 'model.json'}: damaged: it holds no object; {REPAIR}")
     if "files" not in manifest and "sha256" not in manifest:
         return
     content = {key: value for key, value in manifest.items() if key != "sha256"}

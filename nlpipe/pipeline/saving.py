@@ -60,12 +60,11 @@ def model_root(folder: Path) -> Path:
     raise ModelError(f"{folder}: there is no saved pipeline here (no model.json); 'nlpipe run FILE' makes one")
 
 
-def read_manifest(root: Path) -> tuple[dict[str, Any], list[AnyStage]]:
-    """The content of ``model.json``, and its stages, without their states.
+def read_keys(root: Path) -> dict[str, Any]:
+    """The content of ``model.json``, checked against its hashes; no stage is made.
 
     Raises:
-        ModelError: it was written in another format, is damaged, or names a stage or option that this nlpipe does not
-            have.
+        ModelError: it was written in another format, or a file is damaged.
     """
     manifest = read_json(root / "model.json")
     if not isinstance(manifest, dict):
@@ -78,6 +77,16 @@ def read_manifest(root: Path) -> tuple[dict[str, Any], list[AnyStage]]:
     faults = [key for key, kind in KEYS.items() if not isinstance(manifest.get(key), kind)]
     if faults:
         raise ModelError(f"{root / 'model.json'}: damaged: {', '.join(faults)} missing or of another type; {REPAIR}")
+    return manifest
+
+
+def read_manifest(root: Path) -> tuple[dict[str, Any], list[AnyStage]]:
+    """The content of ``model.json``, and its stages, without their states.
+
+    Raises:
+        ModelError: as ``read_keys``; or it names a stage or option that this nlpipe does not have.
+    """
+    manifest = read_keys(root)
     stages = []
     for entry in manifest["stages"]:
         code: dict[str, str] = entry.get("code", {})

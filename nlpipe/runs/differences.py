@@ -14,6 +14,7 @@ import numpy as np
 from nlpipe.errors import NlpipeError
 from nlpipe.files import read_json
 from nlpipe.pipeline.integrity import STATE_FILE
+from nlpipe.pipeline.saving import read_keys
 from nlpipe.runs.records import EnvironmentFile, MetricsFile
 
 Verdict = Literal["equal", "within tolerance", "different"]
@@ -49,7 +50,7 @@ def worst_of(verdicts: Sequence[Verdict]) -> Verdict:
 
 def stages(before: Path, after: Path, tolerance: float) -> list[Part]:
     """The stages of two saved models, in their order: options, and every file of their states."""
-    manifests = [read_json(folder / "model.json") for folder in (before, after)]
+    manifests = [read_keys(folder) for folder in (before, after)]
     parts = []
     for position, (old, new) in enumerate(zip(*(manifest["stages"] for manifest in manifests), strict=True)):
         gaps = list(_gaps(old["stage"], new["stage"], "option"))

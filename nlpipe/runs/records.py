@@ -3,6 +3,8 @@
 Annotations are not postponed in this file: a TypedDict would then not see which of its keys are not required.
 """
 
+import types
+import typing
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict, TypeVar
 
@@ -160,15 +162,41 @@ def read_record(path: Path, kind: type[File]) -> File:
     """What is in a file of a run's folder.
 
     Raises:
-        NlpipeError: the file is missing, is not JSON, or lacks a key.
+        NlpipeError: the file is missing, is not JSON, lacks a key, or has a value of another type.
     """
     content = read_json(path)
     required: frozenset[str] = vars(kind)["__required_keys__"]
     if not isinstance(content, dict) or not content.keys() >= required:
         missing = ", ".join(sorted(required - set(content))) if isinstance(content, dict) else "all keys"
         raise NlpipeError(f"{path}: not as nlpipe writes it ({missing} missing); run the pipeline with --again")
+    if fault := _misfit(content, kind):
+        raise NlpipeError(f"{path}: not as nlpipe writes it ({fault}); run the pipeline with --again")
     record: File = content  # type: ignore[assignment]
     return record
+
+
+def _misfit(value: Any, hint: Any, place: str = "") -> str:
+    """What in a JSON value is not of the type ``hint``, which is one that this file uses; empty if all of it is."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if typing.is_typeddict(hint):
+        if not isinstance(value, dict):
+            return f"{place or 'it'} is no object"
+        hints = typing.get_type_hints(hint)
+        lacks = [f"{place}.{key} is missing" for key in vars(hint)["__required_keys__"] - value.keys()]
+        faults = [_misfit(value[key], hints[key], f"{place}.{key}".strip(".")) for key in hints if key in value]
+        return next(filter(None, [*lacks, *faults]), "")
+    if origin is typing.Literal:
+        return "" if value in arguments else f"{place} is none of {', '.join(map(str, arguments))}"
+    if origin in (dict, list):
+        if not isinstance(value, origin):
+            return f"{place} is no {'object' if origin is dict else 'list'}"
+        items = value.values() if isinstance(value, dict) else value
+        return next(filter(None, (_misfit(item, arguments[-1], f"an item of {place}") for item in items)), "")
+    if origin is types.UnionType:
+        return "" if any(not _misfit(value, each) for each in arguments) else f"{place} is of another type"
+    if hint is Any or (hint is float and isinstance(value, int | float)):
+        return ""
+    return "" if isinstance(value, hint) else f"{place} is of another type"
 
 
 def read_environment(folder: Path) -> EnvironmentFile:

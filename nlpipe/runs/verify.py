@@ -10,8 +10,7 @@ from typing import Any
 
 from nlpipe.errors import NlpipeError
 from nlpipe.files import read_json
-from nlpipe.pipeline.integrity import check_sealed
-from nlpipe.pipeline.saving import model_root
+from nlpipe.pipeline.saving import model_root, read_keys
 from nlpipe.runs.differences import Part, Verdict, answers, environments, scores, stages, worst_of
 from nlpipe.runs.records import read_environment, read_metrics
 from nlpipe.runs.rerun import rerun
@@ -85,7 +84,7 @@ def verify(
     if "evaluated" in environment:
         raise NlpipeError(f"{folder}: this is an evaluation, which has no model; its run is {environment['evaluated']}")
     model = model_root(folder)
-    check_sealed(model, read_json(model / "model.json"))
+    read_keys(model)
     metrics, records = read_metrics(folder / "metrics.json"), read_predictions(folder / "predictions.jsonl")
     history = _history(folder)
     report(f"running it again; fitting took {environment['wall_seconds_of_fit']:,.1f} s then")

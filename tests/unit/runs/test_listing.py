@@ -61,11 +61,19 @@ def test_the_last_run_comes_first_whatever_its_time_zone(tmp_path: Path) -> None
         ("metrics.json", "{", "metrics.json: not a JSON file"),
         ("metrics.json", "[1]", "metrics.json: not as nlpipe writes it"),
         ("metrics.json", json.dumps({**METRICS, "primary": "f1"}), "metrics.json: damaged: KeyError: 'f1'"),
-        ("metrics.json", json.dumps({**METRICS, "scores": [1]}), "metrics.json: damaged: TypeError"),
+        (
+            "metrics.json",
+            json.dumps({**METRICS, "scores": [1]}),
+            "metrics.json: not as nlpipe writes it (scores is no object)",
+        ),
         ("metrics.json", json.dumps({"signatures": []}), "metrics.json: damaged: AttributeError"),
         ("environment.json", "null", "environment.json: not as nlpipe writes it"),
         ("environment.json", json.dumps({**ENVIRONMENT, "finished": "yesterday"}), "environment.json: damaged: Inv"),
-        ("environment.json", json.dumps({**ENVIRONMENT, "seed": None}), "environment.json: damaged: int"),
+        (
+            "environment.json",
+            json.dumps({**ENVIRONMENT, "seed": None}),
+            "environment.json: not as nlpipe writes it (seed is of another type)",
+        ),
     ],
 )
 def test_a_damaged_run_says_what_is_wrong_and_is_not_the_latest(

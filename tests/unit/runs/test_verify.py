@@ -175,7 +175,9 @@ def saved(folder: Path, arrays: dict[str, np.ndarray], data: dict[str, object], 
     folder.mkdir()
     save_file(arrays, folder / "0-head.safetensors")
     write_json(folder / "0-head.json", data)
-    write_json(folder / "model.json", {"stages": [{"slot": "head", "stage": {"name": "h", **options}}]})
+    keys = {"format": 1, "name": "x", "task": "classification", "seed": 1, "trainer": {}}
+    entries = [{"slot": "head", "stage": {"name": "h", **options}, "versions": {"": 1}}]
+    write_json(folder / "model.json", sealed(folder, {**keys, "stages": entries}))
     return folder
 
 
