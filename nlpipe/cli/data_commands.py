@@ -1,4 +1,4 @@
-"""Commands about data sets: data list, data show and data fetch."""
+"""Commands about data sets: data list, data show, data fetch and export-items."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nlpipe.cli.terminal import make_console
+from nlpipe.errors import NlpipeError
 
 
 def data_list() -> None:
@@ -40,3 +41,33 @@ def data_fetch(names: Annotated[list[str], typer.Argument(metavar="CARD...")]) -
         dataset = load_dataset(name)
         sizes = f"train {len(dataset.train):,}, dev {len(dataset.dev):,}, test {len(dataset.test):,}"
         typer.echo(f"{name}: {sizes}")
+
+
+def export_items(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A comparison, a pipeline or a card.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="A file for the items; without it they are printed.")
+    ] = None,
+) -> None:
+    """Write the test items without their answers, a line of JSON each, for something else to answer.
+
+    Its answers, {"id": …, "predicted": …} a line, are a row of a comparison: {predictions: FILE, name: …}.
+    """
+    import json
+
+    from nlpipe.compare.elsewhere import items_of
+    from nlpipe.datasets.card_finder import card_names
+    from nlpipe.datasets.load import load_dataset
+    from nlpipe.files import whole_file
+    from nlpipe.spec import read_comparison
+
+    data = file if file in card_names() else read_comparison(file).data
+    if data is None:
+        raise NlpipeError(f"{file}: it names no data, so that there are no test items")
+    lines = [json.dumps(item, ensure_ascii=False) + "\n" for item in items_of(load_dataset(data).test.inputs)]
+    if out is None:
+        typer.echo("".join(lines), nl=False)
+        return
+    with whole_file(out) as partial:
+        partial.write_text("".join(lines), encoding="utf-8")
+    typer.echo(f"{len(lines):,} items: {out}")

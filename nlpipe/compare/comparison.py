@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from nlpipe.compare.elsewhere import take_in
 from nlpipe.compare.execute import Outcome, execute
 from nlpipe.compare.gather import Entry, gather, record_of
 from nlpipe.compare.plan import Job, hash_of, is_neural, jobs_of, uses_seed, with_baseline
@@ -46,6 +47,7 @@ def compare(
         raise NlpipeError(f"{spec.path}: no data: say 'data: CARD' in the file, or data=CARD on the command line")
     dataset = load_dataset(spec.data)  # faults of the data are reported once, before any worker starts
     facts = facts_of(spec, dataset)
+    answers = [(each.name, take_in(each, dataset, out)) for each in spec.answers]
     spec, added = with_baseline(spec, dataset.task.name)
     runs = jobs_of(spec)
     planned(runs)
@@ -54,7 +56,11 @@ def compare(
         outcomes.append(outcome)
         ended(outcome)
     entries = entries_of(runs, outcomes, added)
-    folder = out / f"comparison-{_slug(spec.title)}-{hash_of(runs, dataset.digest)}"
+    sizes = [job.train_size for job in runs]
+    largest = None if None in sizes else max(size for size in sizes if size is not None)
+    entries += [Entry(name, largest, (path,), uses_seed=False, neural=None) for name, path in answers]
+    digest = hash_of(runs, " ".join([dataset.digest, *(path.name for _, path in answers)]))
+    folder = out / f"comparison-{_slug(spec.title)}-{digest}"
     comparison = gather(facts, entries, folder)
     write_comparison(comparison, entries)
     return comparison

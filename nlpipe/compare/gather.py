@@ -26,7 +26,7 @@ class Entry:
         folders: of its runs, one a seed.
         errors: a line for each run that failed.
         uses_seed: whether another seed could give another pipeline.
-        neural: whether it is trained by gradients.
+        neural: whether it is trained by gradients; None of answers from elsewhere.
         added: whether it is the baseline that nlpipe added.
     """
 
@@ -35,7 +35,7 @@ class Entry:
     folders: tuple[Path, ...]
     errors: tuple[str, ...] = ()
     uses_seed: bool = True
-    neural: bool = False
+    neural: bool | None = False
     added: bool = False
 
 

@@ -64,14 +64,14 @@ class Candidate:
 
     Args:
         costs: as ``costs.json`` has them; what was not measured is absent.
-        neural: whether it was trained by gradients, or is not known; only others are baselines.
+        neural: whether it was trained by gradients; None if that is not known, as of answers from elsewhere.
         added: whether nlpipe added it as the baseline.
         failed: a sentence if some of its seeds failed.
     """
 
     name: str
     costs: dict[str, float]
-    neural: bool = False
+    neural: bool | None = False
     added: bool = False
     failed: str = ""
 
@@ -393,7 +393,7 @@ class _Judge:
 
     def _baselines(self) -> list[str]:
         """Neural pipelines that a classical one is shown to beat, or scores at least as well as."""
-        classical = [i for i, candidate in enumerate(self.candidates) if not candidate.neural]
+        classical = [i for i, candidate in enumerate(self.candidates) if candidate.neural is False]
         if not classical:
             return []
         base = max(classical, key=lambda i: self.all.scores[i])

@@ -51,11 +51,13 @@ class MetricsFile(TypedDict):
 class CostsFile(TypedDict):
     """``costs.json``: seconds, bytes and counts. What was not measured is absent, never 0."""
 
-    fit_seconds: float
-    fit_seconds_by_stage: dict[str, float]
-    parameters: int
-    model_bytes: int
-    threads: int
+    fit_seconds: NotRequired[float]
+    fit_seconds_by_stage: NotRequired[dict[str, float]]
+    parameters: NotRequired[int]
+    model_bytes: NotRequired[int]
+    threads: NotRequired[int]
+    price_per_1000: NotRequired[float]
+    """Of answers from elsewhere: the price of 1,000 texts, in whatever currency."""
     load_seconds: NotRequired[float]
     latency_p50_seconds: NotRequired[float]
     latency_p95_seconds: NotRequired[float]

@@ -58,7 +58,7 @@ def score(folder: Path) -> MetricsFile:
         record["primary_reason"] = task.reason
     if registered:
         record["registered"] = registered
-    if scoring["split"] == "test":
+    if scoring["split"] == "test" and (folder / "predictions_dev.jsonl").exists():
         record["dev"] = _numbers(metrics, *read_answers(folder / "predictions_dev.jsonl", task))
     _warn(folder, task.remarks(scores))
     write_items(folder / "items.safetensors", statistics)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
 from nlpipe.errors import Fault, SpecError, suggest
 from nlpipe.options import Option, Positive, PositiveFloat
+from nlpipe.spec.given_answers import AnswersSpec, CostName, is_answers, read_answers, read_costs
 from nlpipe.spec.imports import KEY as IMPORT
 from nlpipe.spec.imports import add_imports, read_imports
 from nlpipe.spec.overrides import Override, apply, extended
@@ -23,14 +24,12 @@ from nlpipe.yaml_values import Place, Value, from_plain, join
 FIRST_SEED = 13
 SEEDS = {"auto": 5, "quick": 3}
 """How many seeds these words stand for."""
-CostName = Literal["latency_ms", "memory_mb", "model_mb", "fit_s", "price_per_1000"]
 OPTIONS = {
     "seeds": Option("seeds", Literal["auto", "quick"] | Annotated[int, Ge(1), Le(1000)] | list[Seed], "auto"),
     "train_sizes": Option("train_sizes", list[Positive | Literal["all"]], ["all"]),
     "tolerance": Option("tolerance", PositiveFloat | None, None),
     "cost": Option("cost", CostName, "latency_ms"),
 }
-BUDGET = {name: Option(name, PositiveFloat, None) for name in get_args(CostName)}
 KEYS = ("compare", "description", "extend", IMPORT, "data", "pipelines", *OPTIONS, "budget")
 """The keys of a comparison file."""
 
@@ -48,6 +47,7 @@ class ComparisonSpec:
         cost: name of the cost by which the cheapest is chosen.
         left_out: combinations of a ``vary:`` that cannot work, and the reasons.
         imports: modules of the user's own; the ``imports`` of each pipeline contain them too.
+        answers: predictions from elsewhere, which are compared with those of the pipelines.
     """
 
     title: str
@@ -61,6 +61,7 @@ class ComparisonSpec:
     cost: str = "latency_ms"
     left_out: tuple[tuple[str, str], ...] = ()
     imports: tuple[str, ...] = ()
+    answers: tuple[AnswersSpec, ...] = ()
 
     def __repr__(self) -> str:
         names = ", ".join(pipeline.name for pipeline in self.pipelines)
@@ -90,8 +91,8 @@ def comparison_from(root: Root, overrides: Sequence[Override]) -> ComparisonSpec
         if not values[name] or len(set(values[name])) < len(values[name]):
             message = "a value is given twice; give each once" if values[name] else "the list is empty; give a value"
             faults.append(value.entries[name].place.fault(name, message))
-    expansion = _pipelines(value, others, imports, faults)
-    budget = _budget(value, faults)
+    expansion, answers = _pipelines(value, others, imports, faults)
+    budget = read_costs(value, "budget", "", faults)
     title = read_plain(value, Option("compare", str, root.stem), faults)
     read_plain(value, Option("description", str, ""), faults)
     _check_data(expansion.pipelines, value.place, faults)
@@ -101,7 +102,7 @@ def comparison_from(root: Root, overrides: Sequence[Override]) -> ComparisonSpec
     sizes, seeds = tuple(values["train_sizes"]), tuple(values["seeds"])
     return ComparisonSpec(
         title, root.path, data, expansion.pipelines, seeds, sizes, budget, values["tolerance"],
-        values["cost"], expansion.left_out, imports,
+        values["cost"], expansion.left_out, imports, tuple(answers),
     )  # fmt: skip
 
 
@@ -129,36 +130,29 @@ def _short(pipeline: PipelineSpec) -> str:
     return "none" if files is None else str(files)[:200]
 
 
-def _budget(value: Value, faults: list[Fault]) -> dict[str, float]:
-    given = value.entries.get("budget")
-    if given is None or given.content is None:
-        return {}
-    if not isinstance(given.content, dict):
-        example = "{latency_ms: 20, memory_mb: 1500}"
-        message = f"invalid value {given.plain()!r}: expected a mapping such as {example}"
-        faults.append(given.place.fault("budget", message))
-        return {}
-    for key in given.entries:
-        if key not in BUDGET:
-            message = f"a budget has no '{key}'{suggest(key, BUDGET)}"
-            faults.append(given.keys[key].fault(join("budget", key), message))
-    values = {name: read_plain(given, option, faults, "budget") for name, option in BUDGET.items()}
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _pipelines(value: Value, overrides: Sequence[Override], imports: Sequence[str], faults: list[Fault]) -> Expansion:
-    """The pipelines of all items of ``pipelines:``."""
+def _pipelines(
+    value: Value, overrides: Sequence[Override], imports: Sequence[str], faults: list[Fault]
+) -> tuple[Expansion, list[AnswersSpec]]:
+    """The pipelines of all items of ``pipelines:``, and the files of answers among them."""
     given = value.entries.get("pipelines")
     if given is None or not isinstance(given.content, tuple) or not given.content:
         place = given.place if given is not None else value.place
         message = "a comparison needs a list of pipeline files, such as [a.yaml, b.yaml]"
         faults.append(place.fault("pipelines", message))
-        return Expansion(())
+        return Expansion(()), []
     pipelines: list[PipelineSpec] = []
     left_out: list[tuple[str, str]] = []
+    answers: list[AnswersSpec] = []
     names: set[str] = set()
     for i, item in enumerate(given.content):
         key = join("pipelines", i)
+        if is_answers(item):
+            if (read := read_answers(item, key, faults)) is not None:
+                if read.name in names:
+                    faults.append(item.place.fault(key, f"two rows are called '{read.name}'; give one a 'name:'"))
+                names.add(read.name)
+                answers.append(read)
+            continue
         try:
             expansion = expand_root(_root_of(item, key, i + 1), overrides, imports, value.entries.get("data"))
         except SpecError as error:
@@ -171,7 +165,10 @@ def _pipelines(value: Value, overrides: Sequence[Override], imports: Sequence[st
                 faults.append(item.place.fault(key, message))
             names.add(pipeline.name)
             pipelines.append(pipeline)
-    return Expansion(tuple(pipelines), tuple(left_out))
+    if not pipelines and not faults:
+        message = "there are answers from elsewhere alone; add a pipeline to compare them with"
+        faults.append(given.place.fault("pipelines", message))
+    return Expansion(tuple(pipelines), tuple(left_out)), answers
 
 
 def _root_of(item: Value, key: str, number: int) -> Root:

@@ -8,7 +8,8 @@ from typing import Any
 from nlpipe.errors import NlpipeError
 from nlpipe.options import Option, option_texts, options_of
 from nlpipe.registry import FOLDERS, slot, slot_of
-from nlpipe.spec.comparisons import BUDGET, OPTIONS
+from nlpipe.spec.comparisons import OPTIONS
+from nlpipe.spec.given_answers import COSTS
 from nlpipe.spec.pipelines import NAME, SEED, SLOTS, trainer_options
 from nlpipe.spec.stages import nested_shape
 
@@ -211,10 +212,21 @@ def _comparison() -> Schema:
     plain = {name: _option(option, texts[name]) for name, option in OPTIONS.items()}
     for name in ("seeds", "train_sizes"):
         plain[name] |= {"minItems": 1, "uniqueItems": True}
-    limits = {name: _option(option, texts[name]) for name, option in BUDGET.items()}
+    limits = {name: _option(option, texts[name]) for name, option in COSTS.items()}
     for limit in limits.values():
         limit.pop("default", None)
-    item = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/pipeline"}]}
+    costs = {"type": ["object", "null"], "properties": limits, "additionalProperties": False}
+    answers = {
+        "type": "object",
+        "properties": {
+            "predictions": {"type": "string", "description": "A file with an answer to each test item."},
+            "name": {"type": ["string", "null"], "description": "The name of the row."},
+            "costs": {**costs, "description": "What is known of the costs."},
+        },
+        "required": ["predictions"],
+        "additionalProperties": False,
+    }
+    item = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/pipeline"}, answers]}
     description = "Pipeline files, whose paths start from this file's folder, or pipelines written out."
     files = {"type": "array", "items": item, "minItems": 1, "description": description}
     return {
@@ -230,7 +242,7 @@ def _comparison() -> Schema:
             "data": {"$ref": "#/$defs/data"},
             "pipelines": files,
             **plain,
-            "budget": {"type": ["object", "null"], "properties": limits, "additionalProperties": False},
+            "budget": costs,
         },
         "anyOf": [{"required": ["pipelines"]}, {"required": ["extend"]}],
         "additionalProperties": False,
