@@ -157,8 +157,8 @@ def _show_mistakes(mistakes: Mistakes, limit: int) -> None:
 
     console = make_console()
     console.print(
-        f"{mistakes.name} on {mistakes.data} ({mistakes.split}): {mistakes.wrong:,} of {mistakes.examples:,} answers "
-        "are not right", **PLAIN
+        f"{mistakes.name} on {mistakes.data} ({mistakes.split}): "
+        f"{mistakes.examples - mistakes.wrong:,} of {mistakes.examples:,} answers are right", **PLAIN
     )  # fmt: skip
     if mistakes.groups:
         texts = mistakes.groups[0].predicted is None

@@ -35,6 +35,15 @@ def test_python_blocks_run_in_order(
         exec(compile(code, f"{path} block {i + 1}", "exec"), scope)
 
 
+def test_the_program_about_finished_runs_ends_as_it_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (program,) = blocks(ROOT / "docs" / "after-the-run.md", "python")
+    exec(compile(program, "docs/after-the-run.md", "exec"), {"__name__": "__document__"})
+    assert capsys.readouterr().out.splitlines()[-1] == program.splitlines()[-1].partition("  # ")[2]
+
+
 def test_every_pipeline_that_readme_names_is_there() -> None:
     named = re.findall(r"pipelines/[\w/]+\.yaml", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert named

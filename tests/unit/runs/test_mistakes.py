@@ -73,6 +73,17 @@ def test_texts_come_in_the_order_of_sacrebleus_chrf(runs: dict[str, Result]) -> 
         assert (group.gold, group.score) == (len(lines), pytest.approx(corpus.score))
 
 
+def test_labels_without_probabilities_come_by_their_score_or_in_order(runs: dict[str, Result], tmp_path: Path) -> None:
+    folder = shutil.copytree(runs["classes"].folder, tmp_path / "run")
+    lines = [{"id": str(i), "gold": "a", "predicted": "b", "score": score} for i, score in enumerate((0.6, 0.9, 0.7))]
+    (folder / "predictions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert [(m.id, m.value) for m in find_mistakes(folder).worst] == [("1", 0.9), ("2", 0.7), ("0", 0.6)]
+    for line in lines:
+        del line["score"]
+    (folder / "predictions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert [(m.id, m.value) for m in find_mistakes(folder).worst] == [("0", None), ("1", None), ("2", None)]
+
+
 def tagged(*sentences: tuple[str, str]) -> tuple[Tags, Predictions[Tags]]:
     """Gold and predicted tags, in order, of words that are numbers."""
     gold, predicted = ([text.split() for text in side] for side in zip(*sentences, strict=True))
@@ -179,7 +190,7 @@ def test_the_command(runs: dict[str, Result], tmp_path: Path) -> None:
     folder = runs["classes"].folder
     found = find_mistakes(folder)
     shown = command("errors", folder, "--limit", 1).stdout.decode()
-    assert f"{found.wrong} of {found.examples} answers are not right" in shown
+    assert f"{found.examples - found.wrong} of {found.examples} answers are right" in shown
     assert found.worst[0].text in shown and found.worst[-1].text not in shown
     record = json.loads(command("errors", folder, "--limit", 2, "--json").stdout)
     assert [mistake["id"] for mistake in record["worst"]] == [mistake.id for mistake in found.worst[:2]]
