@@ -10,7 +10,15 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from nlpipe.cli import after_commands, data_commands, file_commands, model_commands, run_commands, stage_commands
+from nlpipe.cli import (
+    after_commands,
+    audit_commands,
+    data_commands,
+    file_commands,
+    model_commands,
+    run_commands,
+    stage_commands,
+)
 from nlpipe.errors import NlpipeError, suggest
 from nlpipe.options import options_of
 from nlpipe.synonyms import meant
@@ -153,8 +161,11 @@ app.command()(stage_commands.show)
 app.command()(file_commands.schema)
 app.command()(file_commands.init)
 
-data = typer.Typer(cls=Commands, help="Data sets: list their cards, show one, fetch it.", no_args_is_help=True)
+data = typer.Typer(
+    cls=Commands, help="Data sets: list their cards, show one, fetch it, look for its faults.", no_args_is_help=True
+)
 data.command(name="list")(data_commands.data_list)
 data.command(name="show")(data_commands.data_show)
 data.command(name="fetch")(data_commands.data_fetch)
+data.command(name="audit")(audit_commands.data_audit)
 app.add_typer(data, name="data")

@@ -15,12 +15,11 @@ from nlpipe.compare.verdict import COSTS
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.readers.json_lines import values_of
 from nlpipe.datasets.readers.lines import file_origin, read_lines
-from nlpipe.datasets.splits import plain
+from nlpipe.datasets.splits import example_ids, plain
 from nlpipe.errors import DataError, suggest
 from nlpipe.files import whole_file, whole_folder, write_json
 from nlpipe.json_reader import Number
 from nlpipe.labels import clean_label
-from nlpipe.runs.answer import example_ids
 from nlpipe.runs.environment import made_with, thread_count
 from nlpipe.runs.ledger import begin_ledger
 from nlpipe.runs.records import ScoringFile

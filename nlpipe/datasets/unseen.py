@@ -26,7 +26,7 @@ def check_labels(splits: Mapping[str, Split], ledgers: Mapping[str, Ledger], nam
     train = splits["train"]
     if not isinstance(train.targets, Labels | Tags):
         return
-    known = set(_counts(train, typed := _has_types(train)))
+    known = set(label_counts(train, typed := typed_entities(train)))
     for one, other in _alike(known):
         ledgers["train"].add("labels_alike", f"'{one}' and '{other}'")
     for split_name in SPLITS[1:]:
@@ -46,7 +46,7 @@ def check_split(
     Raises:
         DataError: none of the labels of the split is known.
     """
-    counts = _counts(split, typed)
+    counts = label_counts(split, typed)
     ledger.counts.setdefault("labels_unseen", 0)
     unseen = {label: count for label, count in counts.items() if label not in known}
     if counts and len(unseen) == len(counts):
@@ -93,12 +93,12 @@ def _folded(label: str) -> str:
     return str(value) if label.isascii() and label[-1:].isdigit() else label.casefold()
 
 
-def _has_types(split: Split) -> bool:
+def typed_entities(split: Split) -> bool:
     """Whether the targets mark entities, which have types."""
     return isinstance(split.targets, Tags) and marks_entities({tag for tags in split.targets.values for tag in tags})
 
 
-def _counts(split: Split, typed: bool) -> dict[str, int]:
+def label_counts(split: Split, typed: bool) -> dict[str, int]:
     """How often each label occurs, or the type of entities, in order of appearance."""
     if isinstance(split.targets, Labels):
         labels = iter(split.targets.values)

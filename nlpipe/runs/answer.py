@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.load import load_dataset
-from nlpipe.datasets.splits import plain
+from nlpipe.datasets.splits import example_ids, plain
 from nlpipe.errors import DataError
 from nlpipe.files import whole_file, write_json
 from nlpipe.pipeline import Pipeline
@@ -78,22 +76,6 @@ def data_of(folder: Path) -> Dataset:
     if dataset.digest != environment["data_digest"]:
         raise DataError(f"{folder}: the data '{dataset.name}' is not what this run was fitted on; run it again")
     return dataset
-
-
-def example_ids(inputs: Wire) -> list[str]:
-    """A name for each example that is the same in every run on the same data, whatever the pipeline.
-
-    It is the first 12 hexadecimal digits of the sha256 of the input (the text, or the list of words of data that
-    comes split) as JSON. The second of two equal inputs ends in ``.2``, the third in ``.3``, in the order of the data.
-    """
-    seen: Counter[str] = Counter()
-    names = []
-    for content in plain(inputs):
-        written = json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass")
-        name = hashlib.sha256(written).hexdigest()[:12]
-        seen[name] += 1
-        names.append(name if seen[name] == 1 else f"{name}.{seen[name]}")
-    return names
 
 
 def write_predictions(path: Path, task: Task, split: Split, pipeline: Pipeline, texts: bool = False) -> list[str]:

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from nlpipe.datasets.splits import example_ids
 from nlpipe.errors import NlpipeError
 from nlpipe.predictions import Predictions
-from nlpipe.runs.answer import data_of, example_ids
+from nlpipe.runs.answer import data_of
 from nlpipe.runs.items import read_items
 from nlpipe.runs.mistake_records import Found, Group, Kind, Mistake, Mistakes, confusions_of, groups_of
 from nlpipe.runs.records import read_environment

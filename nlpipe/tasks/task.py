@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
+
 from nlpipe.errors import NlpipeError, suggest
 from nlpipe.metrics.metric import Metric
 from nlpipe.metrics.user_metrics import METRICS, UserMetric
@@ -43,23 +45,50 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Origins:
+    """Where each of N examples stands in the files that it was read from.
+
+    Args:
+        files: names of the files.
+        file: (N,) index into ``files``.
+        line: (N,) the first line of the example, counted from 1.
+    """
+
+    files: tuple[str, ...]
+    file: np.ndarray
+    line: np.ndarray
+
+    def place(self, i: int) -> str:
+        """Of example ``i``: ``reviews.csv:812``."""
+        return f"{self.files[self.file[i]]}:{self.line[i]}"
+
+    def take(self, indices: Sequence[int]) -> Origins:
+        """Those of the examples at ``indices``, in that order."""
+        chosen = np.asarray(indices, dtype=np.int64)
+        return Origins(self.files, self.file[chosen], self.line[chosen])
+
+
+@dataclass(frozen=True)
 class Split:
     """Examples: what a pipeline is given and what it should answer.
 
     Args:
         places: where each label, or type of entity, first stands in the files, where known.
+        origins: where each example stands in the files, where known.
     """
 
     inputs: Wire
     targets: Wire
     places: Mapping[str, str] = field(default_factory=dict, compare=False)
+    origins: Origins | None = field(default=None, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     def take(self, indices: Sequence[int]) -> Split:
         """The examples at ``indices``, in that order."""
-        return Split(self.inputs.take(indices), self.targets.take(indices))
+        origins = self.origins.take(indices) if self.origins is not None else None
+        return Split(self.inputs.take(indices), self.targets.take(indices), origins=origins)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("tasks",),
     ("datasets",),
     ("pipeline",),
+    ("audit",),
     ("spec",),
     ("runs",),
     ("report",),

@@ -18,11 +18,12 @@ import yaml
 import nlpipe
 from nlpipe.compare.gather import mean_of
 from nlpipe.datasets.load import load_dataset
+from nlpipe.datasets.splits import example_ids
 from nlpipe.errors import DataError, NlpipeError, NlpipeWarning
 from nlpipe.metrics.text_metrics import bleu
 from nlpipe.runs import costs
 from nlpipe.runs import fit as fit_step
-from nlpipe.runs.answer import answer, example_ids
+from nlpipe.runs.answer import answer
 from nlpipe.runs.fit import fit
 from nlpipe.runs.items import read_items
 from nlpipe.runs.lock import locked
