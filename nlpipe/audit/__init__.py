@@ -4,3 +4,4 @@ from nlpipe.audit.audit import Audit as Audit
 from nlpipe.audit.audit import audit as audit
 from nlpipe.audit.duplicates import Leaked as Leaked
 from nlpipe.audit.duplicates import leaked as leaked
+from nlpipe.audit.slices import slices as slices

@@ -167,6 +167,7 @@ class Card(_Part):
     delimiter: Annotated[StrictStr, Field(min_length=1, max_length=1)] | None = None
     comment: StrictStr | None = Field(None, description="what comments begin with, in conll; '' for none")
     where: dict[str, str] = Field(default_factory=dict, description="column to the value of the rows to use")
+    slices: tuple[StrictStr, ...] = Field((), description="columns whose values divide the examples into slices")
     replace: dict[StrictStr, StrictStr] = Field(default_factory=dict, description="replacements in texts, old to new")
     scheme: StrictStr | None = Field(None, description="how tags mark entities; auto by default")
     split_at_entities: StrictBool = Field(
@@ -278,11 +279,15 @@ class Card(_Part):
 
     def conditions(self) -> dict[str | int, str]:
         """``where`` with columns as readers know them: digits are an index, except where columns have names only."""
+        return {self._as_read(column): value for column, value in self.where.items()}
+
+    def slice_columns(self) -> dict[str, str | int]:
+        """The columns of ``slices``, by the name that the card gives, as readers know them."""
+        return {column: self._as_read(column) for column in self.slices}
+
+    def _as_read(self, column: str) -> str | int:
         indexed = self._format() in ("csv", "tsv", "conll")
-        return {
-            int(column) if indexed and re.fullmatch(r"-?[0-9]{1,6}", column) else column: value
-            for column, value in self.where.items()
-        }
+        return int(column) if indexed and re.fullmatch(r"-?[0-9]{1,6}", column) else column
 
     def _format(self) -> str | None:
         """The format; None if it is unknown, and for the hub, whose data has columns of its own."""

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import re
-from array import array
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from nlpipe.datasets.card_finder import LocatedCard, find_card
 from nlpipe.datasets.cards import SPLITS, Card, FileSource, Filter
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.filters import filtered
+from nlpipe.datasets.located import examples, slice_columns
 from nlpipe.datasets.replacements import replaced
 from nlpipe.datasets.sources import rows
 from nlpipe.datasets.splits import complete, digest_of
 from nlpipe.errors import DataError, NlpipeError
 from nlpipe.tasks import task_named
-from nlpipe.tasks.task import Ledger, Note, Origins, Row, Split, Task
+from nlpipe.tasks.task import Ledger, Row, Split
 from nlpipe.wire import Labels
 
 NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?", re.ASCII)
@@ -49,12 +46,12 @@ def load_dataset(data: str | Mapping[str, Any], base: Path | None = None) -> Dat
     given = {}
     ledger = {name: Ledger() for name in ("all", *SPLITS)}
     for name in SPLITS:
-        source_rows = rows(located, name, columns_of(card), ledger[name])
+        source_rows = rows(located, name, {**columns_of(card), **slice_columns(card)}, ledger[name])
         if source_rows is not None:
             clean_rows = cleaned(located, name, source_rows)
             if name == "train" and "target" in task.columns:
                 clean_rows = filtered(clean_rows, card.filter or Filter(), ledger[name], located.name)
-            given[name] = _with_origins(task, clean_rows, card.labels, ledger[name].add)
+            given[name] = examples(task, clean_rows, card.labels, ledger[name].add, card.slices)
             if not len(given[name]):
                 raise DataError(f"{located.name}: the {name} split has no examples")
     if task.label_role:
@@ -73,23 +70,6 @@ def load_dataset(data: str | Mapping[str, Any], base: Path | None = None) -> Dat
         located.name, task, **splits, labels=labels, ordinal=card.ordinal, digest=digest, ledger=ledger,
         reading=card.reading(),
     )  # fmt: skip
-
-
-def _with_origins(task: Task, clean_rows: Iterator[Row], labels: Mapping[str, str] | None, note: Note) -> Split:
-    """The examples of the rows, with where each stands; a task makes one example of each row."""
-    files: dict[str, int] = {}
-    file, line = array("l"), array("q")
-
-    def recorded() -> Iterator[Row]:
-        for row in clean_rows:
-            file.append(files.setdefault(row.path, len(files)))
-            line.append(row.line)
-            yield row
-
-    split = task.split(recorded(), labels, note)
-    if len(split) != len(line):
-        return split  # a user's task that leaves out rows or joins them
-    return replace(split, origins=Origins(tuple(files), np.array(file, np.int32), np.array(line, np.int64)))
 
 
 def _place(located: LocatedCard) -> str:

@@ -135,7 +135,7 @@ class Tagging(Task):
             units, _ = apart(at_words(entities, spans[text])[0])
             tags.append(tag_schemes.from_spans(units, len(spans[text]), "IOB2"))
         split_tokens = Tokens(words, tokens.texts, partial(known_spans, spans))
-        return Split(split_tokens, Tags(tags, split_tokens, targets.entities), split.places, split.origins)
+        return replace(split, inputs=split_tokens, targets=Tags(tags, split_tokens, targets.entities))
 
     def _places(self, tags: Sequence[Sequence[str]], rows: Sequence[Row]) -> dict[str, str]:
         """Where each type of entity first stands, or each tag where tags mark none."""

@@ -75,12 +75,14 @@ class Split:
     Args:
         places: where each label, or type of entity, first stands in the files, where known.
         origins: where each example stands in the files, where known.
+        columns: further columns of the data, by name, with the value of each example; ``slices`` of a card names them.
     """
 
     inputs: Wire
     targets: Wire
     places: Mapping[str, str] = field(default_factory=dict, compare=False)
     origins: Origins | None = field(default=None, compare=False, repr=False)
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -88,7 +90,8 @@ class Split:
     def take(self, indices: Sequence[int]) -> Split:
         """The examples at ``indices``, in that order."""
         origins = self.origins.take(indices) if self.origins is not None else None
-        return Split(self.inputs.take(indices), self.targets.take(indices), origins=origins)
+        columns = {name: [values[i] for i in indices] for name, values in self.columns.items()}
+        return Split(self.inputs.take(indices), self.targets.take(indices), origins=origins, columns=columns)
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,8 @@ def _flat(record: Any) -> Any:
 def _no_field(origin: Origin, line: int, record: dict[str, Any], role: str, name: str) -> DataError:
     near = suggest(name, record)
     others = f"{near} There are: " if near.startswith("; did") else "; there are: "
+    way = f"; give the field of the {role} as columns: {{{role}: NAME}}"
+    named = " " in role  # "where NAME", "slice NAME": the card gives the name itself
     return DataError(
-        f"{origin.name}:{line}: there is no '{name}'{others}{', '.join(record) or 'no fields'}; "
-        f"give the field of the {role} as columns: {{{role}: NAME}}"
+        f"{origin.name}:{line}: there is no '{name}'{others}{', '.join(record) or 'no fields'}{way * (not named)}"
     )
