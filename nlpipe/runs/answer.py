@@ -9,7 +9,7 @@ from pathlib import Path
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.load import load_dataset
 from nlpipe.datasets.splits import example_ids, plain
-from nlpipe.errors import DataError
+from nlpipe.errors import DataError, Fault, NlpipeError, SpecError
 from nlpipe.files import whole_file, write_json
 from nlpipe.pipeline import Pipeline
 from nlpipe.predictions import AnyPredictions
@@ -18,9 +18,11 @@ from nlpipe.runs.environment import use_threads
 from nlpipe.runs.fit import sample
 from nlpipe.runs.ledger import complete_ledger, recorded
 from nlpipe.runs.records import EnvironmentFile, LedgerFile, read_record
-from nlpipe.spec import read_pipeline
+from nlpipe.spec.imports import read_imports
 from nlpipe.tasks.task import Split, Task
 from nlpipe.wire import Tags, Text, Wire
+from nlpipe.yaml_reader import read_yaml
+from nlpipe.yaml_values import Value
 
 
 def answer(
@@ -67,15 +69,33 @@ def data_of(folder: Path) -> Dataset:
     Raises:
         NlpipeError: it cannot be read, or has changed since.
     """
-    path = folder / "pipeline.yaml"
-    spec = read_pipeline(path)
-    if spec.data is None:
-        raise DataError(f"{path}: the pipeline names no data; give the data set")
-    dataset = load_dataset(spec.data)
+    file, faults = read_pipeline_file(folder)
+    if "data" not in file.entries:
+        raise DataError(f"{folder / 'pipeline.yaml'}: the pipeline names no data; give the data set")
+    try:
+        dataset = load_dataset(file.entries["data"].plain())
+    except NlpipeError:
+        if faults:  # of a reader or a task of the user's own, perhaps
+            raise SpecError(faults) from None
+        raise
     environment = read_record(folder / "environment.json", EnvironmentFile)
     if dataset.digest != environment["data_digest"]:
         raise DataError(f"{folder}: the data '{dataset.name}' is not what this run was fitted on; run it again")
     return dataset
+
+
+def read_pipeline_file(folder: Path) -> tuple[Value, list[Fault]]:
+    """The content of ``pipeline.yaml`` as it is written, and the modules of its ``import:`` that cannot be imported.
+
+    Its stages are not looked up: who needs the data alone need not have them.
+
+    Raises:
+        NlpipeError: it is missing or damaged.
+    """
+    file = read_yaml(folder / "pipeline.yaml")
+    faults: list[Fault] = []
+    read_imports(file, faults)
+    return file, faults
 
 
 def write_predictions(path: Path, task: Task, split: Split, pipeline: Pipeline, texts: bool = False) -> list[str]:

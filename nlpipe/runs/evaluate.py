@@ -14,11 +14,11 @@ from nlpipe.datasets.card_finder import find_card
 from nlpipe.datasets.cards import Card
 from nlpipe.datasets.labelled import NAME, Changes, Labelled, read_labelled
 from nlpipe.datasets.load import load_dataset
-from nlpipe.errors import Fault, NlpipeError, SpecError
+from nlpipe.errors import NlpipeError, SpecError
 from nlpipe.files import whole_folder, write_json
 from nlpipe.metrics.bootstrap import resampled_sums
 from nlpipe.pipeline import Pipeline
-from nlpipe.runs.answer import write_predictions
+from nlpipe.runs.answer import read_pipeline_file, write_predictions
 from nlpipe.runs.environment import made_with, thread_count, use_threads
 from nlpipe.runs.fit import sample
 from nlpipe.runs.items import read_items
@@ -33,9 +33,7 @@ from nlpipe.runs.records import (
     read_record,
 )
 from nlpipe.runs.score import metrics_of, read_scoring, score, task_of
-from nlpipe.spec.imports import read_imports
 from nlpipe.tasks.task import Task
-from nlpipe.yaml_reader import read_yaml
 from nlpipe.yaml_values import Value
 
 Intervals = dict[str, tuple[float, float]]
@@ -94,7 +92,9 @@ def evaluate(
     if "evaluated" in environment:
         raise NlpipeError(f"{folder}: this is an evaluation, which has no model; its run is {environment['evaluated']}")
     scoring, before = read_scoring(folder), read_metrics(folder / "metrics.json")
-    file = _pipeline_file(folder)
+    file, faults = read_pipeline_file(folder)
+    if faults:
+        raise SpecError(faults)
     task, pipeline = task_of(scoring), Pipeline.load(folder)
     report("reading the data")
     files = [data] if isinstance(data, str) else list(data)
@@ -112,20 +112,6 @@ def evaluate(
         intervals = _intervals(partial)
         ledger = read_record(partial / "ledger.json", LedgerFile)
     return Evaluation(folder, labelled.name, len(labelled.split), metrics, intervals, before, ledger, target)
-
-
-def _pipeline_file(folder: Path) -> Value:
-    """The content of ``pipeline.yaml``, whose modules have been imported; the data that it names may be gone.
-
-    Raises:
-        NlpipeError: it is missing or damaged, or a module cannot be imported.
-    """
-    file = read_yaml(folder / "pipeline.yaml")
-    faults: list[Fault] = []
-    read_imports(file, faults)
-    if faults:
-        raise SpecError(faults)
-    return file
 
 
 def _card_of(file: Value) -> Card | None:

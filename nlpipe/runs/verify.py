@@ -84,13 +84,18 @@ def verify(
     if "evaluated" in environment:
         raise NlpipeError(f"{folder}: this is an evaluation, which has no model; its run is {environment['evaluated']}")
     model = model_root(folder)
-    read_keys(model)
+    own = sorted({name for entry in read_keys(model)["stages"] for name in entry.get("code", {})})
     metrics, records = read_metrics(folder / "metrics.json"), read_predictions(folder / "predictions.jsonl")
     history = _history(folder)
     report(f"running it again; fitting took {environment['wall_seconds_of_fit']:,.1f} s then")
     with tempfile.TemporaryDirectory() as temporary:
         again = Path(temporary) / "run"
-        rerun(folder, again, imports, report)
+        try:
+            rerun(folder, again, imports, report)
+        except NlpipeError as error:
+            unknown = own and "there is no " in str(error)
+            way = f"; it was fitted with {', '.join(own)}: import that module (--import MODULE)" if unknown else ""
+            raise NlpipeError(f"{error}{way}") from None
         parts = stages(model, again / "model", tolerance)
         parts.append(answers(records, read_predictions(again / "predictions.jsonl"), tolerance))
         parts.append(scores(metrics, read_metrics(again / "metrics.json"), tolerance))

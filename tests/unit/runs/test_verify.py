@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -166,6 +167,16 @@ def test_code_of_the_users_own_that_has_changed_or_gone_is_said(tmp_path: Path) 
     assert other.returncode == 1 and "code of representation 'lengths': it has changed" in other.stdout.decode()
     (tmp_path / "own.py").unlink()
     assert "own.py" in complaint("verify", folder, cwd=tmp_path)
+    shown = command("errors", folder, cwd=tmp_path)
+    assert shown.returncode == 0 and b"not shown" not in shown.stderr  # the texts need no stage
+    file = Path(folder) / "pipeline.yaml"
+    file.write_text(
+        re.sub(r"^import:.*\n(- .*\n)*", "", file.read_text(), flags=re.MULTILINE)
+    )  # as after a script's run
+    said = complaint("verify", folder, cwd=tmp_path)
+    assert (
+        "there is no representation 'lengths'" in said and "it was fitted with own.Lengths: import that module" in said
+    )
 
 
 # -- differences
