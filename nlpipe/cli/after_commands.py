@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,7 +26,7 @@ NOT_THE_SAME = 1
 
 
 def show_runs(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder with the runs.")] = Path("runs"),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder with the runs.")] = Path("runs"),
     latest: Annotated[bool, typer.Option("--latest", help="Print the folder of the last finished run alone.")] = False,
     pipeline: Annotated[
         str | None, typer.Option("--pipeline", metavar="NAME", help="Runs of this pipeline alone.")
@@ -39,19 +40,11 @@ def show_runs(
         return
     listed = list_runs(folder, pipeline)
     console = make_console()
-    if not console.is_terminal:
-        console.width = 1000  # one line for each run
     whole = [run for run in listed if not run.problem]
     if whole:
-        from rich.table import Table
-
-        table = Table(box=None, header_style="italic", padding=(0, 2, 0, 0))
-        for heading in ("pipeline", "data", "score", "", "seed", "train", "finished (UTC)", "folder"):
-            right = heading in ("", "seed", "train")
-            table.add_column(heading, overflow="fold", justify="right" if right else "left", no_wrap=right)
-        for run in whole:
-            table.add_row(*_cells(run), str(run.folder))
-        console.print(table)
+        room = console.width if console.is_terminal else None
+        for line in _lines([HEADINGS, *map(_cells, whole)], room):
+            console.print(line, **PLAIN)
     for run in listed:
         if run.problem:
             console.print(f"{run.folder}: {run.problem}", soft_wrap=True)
@@ -59,19 +52,39 @@ def show_runs(
         make_console(stderr=True).print(f"{folder}: no runs here; 'nlpipe run FILE' makes one", soft_wrap=True)
 
 
+HEADINGS = ("pipeline", "data", "score", "", "seed", "train", "finished (UTC)", "folder")
+
+
 def _cells(run: ListedRun) -> tuple[str, ...]:
     score = "" if run.score is None else f"{run.score:.4f}"
     size = "" if run.train_size is None else f"{run.train_size:,}"
     moment = "" if run.finished is None else f"{run.finished:%Y-%m-%d %H:%M}"
     primary = run.primary if run.split == "test" else f"{run.primary} on {run.split}"
-    return run.name, run.data, primary, score, str(run.seed), size, moment
+    return run.name, run.data, primary, score, str(run.seed), size, moment, str(run.folder)
+
+
+def _lines(rows: Sequence[tuple[str, ...]], room: int | None) -> Iterator[str]:
+    """The rows in columns; where a line would be longer than ``room``, the folders stand on lines of their own."""
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    apart = room is not None and sum(widths) + 2 * len(widths) > room
+    for row in rows:
+        cells = []
+        for place, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            space = " " * (width - cell_len(cell))
+            cells.append(f"{space}{cell}" if place in (3, 4, 5) else f"{cell}{space}")
+        *others, folder = cells
+        yield "  ".join(others if apart else cells).rstrip()
+        if apart:
+            yield f"    {folder}".rstrip()
 
 
 def evaluate(
     run_folder: RunFolder,
     data: Annotated[
         list[str],
-        typer.Argument(metavar="DATA...", help="A file (or two parallel ones), a card, or CARD:SPLIT."),
+        typer.Argument(metavar="DATA", help="A file (or two parallel ones), a card, or CARD:SPLIT."),
     ],
     out: Annotated[
         Path | None, typer.Option("--out", help="A new folder for answers, statistics and scores; else none.")

@@ -97,6 +97,8 @@ def main(path: str) -> None:
             send({"error": str(error)})
         except MemoryError:
             send({"error": "out of memory"})
+        except KeyboardInterrupt:
+            send({"error": "interrupted"})
         else:
             send({"done": True})
 

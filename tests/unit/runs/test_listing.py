@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nlpipe.cli.after_commands import _lines
 from nlpipe.errors import NlpipeError
 from nlpipe.runs.listing import latest_run, list_runs
 from nlpipe.runs.records import FILES
@@ -126,3 +127,18 @@ def test_where_there_is_nothing_the_command_says_so(tmp_path: Path) -> None:
     path = run_folder(tmp_path, "a-1") / "costs.json"
     path.unlink()
     assert "1 cannot be used, the first as damaged: without costs.json" in complaint("runs", tmp_path, "--latest")
+
+
+def test_a_narrow_terminal_has_the_folder_on_a_line_of_its_own() -> None:
+    rows = [
+        ("pipeline", "data", "score", "", "seed", "train", "end", "folder"),
+        ("名前", "d", "f1", "0.5", "3", "20", "x", "a/b"),
+    ]
+    wide = list(_lines(rows, None))
+    assert wide == [
+        "pipeline  data  score       seed  train  end  folder",
+        "名前      d     f1     0.5     3     20  x    a/b",
+    ]
+    narrow = list(_lines(rows, 40))
+    assert [line.strip() for line in narrow[1::2]] == ["folder", "a/b"]
+    assert [wide[i].startswith(narrow[2 * i]) for i in range(2)] == [True, True]
