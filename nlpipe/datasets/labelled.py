@@ -129,7 +129,11 @@ def _of_card(name: str, split: str, task: Task) -> tuple[str, Split, Ledger]:
     if found != task.name:
         raise DataError(f"{name}: this card is for {found}, and the pipeline was fitted for {task.name}")
     dataset = load_dataset(name)
-    return f"{dataset.name}:{split}", getattr(dataset, split), dataset.ledger.get(split, Ledger())
+    read = dataset.ledger.get(split, Ledger())
+    of_its_train = ("in_", "labels_unseen")  # the training split of the run is what counts here
+    counts = {what: count for what, count in read.counts.items() if not what.startswith(of_its_train)}
+    kept = {what: shown for what, shown in read.examples.items() if what in counts}
+    return f"{dataset.name}:{split}", getattr(dataset, split), Ledger(counts, kept)
 
 
 def _of_files(

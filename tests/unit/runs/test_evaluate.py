@@ -113,6 +113,25 @@ def test_training_examples_among_them_are_counted(runs: dict[str, Result], tmp_p
     assert any(text.startswith("3 of 9 examples are training examples too") for text in done.ledger["warnings"])
 
 
+def test_a_card_of_its_own_is_compared_with_the_training_data_of_the_run(
+    runs: dict[str, Result], tmp_path: Path
+) -> None:
+    """Not with the training split of that card, which has one of its own test texts."""
+    known = load_dataset("sample_reviews").train.inputs.strings[0]
+    write_csv(tmp_path / "train.csv", TEXTS * 2)
+    write_csv(tmp_path / "dev.csv", [("quite good", "positive"), ("so bad", "negative")])
+    write_csv(tmp_path / "test.csv", [TEXTS[0], (known, "positive"), ("so bad it hurts", "mixed")])
+    (tmp_path / "card.yaml").write_text(
+        "task: classification\nname: mine\ntrain: train.csv\ndev: dev.csv\ntest: test.csv\n"
+    )
+    done = evaluate(runs["classes"].folder, str(tmp_path / "card.yaml"))
+    assert (done.data, done.examples) == ("mine:test", 3)
+    counts = done.ledger["evaluation"]["counts"]
+    assert (counts["in_train"], counts["labels_unseen"]) == (1, 1)
+    assert done.ledger["evaluation"]["examples"]["in_train"] == [known.casefold()]
+    assert evaluate(runs["classes"].folder, f"{tmp_path / 'card.yaml'}:dev").examples == 2
+
+
 def test_pairs_are_read_from_parallel_files_and_from_a_table(runs: dict[str, Result], tmp_path: Path) -> None:
     (tmp_path / "a.en").write_text("The house is old.\nGood morning.\n")
     (tmp_path / "a.de").write_text("Das Haus ist alt.\nGuten Morgen.\n")
