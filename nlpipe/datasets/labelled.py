@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from nlpipe.datasets.card_finder import LocatedCard, card_names, existing, find_card
 from nlpipe.datasets.cards import SPLITS, Card
-from nlpipe.datasets.load import cleaned, columns_of, load_dataset
+from nlpipe.datasets.load import MOST_PROBABILITIES, cleaned, columns_of, load_dataset
 from nlpipe.datasets.readers import format_of, formats_of
 from nlpipe.datasets.sources import rows
 from nlpipe.datasets.splits import plain
@@ -98,6 +98,11 @@ def read_labelled(
         name, split, ledger = _of_card(*located, task)
     else:
         name, split, ledger = _of_files(data, task, reading, card, changes)
+    if isinstance(split.targets, Labels) and len(labels) * len(split) > MOST_PROBABILITIES:
+        most = MOST_PROBABILITIES // len(labels)
+        raise DataError(
+            f"{name}: {len(split):,} examples of {len(labels):,} labels; evaluate at most {most:,} at a time"
+        )
     if isinstance(split.targets, Labels | Tags):
         typed = isinstance(split.targets, Tags) and marks_entities(labels)
         known = {parts(label)[1] for label in labels if label != "O"} if typed else set(labels)

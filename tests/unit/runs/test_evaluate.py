@@ -105,6 +105,14 @@ def test_entity_types_that_training_lacks_are_counted(runs: dict[str, Result], t
     assert other.examples == 2 and "f1_raw" in other.metrics["scores"]
 
 
+def test_more_probabilities_than_a_split_may_have_are_refused(
+    runs: dict[str, Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nlpipe.datasets.labelled.MOST_PROBABILITIES", 11)
+    with pytest.raises(NlpipeError, match=r"new.csv: 6 examples of 2 labels; evaluate at most 5 at a time"):
+        evaluate(runs["classes"].folder, write_csv(tmp_path / "new.csv", TEXTS))
+
+
 def test_training_examples_among_them_are_counted(runs: dict[str, Result], tmp_path: Path) -> None:
     train = load_dataset("sample_reviews").train
     known = [(text.upper(), label) for text, label in zip(train.inputs.strings[:3], train.targets.values, strict=False)]
