@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from nlpipe.cli import (
     after_commands,
     audit_commands,
+    behaviour_commands,
     data_commands,
     file_commands,
     model_commands,
@@ -150,6 +151,7 @@ app.command()(run_commands.run)
 app.command()(run_commands.compare)
 app.command()(model_commands.predict)
 app.command()(model_commands.export)
+app.command()(behaviour_commands.behave)
 app.command()(after_commands.evaluate)
 app.command()(after_commands.errors)
 app.command()(after_commands.verify)

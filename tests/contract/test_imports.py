@@ -35,7 +35,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("pipeline",),
     ("audit",),
     ("spec",),
-    ("runs",),
+    ("runs", "behaviour"),
     ("report",),
     ("compare",),
     ("api",),

@@ -1,0 +1,76 @@
+"""Commands that try a fitted pipeline on texts made to test it: behave."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nlpipe.cli.arguments import Imports, Run, import_modules
+from nlpipe.cli.terminal import make_console
+from nlpipe.errors import NlpipeError
+
+
+def behave(
+    run_folder: Run,
+    suite_file: Annotated[Path, typer.Argument(metavar="SUITE", help="A file of behavioural tests.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Every failure, as JSON.")] = False,
+    examples: Annotated[int, typer.Option(help="Failures of each test that are shown.", min=0)] = 2,
+    imports: Imports = None,
+) -> None:
+    """Carry out a suite of behavioural tests (MFT, INV, DIR) and show how often each fails, with examples."""
+    from nlpipe.behaviour.check import check
+    from nlpipe.behaviour.suite import read_suite
+    from nlpipe.compare.table import Line, Table
+    from nlpipe.json_reader import json_text
+    from nlpipe.pipeline import Pipeline
+
+    import_modules(imports)
+    suite = read_suite(suite_file)
+    outcomes = check(suite, Pipeline.load(run_folder), lambda: _test_texts(run_folder))
+    if as_json:
+        typer.echo(json_text({"suite": suite.name, "tests": [outcome.record() for outcome in outcomes]}))
+        return
+    headings = ("test", "kind", "failed", "cases", "rate")
+    lines = [
+        Line((outcome.name, outcome.kind, f"{len(outcome.failures):,}", f"{outcome.cases:,}", rate), failed=bool(wrong))
+        for outcome in outcomes
+        for wrong, rate in [(outcome.failures, _percent(outcome.failure_rate))]
+    ]
+    console = make_console()
+    table = Table(suite.name, headings, tuple(lines), essential=frozenset(headings))
+    console.print(table.terminal(console))
+    for outcome in outcomes:
+        for i, failure in enumerate(outcome.failures[:examples]):
+            if not i:
+                console.print(f"\n{outcome.name}", soft_wrap=True)
+            for text, answer in zip(failure.texts, failure.answers, strict=True):
+                console.print(f"  {_line(text)}  →  {_line(answer)}", soft_wrap=True)
+            console.print(f"    expected: {failure.expected}", soft_wrap=True)
+
+
+def _percent(rate: float | None) -> str:
+    return "–" if rate is None else f"{rate:.1%}"
+
+
+def _line(text: str) -> str:
+    line = " ".join(text[:400].split())
+    return line if len(line) <= 100 else f"{line[:99]}…"
+
+
+def _test_texts(folder: Path) -> Sequence[str]:
+    """The test texts of the run's data, in an order that does not depend on that of the file.
+
+    Raises:
+        NlpipeError: the folder is a saved model without a run, or its data cannot be read.
+    """
+    from nlpipe.audit.contents import texts_of
+    from nlpipe.runs.answer import data_of
+
+    if not (folder / "environment.json").is_file():
+        raise NlpipeError(f"{folder}: a saved model names no data; give texts in place of data:")
+    texts = texts_of(data_of(folder).test.inputs)
+    return sorted(texts, key=lambda text: hashlib.blake2b(text.encode("utf-8", "surrogatepass")).digest())
