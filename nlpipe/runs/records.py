@@ -184,6 +184,8 @@ def _misfit(value: Any, hint: Any, place: str = "") -> str:
         if not isinstance(value, dict):
             return f"{place or 'it'} is no object"
         hints = typing.get_type_hints(hint)
+        if value and not value.keys() & hints.keys():  # of another file, where none is required
+            return f"{place or 'it'} has none of the keys"
         lacks = [f"{place}.{key} is missing" for key in vars(hint)["__required_keys__"] - value.keys()]
         faults = [_misfit(value[key], hints[key], f"{place}.{key}".strip(".")) for key in hints if key in value]
         return next(filter(None, [*lacks, *faults]), "")
