@@ -209,7 +209,7 @@ def folds_named(k: int, count: int, random: np.random.Generator) -> float:
         folds = np.stack([sample.values.reshape(5, 400).mean(axis=1) for sample in samples])  # (k, 5)
         shared = random.standard_normal((k, 1)) * 0.004  # what all folds have in common, as their training sets overlap
         folds = folds + shared + random.standard_normal((k, 5)) * 0.004
-        wrong += _truly_worse(compare_folds(folds).bounds <= TOLERANCE, means)
+        wrong += _truly_worse(compare_folds(folds, 5).bounds <= TOLERANCE, means)
     return wrong / count
 
 

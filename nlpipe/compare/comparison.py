@@ -13,6 +13,7 @@ from nlpipe.compare.gather import Entry, gather, record_of
 from nlpipe.compare.plan import Job, hash_of, is_neural, jobs_of, uses_seed, with_baseline
 from nlpipe.compare.results import Comparison, Facts
 from nlpipe.datasets.dataset import Dataset
+from nlpipe.datasets.folds import check_folds, pool_of
 from nlpipe.datasets.load import load_dataset
 from nlpipe.errors import NlpipeError
 from nlpipe.files import whole_folder, write_json
@@ -47,6 +48,8 @@ def compare(
         raise NlpipeError(f"{spec.path}: no data: say 'data: CARD' in the file, or data=CARD on the command line")
     dataset = load_dataset(spec.data)  # faults of the data are reported once, before any worker starts
     facts = facts_of(spec, dataset)
+    if spec.folds is not None:
+        check_folds(dataset, spec.folds)
     answers = [(each.name, take_in(each, dataset, out)) for each in spec.answers]
     spec, added = with_baseline(spec, dataset.task.name)
     runs = jobs_of(spec)
@@ -79,10 +82,11 @@ def facts_of(spec: ComparisonSpec, dataset: Dataset) -> Facts:
             f"{spec.path}: tolerance: {spec.tolerance:g} is the whole range of {primary}, which is from 0 to 1; "
             f"did you mean {spec.tolerance / 100:g}?"
         )
+    items = dataset.dev if spec.choose == "dev" else pool_of(dataset) if spec.folds else dataset.test
     return Facts(
-        spec.title, dataset.name, primary, len(dataset.test), definition.unit, definition.higher_is_better,
+        spec.title, dataset.name, primary, len(items), definition.unit, definition.higher_is_better,
         spec.tolerance, spec.cost, spec.budget, tuple(metric.name for metric in dataset.task.user_metrics()),
-        dataset.task.reason,
+        dataset.task.reason, spec.choose, spec.folds or 0, spec.repeats, items.groups is not None,
     )  # fmt: skip
 
 
@@ -106,7 +110,11 @@ def entries_of(runs: Sequence[Job], outcomes: Sequence[Outcome], added: str | No
         key = outcome.job.spec.name, outcome.job.train_size
         entry = entries[key]
         if outcome.result is not None:
-            entries[key] = replace(entry, folders=(*entry.folders, outcome.result.folder))
+            entries[key] = replace(
+                entry,
+                folders=(*entry.folders, outcome.result.folder),
+                folds=(*entry.folds, outcome.job.fold) if outcome.job.fold is not None else (),
+            )
         else:
             entries[key] = replace(entry, errors=(*entry.errors, f"{outcome.job}: {outcome.error}"))
     return list(entries.values())

@@ -147,6 +147,8 @@ def _records(
     for i, (line, answer) in enumerate(answers):
         place = f"{path}:{line}"
         record: dict[str, Any] = {"id": names[i]}
+        if dataset.test.groups is not None:
+            record["group"] = dataset.test.groups[i]
         if isinstance(targets, Tags):
             assert isinstance(inputs, Tokens)
             tags, lost = _tags(answer, inputs, i, place)

@@ -38,6 +38,7 @@ class Evidence:
         bias: what the score of the best would exceed the others by if all were equal.
         items: n.
         shares: whether items are right or wrong, so that exact bounds of shares apply.
+        folds: of the cross-validation whose scores the items are; 0 where they are test items.
     """
 
     scores: np.ndarray
@@ -55,6 +56,7 @@ class Evidence:
     bias: float
     items: int
     shares: bool = False
+    folds: int = 0
 
     def losses(self, extra: float = 0.0) -> np.ndarray:
         """(k, k) what i loses to j at most; all hold together with 95 % for whichever j is the best.

@@ -66,6 +66,7 @@ def execute(
         code = UserCode() if here else user_code(needed, job.spec.imports)
         orders.append({
             "number": number, "pipeline": job.spec.resolved(), "seed": job.seed, "train_size": job.train_size,
+            "folds": job.folds, "fold": job.fold,
             "out": str(out), "user_code": code.plain(), "needed": [list(pair) for pair in sorted(needed)],
         })  # fmt: skip
     if here:

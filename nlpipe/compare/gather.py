@@ -11,10 +11,11 @@ import numpy as np
 
 from nlpipe.compare.evidence import Evidence
 from nlpipe.compare.results import Comparison, Facts, Row, size_of
-from nlpipe.compare.statistics import Sample, compare_samples, item_values
-from nlpipe.compare.verdict import Candidate, decide
+from nlpipe.compare.statistics import Sample, compare_folds, compare_samples, item_values
+from nlpipe.compare.verdict import Candidate, Verdict, decide
 from nlpipe.errors import NlpipeError
 from nlpipe.files import read_json
+from nlpipe.metrics.metric import Metric, Statistics
 from nlpipe.runs.result import Result
 
 
@@ -28,6 +29,7 @@ class Entry:
         uses_seed: whether another seed could give another pipeline.
         neural: whether it is trained by gradients; None of answers from elsewhere.
         added: whether it is the baseline that nlpipe added.
+        folds: which fold each run answered; empty without folds.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Entry:
     uses_seed: bool = True
     neural: bool | None = False
     added: bool = False
+    folds: tuple[int, ...] = ()
 
 
 def gather(facts: Facts, entries: Sequence[Entry], folder: Path) -> Comparison:
@@ -48,14 +51,14 @@ def gather(facts: Facts, entries: Sequence[Entry], folder: Path) -> Comparison:
     rows, verdicts = [], {}
     for size in dict.fromkeys(entry.train_size for entry in entries):
         whole = [_checked(entry, facts) for entry in entries if entry.train_size == size]
-        samples = [_sample(entry, facts) for entry in whole if entry.folders]
-        evidence = _evidence(samples, size) if samples and facts.test_size > 1 else None
         done = [entry for entry in whole if entry.folders]
+        evidence = _evidence(done, facts, size) if done else None
         for entry in whole:
             place = done.index(entry) if entry in done else None
             rows.append(_row(entry, facts, evidence, place))
         if done:
-            verdicts[size] = decide(facts.question, [_candidate(entry) for entry in done], evidence)
+            verdict = decide(facts.question, [_candidate(entry) for entry in done], evidence)
+            verdicts[size] = _with_test(verdict, done) if facts.choose == "dev" else verdict
     sign = -1.0 if facts.higher_is_better else 1.0
     rows.sort(key=lambda row: (size_of(row), row.score is None, sign * (row.score or 0.0)))
     return Comparison(facts, tuple(rows), folder, verdicts)
@@ -85,7 +88,7 @@ def reopen(folder: Path) -> Comparison:
         entries = [
             Entry(**{
                 **entry, "folders": tuple(folder.parent / name for name in entry["folders"]),
-                "errors": tuple(entry["errors"]),
+                "errors": tuple(entry["errors"]), "folds": tuple(entry["folds"]),
             })
             for entry in content["entries"]
         ]  # fmt: skip
@@ -96,14 +99,14 @@ def reopen(folder: Path) -> Comparison:
 
 def _checked(entry: Entry, facts: Facts) -> Entry:
     """The entry without the runs whose folders cannot be read, or that answered other items; they are errors."""
-    good, errors = [], list(entry.errors)
-    for folder in entry.folders:
+    good, folds, errors = [], [], list(entry.errors)
+    for i, folder in enumerate(entry.folders):
         result = Result(folder)
         try:
-            statistics = result.primary_items()[1]
+            statistics = _items(result, facts)[1]
             if result.metrics["primary"] != facts.primary:
                 errors.append(f"{entry.name}: {folder} was scored by {result.metrics['primary']}, not {facts.primary}")
-            elif statistics.shape[0] != facts.test_size:
+            elif not facts.folds and statistics.shape[0] != facts.test_size:
                 errors.append(
                     f"{entry.name}: {folder} has answers to {statistics.shape[0]:,} items, the data has "
                     f"{facts.test_size:,}; run it again with --again"
@@ -111,25 +114,54 @@ def _checked(entry: Entry, facts: Facts) -> Entry:
             else:
                 _ = result.costs, result.environment
                 good.append(folder)
+                folds += [entry.folds[i]] if entry.folds else []
         except NlpipeError as error:
             errors.append(f"{entry.name}: {error}")
-    return replace(entry, folders=tuple(good), errors=tuple(errors))
+    return replace(entry, folders=tuple(good), errors=tuple(errors), folds=tuple(folds))
+
+
+def _items(result: Result, facts: Facts) -> tuple[Metric, Statistics]:
+    """The metric that decides, and its statistics (N, S) of the items that the verdict rests on."""
+    return result.dev_items() if facts.choose == "dev" else result.primary_items()
+
+
+def _groups(folder: Path, facts: Facts) -> np.ndarray | None:
+    """(N,) the number of each item's group; None where items have none."""
+    if not facts.grouped:
+        return None
+    records = Result(folder).records(dev=facts.choose == "dev")
+    return np.unique([record.get("group", "") for record in records], return_inverse=True)[1]
 
 
 def _sample(entry: Entry, facts: Facts) -> Sample:
     """The item values of an entry's runs, a higher one better."""
     sign = 1.0 if facts.higher_is_better else -1.0
     scores, values = [], []
+    groups = _groups(entry.folders[0], facts)
     for folder in entry.folders:
-        metric, statistics = Result(folder).primary_items()
-        score, items = item_values(lambda sums, metric=metric: metric.scores(sums)[facts.primary], statistics)  # type: ignore[misc]
+        metric, statistics = _items(Result(folder), facts)
+        score, items = item_values(lambda sums, metric=metric: metric.scores(sums)[facts.primary], statistics, groups)  # type: ignore[misc]
         scores.append(sign * score)
         values.append(sign * items)
     return Sample(np.array(scores), np.stack(values), entry.uses_seed)
 
 
-def _evidence(samples: Sequence[Sample], size: int | None) -> Evidence:
-    """The differences of the samples; with a part of the training split a seed is common to all of them."""
+def _evidence(entries: Sequence[Entry], facts: Facts, size: int | None) -> Evidence | None:
+    """The differences between entries; None where there is one item, or no two folds that all have.
+
+    With a part of the training split a seed is common to all of them.
+    """
+    if facts.folds:
+        common = sorted(set.intersection(*(set(entry.folds) for entry in entries)))
+        if len(common) < 2:
+            return None
+        sign = 1.0 if facts.higher_is_better else -1.0
+        folders = [dict(zip(entry.folds, entry.folders, strict=True)) for entry in entries]
+        scores = np.array([[sign * Result(of_fold[fold]).score for fold in common] for of_fold in folders])
+        return compare_folds(scores, facts.folds)
+    samples = [_sample(entry, facts) for entry in entries]
+    if samples[0].values.shape[1] < 2:
+        return None
     whole = [np.round(sample.values) for sample in samples]
     shares = all(
         bool(((rounded == 0) | (rounded == 1)).all()) and np.allclose(rounded, sample.values, atol=1e-6)
@@ -139,6 +171,18 @@ def _evidence(samples: Sequence[Sample], size: int | None) -> Evidence:
         samples = [replace(sample, values=rounded) for rounded, sample in zip(whole, samples, strict=True)]
     same_seeds = size is not None and len({len(sample.scores) for sample in samples}) == 1
     return compare_samples(samples, shares, same_seeds)
+
+
+def _with_test(verdict: Verdict, entries: Sequence[Entry]) -> Verdict:
+    """The verdict with the test score of the pipeline that was chosen on dev, the only one that is looked at."""
+    if verdict.chosen is None:
+        return verdict
+    entry = next(entry for entry in entries if entry.name == verdict.chosen)
+    score = float(np.mean([Result(folder).score for folder in entry.folders]))
+    text = (
+        f"Chosen on dev; on test, which is looked at once and for it alone, it scores {verdict.question.amount(score)}."
+    )
+    return replace(verdict, sentences=(verdict.sentences[0], text, *verdict.sentences[1:]))
 
 
 def _candidate(entry: Entry) -> Candidate:
@@ -153,11 +197,13 @@ def _row(entry: Entry, facts: Facts, evidence: Evidence | None, place: int | Non
     row = Row(entry.name, entry.train_size, results, entry.errors, added=entry.added)
     if not results:
         return row
-    scores = np.array([result.score for result in results])
+    on_dev = facts.choose == "dev"
+    all_scores = [result.metrics["dev"] if on_dev else result.scores for result in results]
+    scores = np.array([each[facts.primary] for each in all_scores])
     row = replace(
         row, score=float(scores.mean()), deviation=float(scores.std(ddof=1)) if len(scores) > 1 else None,
-        scores=mean_of([result.scores for result in results]), costs=mean_of([result.costs for result in results]),
-        dev=_dev(results, facts.primary),
+        scores=mean_of(all_scores), costs=mean_of([result.costs for result in results]),
+        dev=None if on_dev else _dev(results, facts.primary),
     )  # fmt: skip
     if evidence is None or place is None:
         return row

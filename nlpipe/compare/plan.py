@@ -11,6 +11,7 @@ from nlpipe.capabilities import Trained, declares
 from nlpipe.errors import NlpipeError
 from nlpipe.registry import slot
 from nlpipe.spec import ComparisonSpec, PipelineSpec, read_pipeline
+from nlpipe.spec.comparisons import FIRST_SEED
 
 BASELINES = {
     "classification": "pipelines/sentiment/tfidf_logreg.yaml",
@@ -29,6 +30,8 @@ class Order(TypedDict):
     """The resolved pipeline with its data, as ``pipeline.yaml`` has it."""
     seed: int
     train_size: int | None
+    folds: int | None
+    fold: int | None
     out: str
     user_code: dict[str, Any]
     """What to import for stages of the user's own, as ``UserCode.plain`` gives it."""
@@ -43,9 +46,14 @@ class Job:
     spec: PipelineSpec
     seed: int
     train_size: int | None
+    folds: int | None = None
+    fold: int | None = None
+    """Which part of ``folds`` is the test split; the numbers from ``folds`` on are those of a further repeat."""
 
     def __str__(self) -> str:
         size = "" if self.train_size is None else f", {self.train_size} examples"
+        if self.fold is not None:
+            return f"{self.spec.name}, fold {self.fold + 1}{size}"
         return f"{self.spec.name}, seed {self.seed}{size}"
 
 
@@ -53,8 +61,16 @@ def jobs_of(spec: ComparisonSpec) -> list[Job]:
     """Every run of a comparison: for each training size and seed, all pipelines.
 
     A pipeline that no seed changes is run with the first one alone, unless the seed chooses its training examples.
-    Where the comparison takes all of the training split, the size that a pipeline's own file gives stands.
+    Where the comparison takes all of the training split, the size that a pipeline's own file gives stands. In a
+    cross-validation every fold has a seed of its own, so that its luck is in the scores of the folds.
     """
+    if spec.folds is not None:
+        return [
+            Job(pipeline, FIRST_SEED + fold, pipeline.train_size if size is None else size, spec.folds, fold)
+            for size in sizes_of(spec)
+            for fold in range(spec.folds * spec.repeats)
+            for pipeline in spec.pipelines
+        ]
     fixed = {pipeline.name for pipeline in spec.pipelines if not uses_seed(pipeline)}
     jobs = []
     for size in sizes_of(spec):
@@ -105,5 +121,5 @@ def hash_of(jobs: Sequence[Job], digest: str) -> str:
     Args:
         digest: of the data set.
     """
-    parts = [digest, *(f"{job.spec.resolved()} {job.seed} {job.train_size}" for job in jobs)]
+    parts = [digest, *(f"{job.spec.resolved()} {job.seed} {job.train_size} {job.folds} {job.fold}" for job in jobs)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]

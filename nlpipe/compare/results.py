@@ -50,11 +50,16 @@ class Facts:
         data: name of the data set.
         primary: name of the score that decides.
         primary_reason: why nlpipe chose it; empty where the card did, or it is the task's usual one.
+        test_size: items that are answered: of test, of dev where the verdict rests on it, or of all folds.
         unit: of that score.
         tolerance: None for the default of the unit.
         cost: name of the cost by which the cheapest is chosen.
         budget: name of a cost to what it may be at most.
         user_metrics: names of the user's own metrics.
+        choose: the split that the verdict rests on, test or dev.
+        folds: of a cross-validation; 0 for none.
+        repeats: of the cross-validation.
+        grouped: whether items belong to groups, which then count as one item each.
     """
 
     title: str
@@ -68,6 +73,15 @@ class Facts:
     budget: Mapping[str, float] | None = None
     user_metrics: tuple[str, ...] = ()
     primary_reason: str = ""
+    choose: str = "test"
+    folds: int = 0
+    repeats: int = 1
+    grouped: bool = False
+
+    @property
+    def items(self) -> str:
+        """What is answered, for sentences."""
+        return f"{self.folds} folds" if self.folds else f"{self.choose} items"
 
     @property
     def question(self) -> Question:
@@ -207,12 +221,15 @@ class Comparison:
         columns: dict[str, Callable[[Row], str]] = {"pipeline": lambda row: row.label}
         if any(row.train_size is not None for row in self.rows):
             columns["train"] = lambda row: row.size
-        columns[self.primary] = lambda row: number(row.score)
+        on_dev = self.facts.choose == "dev"
+        columns[f"dev {self.primary}" if on_dev else self.primary] = lambda row: number(row.score)
         columns["95 % interval"] = lambda row: MISSING if row.low is None else f"{number(row.low)} – {number(row.high)}"
         if best is not None and len(self.rows) > 1:
             columns["may lose"] = lambda row: MISSING if row.may_lose is None else amount(row.may_lose)
         if any(row.deviation is not None for row in self.rows):
-            columns["± seeds"] = lambda row: "" if row.deviation is None else number(row.deviation)
+            columns["± folds" if self.facts.folds else "± seeds"] = lambda row: (
+                "" if row.deviation is None else number(row.deviation)
+            )
         if any(row.dev is not None for row in self.rows):
             columns["dev"] = lambda row: number(row.dev)
         for name in (*SECONDARY, *self.facts.user_metrics):
@@ -232,15 +249,23 @@ class Comparison:
                 lines.append(Line(tuple(cells.get(heading, MISSING) for heading in columns), failed=True))
             else:
                 lines.append(Line(tuple(cell(row) for cell in columns.values()), best=row is self.chosen))
+        what = f"items in {self.facts.items}" if self.facts.folds else self.facts.items
         caption = (
-            f"{self.facts.data}, {self.facts.test_size:,} test items; may lose: to the best, whichever it is, at most "
+            f"{self.facts.data}, {self.facts.test_size:,} {what}; may lose: to the best, whichever it is, at most "
             "(95 % for all rows together); latency of one text (median), memory and texts/s of a fresh process"
         )
         notes = list(self.verdict.sentences) if self.verdict is not None else []
         if self.facts.primary_reason:
             notes.append(why_it_decides(self.primary, self.facts.primary_reason))
         notes += [f"failed: {line}" for line in self.failures]
-        return Table(self.title, tuple(columns), tuple(lines), caption, tuple(notes), ESSENTIAL | {self.primary})
+        return Table(
+            self.title,
+            tuple(columns),
+            tuple(lines),
+            caption,
+            tuple(notes),
+            ESSENTIAL | {self.primary, f"dev {self.primary}"},
+        )
 
     def table(self) -> str:
         """The table in Markdown, with the verdict below it."""

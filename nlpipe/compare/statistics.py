@@ -175,17 +175,18 @@ class _SharedLuck:
 _Luck = _OwnLuck | _SharedLuck
 
 
-def compare_folds(scores: np.ndarray, repeats: int = 1) -> Evidence:
+def compare_folds(scores: np.ndarray, folds: int) -> Evidence:
     """The differences between pipelines by their scores on the folds of a cross-validation.
 
     The folds share training examples, so that their scores are not independent: the variance of a mean over J folds is
     taken as (1/J + 1/(K - 1)) times that of a fold (Nadeau & Bengio 2003), which is approximate.
 
     Args:
-        scores: (k, J) of every pipeline on every fold, a higher one better; J is K folds times ``repeats``.
+        scores: (k, J) of every pipeline on every fold, a higher one better; J is K folds times the repeats.
+        folds: K.
     """
     k, count = scores.shape
-    factor = 1 / count + 1 / (count / repeats - 1)
+    factor = 1 / count + 1 / (folds - 1)
     variance = np.stack([(scores - scores[j]).var(axis=1, ddof=1) * factor for j in range(k)])
     covariance = np.atleast_2d(np.cov(scores)) * factor
     freedom = np.full((k, k), float(count - 1))
@@ -200,7 +201,7 @@ def compare_folds(scores: np.ndarray, repeats: int = 1) -> Evidence:
         bound_quantile=np.maximum(against[:, None], student(LEVEL, freedom)),
         difference_quantile=np.maximum(widest, student(0.5 + LEVEL / 2, freedom)),
         seed_variance=np.zeros(k), seeds=np.ones(k, dtype=np.int64), unknown=np.zeros(k, dtype=bool),
-        bias=float((errors.max(axis=1) - errors.mean(axis=1)).mean()), items=count,
+        bias=float((errors.max(axis=1) - errors.mean(axis=1)).mean()), items=count, folds=folds,
     )  # fmt: skip
 
 

@@ -181,10 +181,10 @@ def decide(question: Question, candidates: Sequence[Candidate], evidence: Eviden
 
     Args:
         candidates: in the order of the evidence.
-        evidence: None where the test split has too few items to tell anything.
+        evidence: None where one item, or one fold, is all that was answered.
     """
     if evidence is None:
-        return Verdict(question, tuple(candidates), None, None, ("No verdict: one test item shows nothing.",))
+        return Verdict(question, tuple(candidates), None, None, ("No verdict: one item, or one fold, shows nothing.",))
     return _Judge(question, tuple(candidates), evidence).verdict()
 
 
@@ -287,6 +287,12 @@ class _Judge:
 
     def _scope(self, chosen: int | None) -> list[str]:
         """Whether other seeds could change the answer."""
+        if self.all.folds:
+            repeated = "" if self.all.items == self.all.folds else f", {self.all.items} in all"
+            return [
+                f"This rests on {self.all.folds} folds{repeated}, which share training examples: their variance is "
+                "corrected for it (Nadeau and Bengio 2003), so that all bounds are approximate."
+            ]
         unknown = [self.name(int(i)) for i in np.flatnonzero(self.all.unknown)]
         if not unknown:
             lucky = self.all.seeds[self.all.seeds > 1]
@@ -366,7 +372,9 @@ class _Judge:
                 f"{amount(self.all.detectable(j, i))}. "
             )
             items = self.all.items_needed(i, tolerance)
-            if np.isfinite(items):
+            if self.all.folds:
+                text += "Further labelled examples would tell more than further folds."
+            elif np.isfinite(items):
                 text += f"If the two are equal, about {_rounded_up(items):,} test items would settle it."
             else:
                 seeds = self.all.seeds_needed(i, tolerance)

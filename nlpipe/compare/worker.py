@@ -25,6 +25,7 @@ from typing import NotRequired, TypedDict
 
 from nlpipe.compare.plan import Order
 from nlpipe.datasets.dataset import Dataset
+from nlpipe.datasets.folds import fold_of
 from nlpipe.datasets.load import load_dataset
 from nlpipe.errors import NlpipeError
 from nlpipe.runs.costs import own_output
@@ -52,6 +53,8 @@ def carry_out(order: Order, report: Callable[[str], None]) -> Result:
     spec = read_pipeline(order["pipeline"])
     report("reading the data")
     dataset = _dataset(json.dumps(spec.data))
+    if order["folds"] is not None and order["fold"] is not None:
+        dataset = fold_of(dataset, order["folds"], order["fold"])
     return run(spec, dataset, Path(order["out"]), order["seed"], order["train_size"], report=report, progress=False)
 
 

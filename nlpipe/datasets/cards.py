@@ -166,6 +166,10 @@ class Card(_Part):
     quoting: StrictBool | None = None
     delimiter: Annotated[StrictStr, Field(min_length=1, max_length=1)] | None = None
     comment: StrictStr | None = Field(None, description="what comments begin with, in conll; '' for none")
+    group: StrictInt | StrictStr | None = Field(
+        None,
+        description="column of what examples belong to (a document, a person): those of one count as one test item",
+    )
     where: dict[str, str] = Field(default_factory=dict, description="column to the value of the rows to use")
     slices: tuple[StrictStr, ...] = Field((), description="columns whose values divide the examples into slices")
     replace: dict[StrictStr, StrictStr] = Field(default_factory=dict, description="replacements in texts, old to new")

@@ -19,6 +19,7 @@ class Dataset:
         digest: hash of the three splits' content; part of a run's hash.
         ledger: counts of what reading and splitting dropped, by split name and ``all``.
         reading: how its files are read, as ``Card.reading`` gives it.
+        made: names of the splits that the source lacks and that were taken from its training split.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Dataset:
     digest: str = ""
     ledger: dict[str, Ledger] = field(default_factory=dict)
     reading: dict[str, Any] = field(default_factory=dict)
+    made: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name} {len(getattr(self, name)):,}" for name in ("train", "dev", "test"))

@@ -51,7 +51,7 @@ def load_dataset(data: str | Mapping[str, Any], base: Path | None = None) -> Dat
             clean_rows = cleaned(located, name, source_rows)
             if name == "train" and "target" in task.columns:
                 clean_rows = filtered(clean_rows, card.filter or Filter(), ledger[name], located.name)
-            given[name] = examples(task, clean_rows, card.labels, ledger[name].add, card.slices)
+            given[name] = examples(task, clean_rows, card, ledger[name].add)
             if not len(given[name]):
                 raise DataError(f"{located.name}: the {name} split has no examples")
     if task.label_role:
@@ -68,7 +68,7 @@ def load_dataset(data: str | Mapping[str, Any], base: Path | None = None) -> Dat
     _check_expected(located, splits, digest)
     return Dataset(
         located.name, task, **splits, labels=labels, ordinal=card.ordinal, digest=digest, ledger=ledger,
-        reading=card.reading(),
+        reading=card.reading(), made=frozenset(SPLITS) - given.keys(),
     )  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def _place(located: LocatedCard) -> str:
 
 
 def columns_of(card: Card) -> dict[str, str | int]:
-    """The columns to read: those of the roles, and those of ``where``."""
+    """The columns to read: those of the roles, and of ``where``."""
     return {**card.roles(), **{f"where {column}": column for column in card.conditions()}}
 
 

@@ -35,7 +35,7 @@ def complete(task: Task, given: dict[str, Split], sizes: Sizes, place: str, ledg
         DataError: train is too small to take the missing splits from it, or has no label of another split.
     """
     splits = dict(given)
-    keys = {name: _keys(task, split) for name, split in splits.items()}
+    keys = {name: keys_of(task, split) for name, split in splits.items()}
     _count_conflicts(ledgers, splits, keys)
     _count_pairs(ledgers, splits, keys)
     missing = [name for name in ("test", "dev") if name not in splits]
@@ -49,7 +49,7 @@ def complete(task: Task, given: dict[str, Split], sizes: Sizes, place: str, ledg
         train = splits["train"].take(unique)
         unique_keys = [keys["train"][i] for i in unique]
         counts = {name: _count(getattr(sizes, name), len(unique)) for name in missing}
-        parts = _cut(_strata(train), unique_keys, counts, sizes.seed, place)
+        parts = _cut(strata_of(train), unique_keys, counts, sizes.seed, place)
         for name, indices in parts.items():
             splits[name] = train.take(indices)
             keys[name] = [unique_keys[i] for i in indices]
@@ -97,7 +97,7 @@ def example_ids(inputs: Wire) -> list[str]:
     return names
 
 
-def _keys(task: Task, split: Split) -> list[str]:
+def keys_of(task: Task, split: Split) -> list[str]:
     """What is equal for inputs that count as duplicates, one key an example."""
     return [task.key(split.inputs, i) for i in range(len(split))]
 
@@ -154,7 +154,7 @@ def _count_overlaps(ledgers: Ledgers, name: str, keys: dict[str, list[str]], mad
                 ledgers[name].add(f"in_{other}", key)
 
 
-def _strata(split: Split) -> Sequence[str]:
+def strata_of(split: Split) -> Sequence[str]:
     """The groups whose shares stay equal: labels; one group for other targets."""
     return split.targets.values if isinstance(split.targets, Labels) else [""] * len(split)
 
@@ -170,7 +170,7 @@ def _cut(strata: Sequence[str], keys: list[str], counts: dict[str, int], seed: i
     for i, stratum in enumerate(strata):
         groups.setdefault(stratum, []).append(i)
     for members in groups.values():
-        members.sort(key=lambda i: (_rank(seed, keys[i]), i))
+        members.sort(key=lambda i: (key_ranks(seed, keys[i]), i))
     parts: dict[str, list[int]] = {}
     for name, count in counts.items():
         shares = _shares({label: len(members) for label, members in groups.items()}, count)
@@ -188,7 +188,8 @@ def _cut(strata: Sequence[str], keys: list[str], counts: dict[str, int], seed: i
     return parts
 
 
-def _rank(seed: int, key: str) -> bytes:
+def key_ranks(seed: int, key: str) -> bytes:
+    """What examples are ordered by, so that the order depends on their keys and the seed alone."""
     return hashlib.blake2b(f"{seed}:{key}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 

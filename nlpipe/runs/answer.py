@@ -111,6 +111,8 @@ def write_predictions(path: Path, task: Task, split: Split, pipeline: Pipeline, 
     with whole_file(path) as partial, partial.open("w", encoding="utf-8") as file:
         for i, name in enumerate(example_ids(split.inputs)):
             record = task.record(split.targets, predictions, i)
+            if split.groups is not None:
+                record["group"] = split.groups[i]
             if texts and isinstance(split.inputs, Text):
                 record["text"] = split.inputs.strings[i]
             file.write(json.dumps({"id": name, **record}, ensure_ascii=False) + "\n")

@@ -152,6 +152,8 @@ class PredictionLine(TypedDict):
     """The input, in the answers of ``nlpipe evaluate`` alone; a run's own inputs are those of its data set."""
     entities: NotRequired[dict[str, list[list[int | str]]]]
     """Gold and predicted in characters, where the pipeline splits the text itself."""
+    group: NotRequired[str]
+    """What the example belongs to, where the card has ``group:``."""
     score: NotRequired[float]
     scores: NotRequired[list[float]]
     probabilities: NotRequired[dict[str, float]]

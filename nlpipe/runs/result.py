@@ -71,9 +71,9 @@ class Result:
         """The pipeline's name."""
         return self.environment["name"]
 
-    def records(self) -> Iterator[PredictionLine]:
-        """The lines of ``predictions.jsonl``, one for each example that was answered."""
-        for record in read_predictions(self.folder / "predictions.jsonl"):
+    def records(self, dev: bool = False) -> Iterator[PredictionLine]:
+        """The lines of ``predictions.jsonl``, one for each example that was answered; or of those of dev."""
+        for record in read_predictions(self.folder / ("predictions_dev.jsonl" if dev else "predictions.jsonl")):
             yield cast(PredictionLine, record)
 
     def predictions(self) -> tuple[Wire, AnyPredictions]:
@@ -82,12 +82,22 @@ class Result:
 
     def primary_items(self) -> tuple[Metric, Statistics]:
         """The metric that gives the primary score, and its statistics (N, S) of each example, as they are stored."""
-        primary = self.metrics["primary"]
-        metric = next(each for each in metrics_of(read_scoring(self.folder)) if primary in each.definitions)
+        metric = self._deciding()
         statistics = read_items(self.folder / "items.safetensors", metric.name)
         if statistics is None:
             raise NlpipeError(f"{self.folder / 'items.safetensors'}: no statistics of {metric.name}; score it again")
         return metric, statistics
+
+    def dev_items(self) -> tuple[Metric, Statistics]:
+        """As ``primary_items``, of the examples of dev, counted anew."""
+        metric = self._deciding()
+        scoring = read_scoring(self.folder)
+        records = read_predictions(self.folder / "predictions_dev.jsonl")
+        return metric, metric.statistics(*task_named(scoring["task"]).restore(records))
+
+    def _deciding(self) -> Metric:
+        primary = self.metrics["primary"]
+        return next(each for each in metrics_of(read_scoring(self.folder)) if primary in each.definitions)
 
     def pipeline(self) -> Pipeline:
         """The fitted pipeline."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
 
@@ -29,6 +29,9 @@ OPTIONS = {
     "train_sizes": Option("train_sizes", list[Positive | Literal["all"]], ["all"]),
     "tolerance": Option("tolerance", PositiveFloat | None, None),
     "cost": Option("cost", CostName, "latency_ms"),
+    "choose": Option("choose", Literal["test", "dev"], "test"),
+    "folds": Option("folds", Annotated[int, Ge(2), Le(100)] | None, None),
+    "repeats": Option("repeats", Annotated[int, Ge(1), Le(100)], 1),
 }
 KEYS = ("compare", "description", "extend", IMPORT, "data", "pipelines", *OPTIONS, "budget")
 """The keys of a comparison file."""
@@ -48,6 +51,9 @@ class ComparisonSpec:
         left_out: combinations of a ``vary:`` that cannot work, and the reasons.
         imports: modules of the user's own; the ``imports`` of each pipeline contain them too.
         answers: predictions from elsewhere, which are compared with those of the pipelines.
+        choose: the split that the verdict rests on; with dev, the test score of the chosen pipeline alone is told.
+        folds: of a cross-validation instead of a test split; None for none.
+        repeats: of the cross-validation, with other folds each.
     """
 
     title: str
@@ -62,6 +68,9 @@ class ComparisonSpec:
     left_out: tuple[tuple[str, str], ...] = ()
     imports: tuple[str, ...] = ()
     answers: tuple[AnswersSpec, ...] = ()
+    choose: Literal["test", "dev"] = "test"
+    folds: int | None = None
+    repeats: int = 1
 
     def __repr__(self) -> str:
         names = ", ".join(pipeline.name for pipeline in self.pipelines)
@@ -94,6 +103,7 @@ def comparison_from(root: Root, overrides: Sequence[Override]) -> ComparisonSpec
     expansion, answers = _pipelines(value, others, imports, faults)
     budget = read_costs(value, "budget", "", faults)
     title = read_plain(value, Option("compare", str, root.stem), faults)
+    _check_folds(value, values, answers, faults)
     read_plain(value, Option("description", str, ""), faults)
     _check_data(expansion.pipelines, value.place, faults)
     if faults:
@@ -103,7 +113,21 @@ def comparison_from(root: Root, overrides: Sequence[Override]) -> ComparisonSpec
     return ComparisonSpec(
         title, root.path, data, expansion.pipelines, seeds, sizes, budget, values["tolerance"],
         values["cost"], expansion.left_out, imports, tuple(answers),
+        values["choose"], values["folds"], values["repeats"],
     )  # fmt: skip
+
+
+def _check_folds(value: Value, values: dict[str, Any], answers: Sequence[AnswersSpec], faults: list[Fault]) -> None:
+    """Add a fault for each thing that a cross-validation excludes."""
+    if values["folds"] is None:
+        if values["repeats"] > 1:
+            faults.append(value.entries["repeats"].place.fault("repeats", "there are no folds to repeat; add folds: 5"))
+        return
+    place = value.entries["folds"].place
+    if values["choose"] == "dev":
+        faults.append(place.fault("folds", "folds take the place of dev and test; leave out choose: dev"))
+    if answers:
+        faults.append(place.fault("folds", "answers from elsewhere are to the test split; leave out folds"))
 
 
 def comparison_of(sources: Sequence[Source]) -> Root:

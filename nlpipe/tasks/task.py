@@ -76,6 +76,7 @@ class Split:
         places: where each label, or type of entity, first stands in the files, where known.
         origins: where each example stands in the files, where known.
         columns: further columns of the data, by name, with the value of each example; ``slices`` of a card names them.
+        groups: of each example what it belongs to (a document, a person), where the card has ``group:``.
     """
 
     inputs: Wire
@@ -83,6 +84,7 @@ class Split:
     places: Mapping[str, str] = field(default_factory=dict, compare=False)
     origins: Origins | None = field(default=None, compare=False, repr=False)
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False, repr=False)
+    groups: Sequence[str] | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -91,7 +93,10 @@ class Split:
         """The examples at ``indices``, in that order."""
         origins = self.origins.take(indices) if self.origins is not None else None
         columns = {name: [values[i] for i in indices] for name, values in self.columns.items()}
-        return Split(self.inputs.take(indices), self.targets.take(indices), origins=origins, columns=columns)
+        groups = None if self.groups is None else [self.groups[i] for i in indices]
+        return Split(
+            self.inputs.take(indices), self.targets.take(indices), origins=origins, columns=columns, groups=groups
+        )
 
 
 @dataclass(frozen=True)

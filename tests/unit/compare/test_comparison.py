@@ -122,7 +122,7 @@ def test_one_test_item_is_no_verdict(data: dict[str, Any], tmp_path: Path) -> No
     (tmp_path / "one.csv").write_text("text,label\nfilm good,a\n")
     spec = {"data": {**data, "test": str(tmp_path / "one.csv")}, "pipelines": [{"name": "lr", **TFIDF}, BAYES]}
     found = nlpipe.compare(spec, out=tmp_path / "runs")
-    assert found.verdict.sentences == ("No verdict: one test item shows nothing.",)
+    assert found.verdict.sentences == ("No verdict: one item, or one fold, shows nothing.",)
     assert all(row.score is not None and row.low is None for row in found.rows)
 
 

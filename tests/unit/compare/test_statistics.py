@@ -220,10 +220,10 @@ def test_what_would_settle_it() -> None:
 
 def test_folds_have_the_corrected_variance() -> None:
     scores = np.array([[0.8, 0.82, 0.78, 0.81, 0.8], [0.75, 0.79, 0.74, 0.78, 0.73]])
-    evidence = compare_folds(scores)
+    evidence = compare_folds(scores, 5)
     difference = scores[0] - scores[1]
     assert evidence.variance[0, 1] == pytest.approx(difference.var(ddof=1) * (1 / 5 + 1 / 4))
-    twice = compare_folds(np.concatenate([scores, scores], axis=1), repeats=2)
+    twice = compare_folds(np.concatenate([scores, scores], axis=1), 5)
     spread = np.concatenate([difference, difference]).var(ddof=1)
     assert twice.variance[0, 1] == pytest.approx(spread * (1 / 10 + 1 / 4))
     assert evidence.bound_quantile[0, 1] == pytest.approx(stats.t.ppf(0.95, 4), rel=0.05)

@@ -185,7 +185,7 @@ def test_one_pipeline_and_one_item_give_no_verdict() -> None:
     alone = judge((CHEAP, sample(right(0.8))))
     assert alone.chosen is None and "there is one pipeline with a score" in alone.sentences[0]
     nothing = decide(QUESTION, [CHEAP, DEAR], None)
-    assert nothing.chosen is None and nothing.sentences == ("No verdict: one test item shows nothing.",)
+    assert nothing.chosen is None and nothing.sentences == ("No verdict: one item, or one fold, shows nothing.",)
     assert nothing.bound("cheap") is None and nothing.record()["chosen"] is None
 
 

@@ -1,0 +1,104 @@
+"""Cross-validation: a data set as K data sets, in each of which another part of the examples is the test split.
+
+The fold of an example is decided by a hash of its text, or of its group where the data has groups, so that it depends
+neither on the order of the file nor on a library's random numbers. Labels keep their shares.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+
+from nlpipe.datasets.dataset import Dataset
+from nlpipe.datasets.splits import digest_of, key_ranks, keys_of, strata_of
+from nlpipe.errors import DataError
+from nlpipe.tasks.task import Split
+from nlpipe.wire import Labels
+
+DEV_SHARE = 0.1
+"""Of the examples that are not in a fold, for early stopping and calibration."""
+
+
+def pool_of(dataset: Dataset) -> Split:
+    """All examples that folds are made of: those of a test split that was given are left untouched."""
+    parts = [dataset.train, dataset.dev, *([dataset.test] if "test" in dataset.made else [])]
+    if len({part.groups is None for part in parts}) > 1:
+        parts = [replace(part, groups=None) for part in parts]
+    return Split(
+        type(parts[0].inputs).concat([part.inputs for part in parts]),
+        type(parts[0].targets).concat([part.targets for part in parts]),
+        groups=None if parts[0].groups is None else [group for part in parts for group in part.groups or ()],
+    )
+
+
+def fold_of(dataset: Dataset, count: int, number: int) -> Dataset:
+    """The data set whose test split is fold ``number``; the numbers from ``count`` on are those of a further repeat.
+
+    Raises:
+        DataError: there are too few examples, or groups, for so many folds.
+    """
+    pool = pool_of(dataset)
+    repeat, fold = divmod(number, count)
+    folds = _assigned(dataset, pool, count, repeat)
+    test = np.flatnonzero(folds == fold)
+    rest = np.flatnonzero(folds != fold)
+    inner = _assigned(dataset, pool.take(rest.tolist()), round(1 / DEV_SHARE), repeat + 1000, least=2)
+    dev, train = rest[inner == 0], rest[inner != 0]
+    if not len(dev) or not len(train):
+        raise DataError(f"{dataset.name}: {len(pool):,} examples are too few for {count} folds with a dev split")
+    splits = {"train": dataset.task.training(pool.take(train.tolist())), "dev": pool.take(dev.tolist()),
+              "test": pool.take(test.tolist())}  # fmt: skip
+    task, labels = copy.deepcopy(dataset.task), dataset.labels
+    if not task.label_role:
+        labels = task.labels(splits["train"])
+    elif not dataset.ordinal:
+        present = set(strata_of(splits["train"]))
+        labels = tuple(label for label in labels if label in present)
+    title = f"{dataset.name}, fold {fold + 1} of {count}" + (f", repeat {repeat + 1}" if repeat else "")
+    return replace(
+        dataset, name=title, task=task, train=splits["train"], dev=splits["dev"], test=splits["test"], labels=labels,
+        digest=digest_of(splits),
+    )  # fmt: skip
+
+
+def check_folds(dataset: Dataset, count: int) -> None:
+    """Check that every fold has examples, and every label is in at least two of them.
+
+    Raises:
+        DataError: there are too few.
+    """
+    pool = pool_of(dataset)
+    names = pool.groups if pool.groups is not None else keys_of(dataset.task, pool)
+    what = "groups" if pool.groups is not None else "different examples"
+    if len(set(names)) < count:
+        raise DataError(f"{dataset.name}: {len(set(names)):,} {what} are too few for {count} folds; give fewer folds")
+    if isinstance(pool.targets, Labels):
+        of_label: dict[str, set[str]] = {}
+        for name, label in zip(names, pool.targets.values, strict=True):
+            of_label.setdefault(label, set()).add(name)
+        rarest = min(of_label, key=lambda label: len(of_label[label]))
+        if len(of_label[rarest]) < 2:
+            raise DataError(
+                f"{dataset.name}: the label '{rarest}' has one example, which is in one fold and then not in training; "
+                "remove it, or merge it with another label"
+            )
+
+
+def _assigned(dataset: Dataset, pool: Split, count: int, repeat: int, least: int = 0) -> np.ndarray:
+    """(N,) the fold of each example: examples of a stratum take turns, in an order decided by hashes."""
+    names = list(pool.groups) if pool.groups is not None else keys_of(dataset.task, pool)
+    strata = [""] * len(names) if pool.groups is not None else strata_of(pool)
+    members: dict[str, list[str]] = {}
+    for name, stratum in dict(zip(names, strata, strict=True)).items():
+        members.setdefault(stratum, []).append(name)
+    fold: dict[str, int] = {}
+    for stratum in sorted(members):
+        ordered = sorted(members[stratum], key=lambda name: (key_ranks(repeat, name), name))
+        start = int.from_bytes(hashlib.blake2b(stratum.encode("utf-8", "surrogatepass"), digest_size=2).digest(), "big")
+        for i, name in enumerate(ordered):
+            alone = len(ordered) < least  # stays where it can be learned
+            fold[name] = 1 if alone else (start + i) % count
+    return np.array([fold[name] for name in names])

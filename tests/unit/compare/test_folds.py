@@ -1,0 +1,145 @@
+"""Cross-validation, choosing on dev, and items that belong to groups."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nlpipe
+from nlpipe.compare.gather import reopen
+from nlpipe.datasets.folds import check_folds, fold_of, pool_of
+from nlpipe.datasets.load import load_dataset
+from nlpipe.errors import DataError, SpecError
+from nlpipe.spec import read_comparison
+from nlpipe.wire import Labels, Text
+
+LR: dict[str, Any] = {"name": "lr", "representation": "tfidf", "head": "logistic_regression"}
+BAYES: dict[str, Any] = {"name": "bayes", "representation": "bow", "head": "naive_bayes"}
+
+
+def table(path: Path, count: int, groups: int = 0, first: int = 0) -> str:
+    lines = ["text,label,doc"]
+    for i in range(first, first + count):
+        good = i % 3 > 0
+        words = f"{'good fine' if good else 'dull poor'} film {i} {['warm', 'cold'][(i // 2) % 2]}"
+        lines.append(f"{words},{'pos' if good else 'neg'},d{i % groups if groups else i}")
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+@pytest.mark.parametrize("given_test", [False, True])
+def test_every_example_is_in_one_fold_and_labels_keep_their_shares(tmp_path: Path, given_test: bool) -> None:
+    files = {"train": table(tmp_path / "a.csv", 90)}
+    if given_test:
+        files["test"] = table(tmp_path / "t.csv", 30, first=500)
+    dataset = load_dataset({"task": "classification", **files})
+    folds = [fold_of(dataset, 5, number) for number in range(5)]
+    texts: Counter[str] = Counter()
+    for fold in folds:
+        assert isinstance(fold.test.inputs, Text) and isinstance(fold.test.targets, Labels)
+        texts.update(fold.test.inputs.strings)
+        assert len(fold.test) == 18 and abs(fold.test.targets.values.count("neg") - 6) <= 1
+        parts = [set(getattr(fold, name).inputs.strings) for name in ("train", "dev", "test")]
+        assert sum(map(len, parts)) == 90 == len(set.union(*parts))
+    assert len(texts) == 90 and set(texts.values()) == {1}
+    assert not any("film 5" in text and given_test and int(text.split()[3]) >= 500 for text in texts)
+    assert len({fold.digest for fold in folds}) == 5 and folds[1].name.endswith(", fold 2 of 5")
+    again = fold_of(dataset, 5, 6)
+    assert again.name.endswith("fold 2 of 5, repeat 2") and again.digest != folds[1].digest
+    assert fold_of(dataset, 5, 1).digest == folds[1].digest
+
+
+def test_groups_stay_together(tmp_path: Path) -> None:
+    data = {"task": "classification", "train": table(tmp_path / "a.csv", 60, groups=12), "group": "doc"}
+    dataset = load_dataset(data)
+    seen: list[str] = []
+    for number in range(4):
+        fold = fold_of(dataset, 4, number)
+        assert fold.test.groups and fold.train.groups and fold.dev.groups
+        assert not set(fold.test.groups) & {*fold.train.groups, *fold.dev.groups}
+        seen += sorted(set(fold.test.groups))
+    assert sorted(seen) == sorted(f"d{i}" for i in range(12))
+    with pytest.raises(DataError, match="12 groups are too few for 13 folds"):
+        check_folds(dataset, 13)
+    assert len(pool_of(dataset)) == 60
+
+
+def test_too_few_examples_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    table(path, 20)
+    path.write_text(path.read_text() + "film alone,rare,d\n")
+    data = {"task": "classification", "train": str(path)}
+    with pytest.raises(DataError, match="the label 'rare' has one example, which is in one fold"):
+        nlpipe.compare({"data": data, "folds": 3, "pipelines": [LR, BAYES]}, out=tmp_path / "runs")
+    table(path, 20)
+    with pytest.raises(DataError, match="20 different examples are too few for 30 folds; give fewer folds"):
+        nlpipe.compare({"data": data, "folds": 30, "pipelines": [LR, BAYES]}, out=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_cross_validation_ends_in_an_approximate_verdict(tmp_path: Path) -> None:
+    data = {"task": "classification", "train": table(tmp_path / "a.csv", 60)}
+    spec = {"data": data, "folds": 3, "repeats": 2, "tolerance": 0.3, "pipelines": [LR, BAYES]}
+    found = nlpipe.compare(spec, out=tmp_path / "runs")
+    assert [len(row.results) for row in found.rows] == [6, 6]
+    evidence = found.verdict.evidence
+    assert evidence is not None and (evidence.items, evidence.folds) == (6, 3)
+    scores = {row.name: [result.score for result in row.results] for row in found.rows}
+    difference = np.array(scores["lr"]) - np.array(scores["bayes"])
+    assert abs(evidence.difference[0, 1]) == pytest.approx(abs(difference.mean()))
+    assert evidence.variance[0, 1] == pytest.approx(difference.var(ddof=1) * (1 / 6 + 1 / 2))
+    said = str(found.verdict)
+    assert "This rests on 3 folds, 6 in all, which share training examples" in said and "approximate" in said
+    assert "60 items in 3 folds" in found.table() and "± folds" in found.table()
+    assert reopen(found.folder).verdict.record() == found.verdict.record()
+
+
+def test_chosen_on_dev_test_is_told_of_the_chosen_alone(tmp_path: Path) -> None:
+    files = {
+        name: table(tmp_path / f"{name}.csv", n, first=f)
+        for name, n, f in (("train", 60, 0), ("dev", 40, 100), ("test", 30, 200))
+    }
+    spec = {"data": {"task": "classification", **files}, "choose": "dev", "tolerance": 0.5, "pipelines": [LR, BAYES]}
+    found = nlpipe.compare(spec, out=tmp_path / "runs")
+    assert found.verdict.evidence is not None and found.verdict.evidence.items == 40
+    for row in found.rows:
+        assert row.score == pytest.approx(row.results[0].metrics["dev"]["accuracy"]) and row.dev is None
+    assert found.chosen is not None
+    test = found.chosen.results[0].score
+    assert found.verdict.sentences[1] == (
+        f"Chosen on dev; on test, which is looked at once and for it alone, it scores {test:.4f}."
+    )
+    assert "dev accuracy" in found.columns() and "accuracy" not in found.columns() and "40 dev items" in found.table()
+
+
+def test_items_of_a_group_count_as_one(tmp_path: Path) -> None:
+    files = {"train": table(tmp_path / "a.csv", 60), "test": table(tmp_path / "t.csv", 40, groups=10, first=300)}
+    spec = {"data": {"task": "classification", "group": "doc", **files}, "pipelines": [LR, BAYES]}
+    found = nlpipe.compare(spec, out=tmp_path / "runs")
+    assert found.verdict.evidence is not None and found.verdict.evidence.items == 10 and found.facts.test_size == 40
+    record = json.loads((found.rows[0].results[0].folder / "predictions.jsonl").read_text().splitlines()[0])
+    assert record["group"] == "d0"
+    with pytest.raises(DataError, match="nowhere"):
+        load_dataset({"task": "classification", "group": "nowhere", **files})
+
+
+def test_what_folds_exclude_has_its_place(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text("")
+    text = "data: sample_reviews\nfolds: 3\nchoose: dev\n"
+    text += "pipelines: [{head: majority, representation: bow}, {predictions: a.jsonl}]\n"
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(SpecError) as caught:
+        read_comparison(tmp_path / "c.yaml")
+    said = str(caught.value)
+    assert "c.yaml:2:8: folds: folds take the place of dev and test" in said
+    assert "answers from elsewhere are to the test split" in said
+    (tmp_path / "c.yaml").write_text(
+        "data: sample_reviews\nrepeats: 3\npipelines: [{head: majority, representation: bow}]\n"
+    )
+    with pytest.raises(SpecError, match="there are no folds to repeat"):
+        read_comparison(tmp_path / "c.yaml")
