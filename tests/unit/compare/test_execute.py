@@ -196,7 +196,8 @@ def test_orders_are_lines_that_anything_can_send(tmp_path: Path) -> None:
     spec = read_pipeline(tmp_path / "a.yaml")
     code = {"modules": [], "script": "", "package": "", "arguments": [], "search_path": []}
     order = {
-        "number": 5, "pipeline": spec.resolved(), "seed": 3, "train_size": None, "folds": None, "fold": None, "out": "runs", "user_code": code,
+        "number": 5, "pipeline": spec.resolved(), "seed": 3, "train_size": None, "folds": None,
+        "fold": None, "out": "runs", "user_code": code,
         "needed": [],
     }  # fmt: skip
     done = python("-P", "-m", "nlpipe.compare.worker", cwd=tmp_path, stdin=json.dumps(order) + "\n")
