@@ -116,7 +116,7 @@ def test_the_column_of_a_sentence_in_conll(tmp_path: Path) -> None:
     card = {"task": "tagging", "format": "conll", "slices": ["1"], **files}
     assert list(load_dataset(card).test.columns["1"]) == ["news", "web"]
     (tmp_path / "train").write_text("A news B-PER\nb web O\n\n")
-    with pytest.raises(DataError, match=r"train:1: column 1: news, web: a slice has one value an example"):
+    with pytest.raises(DataError, match=r"train:1: column 1: news, web: an example has one value of it"):
         load_dataset(card)
 
 
