@@ -123,3 +123,12 @@ def _version(module: str) -> str | None:
             return None
         names = metadata.packages_distributions().get(top, [])
         return " ".join(f"{name} {metadata.version(name)}" for name in sorted(names)) or None
+
+
+@functools.cache
+def version_of(package: str) -> str | None:
+    """The installed version of a distribution; None where it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -34,6 +34,7 @@ EXTRAS: Mapping[str, str] = {
     "transformers": "bert",
     "sentencepiece": "translation",
     "datasets": "hub",
+    "distributed": "distributed",
 }
 """Optional package, as imported, to the extra that installs it."""
 

@@ -14,6 +14,7 @@ from nlpipe.cli import (
     after_commands,
     audit_commands,
     behaviour_commands,
+    compare_command,
     data_commands,
     file_commands,
     model_commands,
@@ -148,7 +149,7 @@ def options(
 
 
 app.command()(run_commands.run)
-app.command()(run_commands.compare)
+app.command()(compare_command.compare)
 app.command()(model_commands.predict)
 app.command()(model_commands.export)
 app.command()(behaviour_commands.behave)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nlpipe.compare.elsewhere import take_in
@@ -13,12 +13,56 @@ from nlpipe.compare.gather import Entry, gather, record_of
 from nlpipe.compare.plan import Job, hash_of, is_neural, jobs_of, uses_seed, with_baseline
 from nlpipe.compare.results import Comparison, Facts
 from nlpipe.datasets.dataset import Dataset
-from nlpipe.datasets.folds import check_folds, pool_of
+from nlpipe.datasets.folds import check_folds, fold_of, pool_of
 from nlpipe.datasets.load import load_dataset
 from nlpipe.errors import NlpipeError
 from nlpipe.files import whole_folder, write_json
+from nlpipe.runs.ledger import recorded, steps_done
+from nlpipe.runs.measure import measure
 from nlpipe.spec import ComparisonSpec
 from nlpipe.user_code import stop_if_registering
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A comparison that is about to be carried out.
+
+    Args:
+        spec: with the baseline, where one was added.
+        added: name of that baseline.
+        answers: names of the answers from elsewhere, and the folders that they were taken into.
+        jobs: every run.
+    """
+
+    spec: ComparisonSpec
+    dataset: Dataset
+    facts: Facts
+    added: str | None
+    answers: tuple[tuple[str, Path], ...]
+    jobs: tuple[Job, ...]
+
+    def measured(self, job: Job) -> bool:
+        """Whether the costs in use are those of this run: one for each pipeline and training size, the first."""
+        same = (each for each in self.jobs if (each.spec.name, each.train_size) == (job.spec.name, job.train_size))
+        return next(same) is job
+
+
+def plan(spec: ComparisonSpec, out: Path = Path("runs")) -> Plan:
+    """Read the data and the answers from elsewhere, and list the runs; nothing is fitted.
+
+    Raises:
+        NlpipeError: the file or the data has faults.
+    """
+    stop_if_registering()
+    if spec.data is None:
+        raise NlpipeError(f"{spec.path}: no data: say 'data: CARD' in the file, or data=CARD on the command line")
+    dataset = load_dataset(spec.data)  # faults of the data are reported once, before any worker starts
+    facts = facts_of(spec, dataset)
+    if spec.folds is not None:
+        check_folds(dataset, spec.folds)
+    answers = tuple((each.name, take_in(each, dataset, out)) for each in spec.answers)
+    spec, added = with_baseline(spec, dataset.task.name)
+    return Plan(spec, dataset, facts, added, answers, tuple(jobs_of(spec)))
 
 
 def compare(
@@ -28,6 +72,7 @@ def compare(
     report: Callable[[Job, str], None] = lambda job, text: None,
     ended: Callable[[Outcome], None] = lambda outcome: None,
     planned: Callable[[Sequence[Job]], None] = lambda runs: None,
+    cluster: str | None = None,
 ) -> Comparison:
     """Run every pipeline of ``spec`` with its seeds and training sizes, and decide between them.
 
@@ -39,34 +84,46 @@ def compare(
         report: called with each job and what it is doing.
         ended: called with the outcome of each job that has ended.
         planned: called with all jobs before the first begins.
+        cluster: address of the scheduler of a Dask cluster that does the runs.
 
     Raises:
         NlpipeError: the file or the data has faults. A run that fails is a row of the result.
     """
-    stop_if_registering()
-    if spec.data is None:
-        raise NlpipeError(f"{spec.path}: no data: say 'data: CARD' in the file, or data=CARD on the command line")
-    dataset = load_dataset(spec.data)  # faults of the data are reported once, before any worker starts
-    facts = facts_of(spec, dataset)
-    if spec.folds is not None:
-        check_folds(dataset, spec.folds)
-    answers = [(each.name, take_in(each, dataset, out)) for each in spec.answers]
-    spec, added = with_baseline(spec, dataset.task.name)
-    runs = jobs_of(spec)
-    planned(runs)
+    made = plan(spec, out)
+    planned(made.jobs)
     outcomes = []
-    for outcome in execute(runs, out, jobs, report):
+    if cluster is None:
+        done = execute(made.jobs, out, jobs, report)
+    else:
+        from nlpipe.compare.cluster import on_cluster
+
+        done = on_cluster(made.jobs, out, cluster, report)
+    for outcome in done:
         outcomes.append(outcome)
         ended(outcome)
-    entries = entries_of(runs, outcomes, added)
-    sizes = [job.train_size for job in runs]
+    _measure(made, outcomes, report)
+    entries = entries_of(made.jobs, outcomes, made.added)
+    sizes = [job.train_size for job in made.jobs]
     largest = None if None in sizes else max(size for size in sizes if size is not None)
-    entries += [Entry(name, largest, (path,), uses_seed=False, neural=None) for name, path in answers]
-    digest = hash_of(runs, " ".join([dataset.digest, *(path.name for _, path in answers)]))
+    entries += [Entry(name, largest, (path,), uses_seed=False, neural=None) for name, path in made.answers]
+    digest = hash_of(made.jobs, " ".join([made.dataset.digest, *(path.name for _, path in made.answers)]))
     folder = out / f"comparison-{_slug(spec.title)}-{digest}"
-    comparison = gather(facts, entries, folder)
+    comparison = gather(made.facts, entries, folder)
     write_comparison(comparison, entries)
     return comparison
+
+
+def _measure(made: Plan, outcomes: Sequence[Outcome], report: Callable[[Job, str], None]) -> None:
+    """Measure the costs in use, one pipeline after another, now that nothing else is running."""
+    for outcome in outcomes:
+        job, result = outcome.job, outcome.result
+        if result is None or not made.measured(job) or "measure" in steps_done(result.folder):
+            continue
+        dataset = made.dataset
+        if job.folds is not None and job.fold is not None:
+            dataset = fold_of(dataset, job.folds, job.fold)
+        with recorded():  # a measurement that fails is a warning of the ledger
+            measure(result.folder, dataset, lambda text, job=job: report(job, text))  # type: ignore[misc]
 
 
 def facts_of(spec: ComparisonSpec, dataset: Dataset) -> Facts:

@@ -58,17 +58,8 @@ def execute(
         out: the folder that run folders are written into.
         workers: processes at a time; they share the processor's threads evenly.
     """
-    others = all_others()
-    here = only_here(others.union(*(names_of(job.spec) for job in jobs)))
-    orders: list[Order] = []
-    for number, job in enumerate(jobs):
-        needed = names_of(job.spec) | others
-        code = UserCode() if here else user_code(needed, job.spec.imports)
-        orders.append({
-            "number": number, "pipeline": job.spec.resolved(), "seed": job.seed, "train_size": job.train_size,
-            "folds": job.folds, "fold": job.fold,
-            "out": str(out), "user_code": code.plain(), "needed": [list(pair) for pair in sorted(needed)],
-        })  # fmt: skip
+    here = only_here(all_others().union(*(names_of(job.spec) for job in jobs)))
+    orders = orders_of(jobs, out, bool(here))
     if here:
         message = f"{', '.join(here)}: known in this process alone, so the runs go one after another in it"
         warnings.warn(f"{message}; write the definition to a module and import that", NlpipeWarning, stacklevel=3)
@@ -77,9 +68,27 @@ def execute(
         yield from _in_workers(jobs, orders, workers, report)
 
 
+def orders_of(jobs: Sequence[Job], out: Path, here: bool = False) -> list[Order]:
+    """The jobs as plain data.
+
+    Args:
+        here: whether they are carried out in this process, which knows all stages.
+    """
+    others, orders = all_others(), list[Order]()
+    for number, job in enumerate(jobs):
+        needed = names_of(job.spec) | others
+        code = UserCode() if here else user_code(needed, job.spec.imports)
+        orders.append({
+            "number": number, "pipeline": job.spec.resolved(), "seed": job.seed, "train_size": job.train_size,
+            "folds": job.folds, "fold": job.fold, "measure": False,
+            "out": str(out), "user_code": code.plain(), "needed": [list(pair) for pair in sorted(needed)],
+        })  # fmt: skip
+    return orders
+
+
 def _in_process(jobs: Sequence[Job], orders: Sequence[Order], report: Report) -> Iterator[Outcome]:
     for job, order in zip(jobs, orders, strict=True):
-        yield _outcome(job, attempt(order, lambda text, job=job: report(job, text)))  # type: ignore[misc]
+        yield outcome_of(job, attempt(order, lambda text, job=job: report(job, text)))  # type: ignore[misc]
 
 
 def _in_workers(jobs: Sequence[Job], orders: Sequence[Order], workers: int, report: Report) -> Iterator[Outcome]:
@@ -108,7 +117,7 @@ def _in_workers(jobs: Sequence[Job], orders: Sequence[Order], workers: int, repo
             else:
                 running.pop(worker)
                 idle.append(worker)
-                yield _outcome(jobs[message["number"]], message)
+                yield outcome_of(jobs[message["number"]], message)
     finally:
         for worker in running:
             worker.interrupt()
@@ -116,7 +125,8 @@ def _in_workers(jobs: Sequence[Job], orders: Sequence[Order], workers: int, repo
             worker.stop(tidying=worker in running)
 
 
-def _outcome(job: Job, message: Message) -> Outcome:
+def outcome_of(job: Job, message: Message) -> Outcome:
+    """What a worker says became of a job."""
     return (
         Outcome(job, Result(Path(message["folder"]))) if "folder" in message else Outcome(job, error=message["error"])
     )

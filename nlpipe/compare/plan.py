@@ -32,6 +32,8 @@ class Order(TypedDict):
     train_size: int | None
     folds: int | None
     fold: int | None
+    measure: bool
+    """Whether to measure the costs in use at once, which disturbs, and is disturbed by, what else is running."""
     out: str
     user_code: dict[str, Any]
     """What to import for stages of the user's own, as ``UserCode.plain`` gives it."""

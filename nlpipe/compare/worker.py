@@ -33,6 +33,7 @@ from nlpipe.runs.result import Result
 from nlpipe.runs.run import run
 from nlpipe.spec import read_pipeline
 from nlpipe.user_code import UserCode, check_known
+from nlpipe.wheels import cache_folder
 
 
 class Message(TypedDict):
@@ -55,7 +56,10 @@ def carry_out(order: Order, report: Callable[[str], None]) -> Result:
     dataset = _dataset(json.dumps(spec.data))
     if order["folds"] is not None and order["fold"] is not None:
         dataset = fold_of(dataset, order["folds"], order["fold"])
-    return run(spec, dataset, Path(order["out"]), order["seed"], order["train_size"], report=report, progress=False)
+    return run(
+        spec, dataset, Path(order["out"]), order["seed"], order["train_size"], report=report, progress=False,
+        store=cache_folder() / "stages", measuring=order["measure"],
+    )  # fmt: skip
 
 
 def attempt(order: Order, report: Callable[[str], None]) -> Message:
@@ -70,6 +74,16 @@ def attempt(order: Order, report: Callable[[str], None]) -> Message:
     except Exception as error:
         traceback.print_exc()  # a fault of nlpipe or of a user's stage: where it is must be seen
         return {"number": number, "error": f"{type(error).__name__}: {error}"}
+
+
+def carry_alone(order: Order) -> Message:
+    """Do one job in this process, which may never have heard of the user's code that it needs."""
+    try:
+        _install(json.dumps(order["user_code"]))
+        check_known([(kind, name) for kind, name in order["needed"]])
+    except NlpipeError as error:
+        return {"number": order["number"], "error": str(error)}
+    return attempt(order, lambda text: None)
 
 
 @functools.lru_cache(maxsize=1)

@@ -67,7 +67,7 @@ def cached_outputs(
                     write_json(partial / "entry.json", {**written, "seconds": time.perf_counter() - started})
             except _TooLarge:
                 return None, 0.0
-            _make_room(folder.parent, folder, bound)
+            make_room(folder.parent, folder, bound)
         os.utime(folder)  # the time of its last use
     entry = read_json(folder / "entry.json")
     shape = (entry["rows"], entry["width"])
@@ -143,7 +143,7 @@ def _write(folder: Path, batches: Iterator[Vectors | Sequences], bound: int) -> 
     return {"kind": kind, "rows": count, "width": width}
 
 
-def _make_room(folder: Path, newest: Path, bound: int) -> None:
+def make_room(folder: Path, newest: Path, bound: int) -> None:
     """Remove the entries used longest ago until the folder holds at most ``bound`` bytes.
 
     ``newest`` stays, and so do entries that another process is writing.

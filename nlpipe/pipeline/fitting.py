@@ -23,7 +23,7 @@ import numpy as np
 
 from nlpipe.capabilities import Trained, able
 from nlpipe.errors import DataError, NlpipeWarning
-from nlpipe.fingerprint import source_hash
+from nlpipe.fingerprint import source_hash, version_of
 from nlpipe.metrics.metric import Metric
 from nlpipe.pipeline.batches import BATCH, Batches, Step, apply, inference, predict_all
 from nlpipe.pipeline.fitting_plan import FittingPlan, StagePlan, plan_fitting
@@ -36,6 +36,7 @@ from nlpipe.training.trainer import Trainer
 from nlpipe.wire import Labels, Tags, Text, Tokens
 
 if TYPE_CHECKING:
+    from nlpipe.pipeline.stage_store import StageStore
     from nlpipe.training.history import History
 
 
@@ -96,6 +97,7 @@ class Fitting:
         report: called with a line about the progress.
         progress: whether training by gradients draws a bar; None: where there is a terminal.
         deciding: the metric and the score of it that stop training; by default the task's.
+        store: the folder of fitted stages that several pipelines share; None: each is fitted here.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class Fitting:
         report: Callable[[str], None] = lambda message: None,
         progress: bool | None = None,
         deciding: tuple[Metric, str] | None = None,
+        store: Path | None = None,
     ) -> None:
         *self.body, head = stages
         assert isinstance(head, Head)
@@ -121,6 +124,7 @@ class Fitting:
         self.report = report
         self.progress = progress
         self.deciding = deciding
+        self.store = store
         self.seconds: dict[str, float] = {}
 
     def fit(self, train: Split, dev: Split | None = None) -> Fitted:
@@ -142,9 +146,12 @@ class Fitting:
             Batches(dev) if dev is not None else None,
             Batches(self._joint_split(train)) if self.plan.joint else None,
         )
+        store = self._open_store(train)
         width = 0
         for position, plan in enumerate(self.plan.stages, 1):
-            flow = self._fit_stage(plan, position, flow)
+            flow = self._fit_stage(plan, position, flow, store)
+            if plan.learns:
+                seed_everything(self.seed)  # what follows is the same whether the stage was fitted here or shared
             width = plan.stage.build(width)
             plan.stage.freeze(answers_in_bf16(self.task, self.trainer))
             if plan.cached:
@@ -168,11 +175,31 @@ class Fitting:
                 stage.specials = self.head.specials
         return Split(Text([*sources, *train.targets.strings]), Text.concat([train.targets, Text(sources)]))
 
-    def _fit_stage(self, plan: StagePlan, position: int, flow: Flow) -> Flow:
-        """Fit one stage where it learns, and lead the examples through it."""
+    def _open_store(self, train: Split) -> StageStore | None:
+        """Where fitted stages are shared; None where none of the pipeline's could be."""
+        if self.store is None or not any(_shareable(plan) for plan in self.plan.stages):
+            return None
+        from nlpipe.pipeline.stage_store import StageStore
+
+        versions = [f"{name} {version_of(name)}" for name in ("numpy", "scipy", "scikit-learn", "gensim", "tokenizers")]
+        return StageStore(self.store, train, self.seed, " ".join([source_hash(), *versions]))
+
+    def _fit_stage(self, plan: StagePlan, position: int, flow: Flow, store: StageStore | None) -> Flow:
+        """Fit one stage where it learns, or take it from the store, and lead the examples through it."""
         stage = plan.stage
         if not plan.learns:
             return flow.then(stage.process)
+        shareable = store if _shareable(plan) else None
+        if shareable is not None:
+            taken = shareable.take(self.body[: position - 1], stage, plan.joint)
+            if taken is not None:
+                self.seconds[plan.name] = taken
+                self.report(f"{plan.name}: fitted before, shared")
+                if not plan.keeps_outputs:
+                    return flow.then(stage.process)
+                outputs = stage.gives.concat([stage.process(source) for source, _ in flow.train])
+                batches = Batches(Split(outputs, flow.train.split.targets), size=max(1, len(outputs)))
+                return flow.with_train_outputs(batches, stage.process, position)
         started = time.perf_counter()
         if plan.keeps_outputs:
             outputs = stage.gives.concat(list(stage.fit_forward(flow.train)))
@@ -182,6 +209,8 @@ class Fitting:
             stage.fit(flow.joint if flow.joint is not None else flow.train)
             flow = flow.then(stage.process)
         self.seconds[plan.name] = time.perf_counter() - started
+        if shareable is not None:
+            shareable.keep(self.body[: position - 1], stage, plan.joint, self.seconds[plan.name])
         return flow
 
     def _cached(self, flow: Flow, train: Split, dev: Split | None, end: int) -> Flow:
@@ -307,6 +336,11 @@ def known_examples(split: Split, answers: Sequence[str]) -> Split:
     else:
         return split
     return split.take(kept)
+
+
+def _shareable(plan: StagePlan) -> bool:
+    """Whether a stage can be fitted once for several pipelines: gradients do not change it afterwards."""
+    return plan.learns and not plan.stage.trainable
 
 
 def seed_everything(seed: int) -> None:

@@ -127,6 +127,7 @@ class Pipeline:
         report: Callable[[str], None] = lambda message: None,
         progress: bool | None = None,
         deciding: tuple[Metric, str] | None = None,
+        store: Path | None = None,
     ) -> Pipeline:
         """``fit`` on wires.
 
@@ -135,10 +136,13 @@ class Pipeline:
             report: called with a line about the progress.
             progress: whether training by gradients draws a bar; None: where there is a terminal.
             deciding: the metric and the score of it that stop training; by default the task's.
+            store: the folder of fitted stages that several pipelines share; None: each is fitted here.
         """
         if deciding is None:
             self.task.settle(train)
-        fitting = Fitting(self.stages, self.task, self.trainer, self.seed, checkpoint, report, progress, deciding)
+        fitting = Fitting(
+            self.stages, self.task, self.trainer, self.seed, checkpoint, report, progress, deciding, store
+        )
         fitted = fitting.fit(train, dev)
         self.history, self.fit_seconds = fitted.history, fitted.seconds
         return self

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import platform
 import sys
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 
 from nlpipe.datasets.dataset import Dataset
-from nlpipe.fingerprint import source_hash
+from nlpipe.fingerprint import source_hash, version_of
 from nlpipe.runs.records import EnvironmentFile, MadeWith, Processor, SplitName
 from nlpipe.spec import PipelineSpec
 
@@ -81,12 +79,3 @@ def use_threads(count: int) -> None:
     """Have torch, where it is loaded, calculate with ``count`` threads in this process."""
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(count)
-
-
-@functools.cache
-def version_of(package: str) -> str | None:
-    """The installed version of a distribution; None where it is not installed."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None

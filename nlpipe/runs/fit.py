@@ -33,6 +33,7 @@ def fit(
     checkpoint: Path | None = None,
     report: Callable[[str], None] = lambda message: None,
     progress: bool | None = None,
+    store: Path | None = None,
 ) -> Pipeline:
     """Fit ``spec`` and write ``folder``, which is whole or absent afterwards.
 
@@ -47,6 +48,7 @@ def fit(
         checkpoint: where training by gradients leaves its checkpoints; one that is there is gone on from.
         report: called with what is being done, in a few words.
         progress: whether training by gradients draws a bar; None: where there is a terminal.
+        store: the folder of fitted stages that several pipelines share; None: each is fitted here.
 
     Raises:
         NlpipeError: the data, the wiring or the disk does not allow it.
@@ -61,12 +63,12 @@ def fit(
     train = dataset.train if train_size is None else sample(dataset.train, train_size, seed, dataset.name)
     deciding = dataset.task.deciding(dataset.labels, dataset.ordinal)
     if rank():
-        pipeline.fit_split(train, dataset.dev, checkpoint, progress=False, deciding=deciding)
+        pipeline.fit_split(train, dataset.dev, checkpoint, progress=False, deciding=deciding, store=store)
         return pipeline
     report(f"fitting on {len(train):,} examples")
     started = time.perf_counter()
     with recorded() as warnings:
-        pipeline.fit_split(train, dataset.dev, checkpoint, report, progress, deciding)
+        pipeline.fit_split(train, dataset.dev, checkpoint, report, progress, deciding, store)
     seconds = time.perf_counter() - started
     report("saving")
     with whole_folder(folder) as partial:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from nlpipe.datasets.dataset import Dataset
-from nlpipe.fingerprint import fingerprint, source_hash
+from nlpipe.fingerprint import fingerprint, source_hash, version_of
 from nlpipe.registry import names_used, table_of
-from nlpipe.runs.environment import PACKAGES, version_of
+from nlpipe.runs.environment import PACKAGES
 from nlpipe.runs.records import SplitName
 from nlpipe.spec import PipelineSpec
 from nlpipe.tasks.task import Task

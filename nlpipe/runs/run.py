@@ -50,6 +50,8 @@ def run(
     report: Callable[[str], None] = lambda message: None,
     progress: bool | None = None,
     split: SplitName = "test",
+    store: Path | None = None,
+    measuring: bool = True,
 ) -> Result:
     """Fit ``spec`` on the training split, answer a split, measure the costs, score; leave the run's folder in ``out``.
 
@@ -64,6 +66,8 @@ def run(
         progress: whether training by gradients draws a bar; None: where there is a terminal.
         split: what is answered and scored. ``dev`` is for choosing options: the test split is left untouched, and the
             costs in use are not measured.
+        store: the folder of fitted stages that several pipelines share; None: each is fitted here.
+        measuring: whether the costs in use are measured now; a later call of the same run can do it.
 
     Raises:
         NlpipeError: the data, the wiring or the disk does not allow it.
@@ -94,20 +98,23 @@ def run(
             if not rank() and lacks_metrics(target, dataset.task):
                 report("scoring again: a metric is new or has changed")
                 score(target)
+            if not rank() and measuring and split == "test" and "measure" not in steps_done(target):
+                with recorded():
+                    measure(target, dataset, report)
             return Result(target)
         pipeline = None
         if fitted:
             report("fitted before: going on from there")
         else:
             checkpoint = out / ".checkpoints" / target.name
-            pipeline = fit(spec, dataset, unfinished, seed, train_size, split, checkpoint, report, progress)
+            pipeline = fit(spec, dataset, unfinished, seed, train_size, split, checkpoint, report, progress, store)
             if not rank():
                 _remove(checkpoint)
         if not rank():
             steps = steps_done(unfinished)
             if "answer" not in steps:
                 answer(unfinished, dataset, pipeline, report)
-            if "measure" not in steps and split == "test":
+            if "measure" not in steps and split == "test" and measuring:
                 with recorded():  # a measurement that fails is a warning of the ledger
                     measure(unfinished, dataset, report)
             score(unfinished)

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 import nlpipe
 from nlpipe.classical.examples import Examples
-from nlpipe.cli import file_commands, model_commands, run_commands
+from nlpipe.cli import compare_command, file_commands, model_commands, run_commands
 from nlpipe.cli.app import app
-from nlpipe.cli.run_commands import time_left
+from nlpipe.cli.compare_command import time_left
 from nlpipe.compare.table import Line, Table
 from nlpipe.errors import NlpipeError
 from nlpipe.registry import FOLDERS, slot
@@ -97,7 +97,7 @@ def test_every_synonym_leads_to_a_name_of_ours() -> None:
     from nlpipe.synonyms import NAMES
 
     ours = {*trainer_options(), *pipelines.KEYS, *comparisons.KEYS, *Card.model_fields}
-    for function in (run_commands.run, run_commands.compare, model_commands.predict, file_commands.init):
+    for function in (run_commands.run, compare_command.compare, model_commands.predict, file_commands.init):
         ours |= {*inspect.signature(function).parameters}
     for kind in FOLDERS:
         for name in slot(kind).names():

@@ -1,0 +1,67 @@
+"""A comparison on a Dask cluster of two workers, one of which is killed: every cell, and what one process gives."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nlpipe
+from nlpipe.compare.comparison import compare
+from nlpipe.errors import MissingExtra, NlpipeError
+from nlpipe.spec import read_comparison
+
+distributed = pytest.importorskip("distributed")
+
+PIPELINES: list[dict[str, Any]] = [
+    {"name": name, "representation": representation, "head": head}
+    for name, representation, head in (
+        ("a", "bow", "naive_bayes"), ("b", "tfidf", "linear_svm"), ("c", "tfidf", "logistic_regression"),
+    )
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("default")
+def test_one_worker_is_killed_and_every_cell_completes(tmp_path: Path) -> None:
+    spec = read_comparison({"compare": "T", "data": "sample_reviews", "seeds": 3, "pipelines": PIPELINES})
+    alone = compare(spec, tmp_path / "alone")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, local_directory=str(tmp_path)
+    ) as cluster:
+
+        def kill() -> None:
+            while not list((tmp_path / "there").glob("*/metrics.json")):
+                time.sleep(0.01)
+            os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        there = compare(spec, tmp_path / "there", cluster=cluster.scheduler_address)
+        killer.join()
+    assert not there.failures and [len(row.results) for row in there.rows] == [len(row.results) for row in alone.rows]
+    for ours, theirs in zip(alone.rows, there.rows, strict=True):
+        assert [result.folder.name for result in ours.results] == [result.folder.name for result in theirs.results]
+        for one, other in zip(ours.results, theirs.results, strict=True):
+            assert list(one.records()) == list(other.records())
+    assert [row.may_lose for row in alone.rows] == [row.may_lose for row in there.rows]
+
+
+@pytest.mark.filterwarnings("default")
+def test_no_scheduler_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nlpipe.compare.cluster.PATIENCE", 1)
+    spec = read_comparison({"data": "sample_reviews", "pipelines": PIPELINES[:1]})
+    for address in ("tcp://127.0.0.1:9", "nonsense"):
+        with pytest.raises(NlpipeError, match=f"--cluster {address}: no scheduler answers there"):
+            compare(spec, tmp_path / "runs", cluster=address)
+
+
+def test_without_dask_it_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "distributed", None)
+    spec = read_comparison({"data": "sample_reviews", "pipelines": PIPELINES[:1]})
+    with pytest.raises(MissingExtra, match=r'pip install "nlpipe\[distributed\]"'):
+        nlpipe.compare.comparison.compare(spec, tmp_path / "runs", cluster="tcp://x:1")  # type: ignore[attr-defined]
