@@ -10,18 +10,25 @@ from nlpipe.cli.arguments import Imports, import_modules
 from nlpipe.cli.terminal import make_console
 from nlpipe.errors import NlpipeError, suggest
 
+SLOTS = ("tokenizer", "representation", "encoder", "head")
+
 
 def list_stages(
-    slot_name: Annotated[str | None, typer.Argument(metavar="[SLOT]", help="tokenizer, representation, …")] = None,
+    slot_name: Annotated[
+        str | None, typer.Argument(metavar="[SLOT]", help="tokenizer, representation, …, or pipelines")
+    ] = None,
     imports: Imports = None,
 ) -> None:
-    """List the stages by slot, with a line about each."""
+    """List the stages by slot, with a line about each; or the pipeline files that come with nlpipe."""
     from rich.table import Table
 
     from nlpipe.registry import FOLDERS, slot
 
     import_modules(imports)
     console = make_console()
+    if slot_name == "pipelines":
+        _list_pipelines(console)
+        return
     for name in [slot_name] if slot_name else FOLDERS:
         stages = slot(name)
         if not stages.names():
@@ -30,6 +37,31 @@ def list_stages(
         for stage in stages.names():
             table.add_row(f"  {stage}", stages.summary(stage))
         console.print(table)
+
+
+def _list_pipelines(console: Any) -> None:
+    from rich.table import Table
+
+    from nlpipe.spec.sources import find_file, read_source, shipped_files
+
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)  # the name is what is copied
+    for file in shipped_files():
+        root = read_source(find_file(file))
+        if root.is_comparison:
+            title = root.value.entries["compare"].plain() if "compare" in root.value.entries else ""
+            table.add_row(file, f"comparison: {title}")
+        else:
+            stages = [root.value.entries[slot] for slot in SLOTS if slot in root.value.entries]
+            table.add_row(file, " → ".join(name for stage in stages for name in _names(stage.plain())))
+    console.print(table)
+
+
+def _names(stage: Any) -> list[str]:
+    """The names of a stage, or of several in a row, as a file writes them."""
+    if isinstance(stage, list):
+        return [name for each in stage for name in _names(each)]
+    return [str(stage.get("name", "")) if isinstance(stage, dict) else str(stage)]
 
 
 def show(

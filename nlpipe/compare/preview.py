@@ -9,7 +9,7 @@ from pathlib import Path
 from nlpipe.compare.comparison import Plan
 from nlpipe.compare.execute import orders_of
 from nlpipe.compare.plan import Job
-from nlpipe.compare.probe import probe
+from nlpipe.compare.sample_fits import probe
 from nlpipe.compare.table import Line, Table
 from nlpipe.datasets.folds import fold_of
 from nlpipe.runs.identity import run_hash

@@ -33,7 +33,9 @@ from nlpipe.runs.result import Result
 from nlpipe.runs.run import run
 from nlpipe.spec import read_pipeline
 from nlpipe.user_code import UserCode, check_known
-from nlpipe.wheels import cache_folder
+
+STAGES = ".stages"
+"""The folder beside the runs with the fitted stages that they share; it may be removed at any time."""
 
 
 class Message(TypedDict):
@@ -58,7 +60,7 @@ def carry_out(order: Order, report: Callable[[str], None]) -> Result:
         dataset = fold_of(dataset, order["folds"], order["fold"])
     return run(
         spec, dataset, Path(order["out"]), order["seed"], order["train_size"], report=report, progress=False,
-        store=cache_folder() / "stages", measuring=order["measure"],
+        store=Path(order["out"]) / STAGES, measuring=order["measure"],
     )  # fmt: skip
 
 

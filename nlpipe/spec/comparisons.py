@@ -16,7 +16,7 @@ from nlpipe.spec.imports import KEY as IMPORT
 from nlpipe.spec.imports import add_imports, read_imports
 from nlpipe.spec.overrides import Override, apply, extended
 from nlpipe.spec.pipelines import Data, PipelineSpec, Seed, ordered, read_plain, safe_name
-from nlpipe.spec.sources import Root, Source, read_source
+from nlpipe.spec.sources import Root, Source, find_file, read_source
 from nlpipe.spec.vary import Expansion, expand
 from nlpipe.yaml_reader import no_such_file
 from nlpipe.yaml_values import Place, Value, from_plain, join
@@ -211,6 +211,8 @@ def _root_of(item: Value, key: str, number: int) -> Root:
         root = read_source(item.content)
     else:
         file = item.place.folder(Path()) / item.content
+        if not file.exists() and (shipped := find_file(item.content)).is_file():
+            file = shipped
         if not file.is_file():
             raise SpecError([item.place.fault(key, no_such_file(file))])
         root = read_source(file)

@@ -59,11 +59,21 @@ def find_file(path: str | Path) -> Path:
     file = Path(path)
     if file.exists() or file.is_absolute():
         return file
+    folder = "pipelines" if file.parts[:1] == ("pipelines",) else ""
+    shipped = shipped_folder() / file.relative_to(folder)
+    return shipped if shipped.exists() else file
+
+
+def shipped_folder() -> Path:
+    """The folder of the examples that come with nlpipe."""
     from nlpipe.datasets.card_finder import data_folder
 
-    folder = "pipelines" if file.parts[:1] == ("pipelines",) else ""
-    shipped = data_folder().parent / "pipelines" / file.relative_to(folder)
-    return shipped if shipped.exists() else file
+    return data_folder().parent / "pipelines"
+
+
+def shipped_files() -> list[str]:
+    """The examples that come with nlpipe, as any file and the command line can name them."""
+    return sorted(f"pipelines/{path.relative_to(shipped_folder())}" for path in shipped_folder().glob("*/*.yaml"))
 
 
 def _check_kind(path: Path) -> None:

@@ -1,6 +1,6 @@
-"""What a comparison will take, before it is run: each pipeline is fitted on few examples in a fresh process.
+"""What a comparison will take, before it is run: each pipeline is fitted on two small samples in a fresh process.
 
-    python -m nlpipe.compare.probe < order.json
+    python -m nlpipe.compare.sample_fits < order.json
 
 fits the order's pipeline on two small samples of its training split, for one epoch where gradients train it, and prints
 one line of JSON. The time and the memory of the whole split are a straight line through the two.
@@ -44,8 +44,8 @@ def probe(order: Order) -> Probe | str:
     """The estimate for an order, or why there is none."""
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "nlpipe.compare.probe"], input=json.dumps(order), text=True, errors="replace",
-            env=process_environment(thread_count()), capture_output=True, check=False, timeout=MOST_SECONDS,
+            [sys.executable, "-P", "-m", "nlpipe.compare.sample_fits"], input=json.dumps(order), text=True,
+            errors="replace", env=process_environment(thread_count()), capture_output=True, check=False, timeout=MOST_SECONDS,
         )  # fmt: skip
         found: Probe = json.loads(done.stdout.strip().rpartition("\n")[2])
         return found
