@@ -34,6 +34,7 @@ EXTRAS: Mapping[str, str] = {
     "transformers": "bert",
     "sentencepiece": "translation",
     "datasets": "hub",
+    "jinja2": "report",
 }
 """Optional package, as imported, to the extra that installs it."""
 

@@ -17,6 +17,7 @@ from nlpipe.cli import (
     data_commands,
     file_commands,
     model_commands,
+    report_command,
     run_commands,
     stage_commands,
 )
@@ -32,7 +33,7 @@ SYNONYMS = {
     "new": "init", "start": "init", "create": "init", "save": "export", "convert": "export", "datasets": "data",
     "download": "data fetch", "history": "runs", "ls": "runs", "results": "runs",
     "confusion": "errors", "mistakes": "errors", "analyse": "errors", "analyze": "errors",
-    "reproduce": "verify", "rerun": "verify",
+    "html": "report", "dashboard": "report", "reproduce": "verify", "rerun": "verify",
 }  # fmt: skip
 """What other tools call a command, to the name that it has here."""
 
@@ -156,6 +157,7 @@ app.command()(behaviour_commands.bias)
 app.command()(after_commands.evaluate)
 app.command()(after_commands.errors)
 app.command()(after_commands.verify)
+app.command()(report_command.report)
 app.command(name="runs")(after_commands.show_runs)
 app.command(name="export-items")(data_commands.export_items)
 app.command()(file_commands.check)

@@ -187,6 +187,11 @@ def _bar(console: Any) -> Any:
 def _show_next(output: Any, comparison: Comparison) -> None:
     command = sys.argv[0] if Path(sys.argv[0]).name == "nlpipe" else "nlpipe"
     output.print(f"table: {comparison.folder / 'table.md'}", **PLAIN)
+    report = comparison.folder / "report.html"
+    if report.exists():
+        output.print(f"report, for a browser: {report}", **PLAIN)
+    else:
+        output.print(f'for a report: pip install "nlpipe[report]", then {command} report {comparison.folder}', **PLAIN)
     row = comparison.chosen or comparison.best
     if row is not None:
         model = row.results[0].folder  # of the first seed: the best one on the test split would be optimistic

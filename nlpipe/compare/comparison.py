@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from nlpipe.compare.results import Comparison, Facts
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.folds import check_folds, pool_of
 from nlpipe.datasets.load import load_dataset
-from nlpipe.errors import NlpipeError
+from nlpipe.errors import MissingExtra, NlpipeError, NlpipeWarning
 from nlpipe.files import whole_folder, write_json
 from nlpipe.spec import ComparisonSpec
 from nlpipe.user_code import stop_if_registering
@@ -121,12 +122,22 @@ def entries_of(runs: Sequence[Job], outcomes: Sequence[Outcome], added: str | No
 
 
 def write_comparison(comparison: Comparison, entries: Sequence[Entry]) -> None:
-    """Write the comparison's own folder: ``comparison.json``, ``verdict.json`` and ``table.md``."""
+    """Write the comparison's own folder: ``comparison.json``, ``verdict.json``, ``table.md`` and ``report.html``.
+
+    The report is left out where Jinja2 is not installed; should it fail, that is a warning and the rest is there.
+    """
     with whole_folder(comparison.folder) as partial:
         write_json(partial / "comparison.json", record_of(comparison, entries))
         if comparison.verdict is not None:
             write_json(partial / "verdict.json", comparison.verdict.record())
         (partial / "table.md").write_text(comparison.table() + "\n", encoding="utf-8")
+    try:
+        comparison.report(comparison.folder / "report.html")
+    except MissingExtra:
+        pass
+    except Exception as error:  # hours of runs must not be lost to a page about them
+        message = f"{comparison.folder / 'report.html'} was not written: {type(error).__name__}: {error}"
+        warnings.warn(message, NlpipeWarning, stacklevel=2)
 
 
 def _slug(title: str) -> str:

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from nlpipe.compare.frame import frame_of
 from nlpipe.compare.table import Line, Table
-from nlpipe.compare.verdict import Question, Verdict, default_tolerance
+from nlpipe.compare.verdict import COSTS as COST_NAMES
+from nlpipe.compare.verdict import Question, Verdict, default_tolerance, known_costs
+from nlpipe.report.page_contents import Contents, CostAxis
+from nlpipe.report.page_contents import Line as PageLine
 from nlpipe.runs.result import Result
 
 if TYPE_CHECKING:
@@ -280,6 +283,43 @@ class Comparison:
         verdict = f"verdict {self.chosen.title}" if self.chosen is not None else "no verdict"
         best = f"best {self.best.title}, {self.primary} {self.best.score:.3f}"
         return f"Comparison({self.title!r}, {len(self.rows)} rows, {best}, {verdict})"
+
+    def report(self, path: str | Path) -> Path:
+        """Write one HTML file that shows the comparison in a browser and needs nothing else; its path.
+
+        Raises:
+            MissingExtra: Jinja2 is not installed.
+            NlpipeError: the file cannot be written.
+        """
+        from nlpipe.report.comparison_page import write_page
+
+        return write_page(self._contents(), Path(path))
+
+    def _contents(self) -> Contents:
+        """What the page shows."""
+        table, verdict, question, best = self.as_table(), self.verdict, self.facts.question, self.best
+        sentences = verdict.sentences if verdict is not None else ()
+        names = [question.cost, *(name for name in COST_NAMES if name != question.cost)]
+        return Contents(
+            self.title, self.facts.data, self.primary, 1 if self.facts.unit == "points" else 3,
+            self.facts.higher_is_better, self.facts.test_size, question.tolerance, sentences, f"{table.caption}.",
+            table.headings, table.essential,
+            tuple(
+                PageLine(
+                    row.name, row.title, row.train_size, row.results, line.cells, row.score, row.low, row.high,
+                    known_costs(row.costs or {}), row is self.chosen,
+                    best is not None and row.train_size == best.train_size,
+                )
+                for row, line in zip(self.rows, table.lines, strict=True)
+            ),
+            tuple(
+                CostAxis(name, COST_NAMES[name].words, COST_NAMES[name].unit, question.budget.get(name))
+                for name in names
+            ),
+            verdict.curve if verdict is not None else (), tuple(self.failures),
+            tuple(note for note in table.notes if note not in sentences and not note.startswith("failed: ")),
+            self.folder.name,
+        )  # fmt: skip
 
     def to_frame(self) -> pandas.DataFrame:
         """The rows as a pandas table: ``name``, ``score``, ``scores.f1_macro``, ``costs.fit_seconds`` …
