@@ -33,6 +33,8 @@ SYNONYMS = {
     "new": "init", "start": "init", "create": "init", "save": "export", "convert": "export", "datasets": "data",
     "download": "data fetch", "history": "runs", "ls": "runs", "results": "runs",
     "confusion": "errors", "mistakes": "errors", "analyse": "errors", "analyze": "errors",
+    "audit": "data audit", "duplicates": "data audit", "leakage": "data audit", "checklist": "behave",
+    "fairness": "bias",
     "html": "report", "dashboard": "report", "reproduce": "verify", "rerun": "verify",
 }  # fmt: skip
 """What other tools call a command, to the name that it has here."""
