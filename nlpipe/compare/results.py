@@ -318,7 +318,8 @@ class Comparison:
             ),
             verdict.curve if verdict is not None else (), tuple(self.failures),
             tuple(note for note in table.notes if note not in sentences and not note.startswith("failed: ")),
-            self.folder.name,
+            self.folder.name, f"items in {self.facts.items}" if self.facts.folds else self.facts.items,
+            self.facts.choose == "dev", self.facts.folds,
         )  # fmt: skip
 
     def to_frame(self) -> pandas.DataFrame:

@@ -110,14 +110,14 @@ function chart(place, { x, y, label }) {
   return { svg, px, py, left, right: width - right, top, bottom: height - bottom, width };
 }
 /** A mark that shows `lines` when it is pointed at or has the keyboard. */
-function point(drawn, x, y, kind, lines) {
+function point(drawn, x, y, kind, lines, stroke = null) {
   const long = Math.max(...lines.map((line) => line.length)) * 7.2 + 16;
   const high = lines.length * 18 + 8;
   const tx = Math.max(2, Math.min(x + 10, drawn.width - long - 2));
   const ty = y - high - 8 < 0 ? y + 12 : y - high - 8;
   const tip = shape("g", { class: "tip", "aria-hidden": "true" }, shape("rect", { x: tx, y: ty, width: long, height: high, rx: 4 }));
   lines.forEach((line, i) => tip.append(shape("text", { x: tx + 8, y: ty + 18 + i * 18 }, line)));
-  const group = shape("g", { class: "point", tabindex: "0", role: "img", "aria-label": lines.join(", ") }, shape("circle", { class: `dot ${kind}`, cx: x, cy: y, r: 6 }), tip);
+  const group = shape("g", { class: "point", tabindex: "0", role: "img", "aria-label": lines.join(", ") }, shape("circle", { class: `dot ${kind}`, cx: x, cy: y, r: stroke ? 4 : 6, ...(stroke ? { style: `stroke:${stroke}` } : {}) }), tip);
   group.addEventListener("pointerenter", () => drawn.svg.append(group)); // above the others
   drawn.svg.append(group);
 }
@@ -176,15 +176,15 @@ if (costSelect && measured.length) {
       const x = drawn.px(row.costs[cost.name]);
       if (row.low !== null) drawn.svg.append(shape("line", { class: "whisker", x1: x, x2: x, y1: drawn.py(row.low), y2: drawn.py(row.high) }));
     }
-    const taken = [];
+    const taken = rows.map((row) => [drawn.px(row.costs[cost.name]) - 9, drawn.py(row.score), 18]);
     for (const row of rows) { // names where there is room
       const x = drawn.px(row.costs[cost.name]);
       const y = drawn.py(row.score);
       const wide = row.title.length * 7;
       const left = x + 10 + wide > drawn.right ? x - 10 - wide : x + 10;
       if (left < drawn.left || taken.some(([a, b, w]) => Math.abs(b - y) < 15 && left < a + w && a < left + wide)) continue;
-      taken.push([left, y, wide], [x - 8, y, 16]);
-      drawn.svg.append(shape("text", { x: left, y: y + 4, class: "tick" }, row.title));
+      taken.push([left, y, wide]);
+      drawn.svg.append(shape("text", { x: left, y: y - 4, class: "tick" }, row.title));
     }
     for (const row of rows) {
       const kind = [row.chosen ? "chosen" : "", front.includes(row) ? "on-front" : ""].join(" ");
@@ -240,7 +240,7 @@ function lines(place, series, axes) {
     const key = shape("svg", { width: 26, height: 10, "aria-hidden": "true", style: "display:inline" }, shape("line", { x1: 0, x2: 22, y1: 5, y2: 5, stroke, "stroke-width": 3, "stroke-dasharray": dash }));
     legend.append(element("span", { style: "margin-right:1rem;white-space:nowrap" }, key, each.title));
   });
-  shown.forEach((each) => each.points.forEach((p) => point(drawn, drawn.px(p[0]), drawn.py(p[1]), "", [each.title, axes.tell(p)])));
+  shown.forEach((each, i) => each.points.forEach((p) => point(drawn, drawn.px(p[0]), drawn.py(p[1]), "", [each.title, axes.tell(p)], COLOURS[i % COLOURS.length])));
   place.append(legend);
 }
 
@@ -284,7 +284,7 @@ if (byId("confusion")) {
       const right = row[data.labels.indexOf(gold)];
       body.append(element("tr", {}, element("th", { scope: "row" }, gold), ...row.map((count) => element("td", { style: `--v:${total ? count / total : 0}` }, count.toLocaleString("en"))), element("td", {}, total ? `${((100 * right) / total).toFixed(1)} %` : "–")));
     }
-    byId("confusion").replaceChildren(element("table", { class: "heat" }, element("caption", {}, `Answers of ${select.value}, first seed: each row is a wanted label.`), element("thead", {}, head), body));
+    byId("confusion").replaceChildren(element("table", { class: "heat" }, element("caption", {}, `Answers of ${select.value}, those of ${data.answered_by}: each row is a wanted label.`), element("thead", {}, head), body));
   };
   select.addEventListener("change", draw);
   draw();
@@ -341,9 +341,9 @@ if (explorer && byId("explorer")) {
   }
   const total = explorer.differ + explorer.wrong_alike;
   byId("explorer-note").textContent =
-    `Pipelines differ on ${explorer.differ.toLocaleString("en")} test items and are all wrong in the same way on ${explorer.wrong_alike.toLocaleString("en")}. ` +
+    `Pipelines differ on ${explorer.differ.toLocaleString("en")} ${data.items} and are all wrong in the same way on ${explorer.wrong_alike.toLocaleString("en")}. ` +
     (items.length < total ? `${items.length.toLocaleString("en")} of them, drawn at random, are in this file; the run folders have the others. ` : "") +
-    "The answers are those of the first seed.";
+    `The answers are those of ${data.answered_by}.`;
 
   let hits = [];
   let shown = 0;

@@ -17,9 +17,10 @@ from nlpipe.errors import NlpipeError
 from nlpipe.files import read_json, whole_file
 from nlpipe.registry import missing_extra
 from nlpipe.report.disagreements import Disagreements, disagreements
-from nlpipe.report.page_answers import Answers, answers_of
+from nlpipe.report.page_answers import Answers, answers_of, joined
 from nlpipe.report.page_contents import Contents, Line
-from nlpipe.runs.mistakes import input_texts
+from nlpipe.report.page_texts import texts_of
+from nlpipe.runs.result import Result
 from nlpipe.runs.score import read_predictions
 from nlpipe.yaml_reader import read_yaml
 
@@ -56,10 +57,11 @@ def comparison_page(contents: Contents) -> str:
     template = environment.from_string((folder / "comparison.html").read_text(encoding="utf-8"))
     problems: list[str] = []
     lines = [line for line in contents.lines if line.last and line.results]
-    answers = _answers(lines, problems)
+    answers = _answers(contents, lines, problems)
     data = {
         **_leaderboard(contents), "losses": _losses(contents.lines, problems), **_diagnosis(lines, answers),
-        "disagreements": _disagreements(lines, answers, problems),
+        "disagreements": _disagreements(contents, lines, answers, problems), "items": contents.items,
+        "answered_by": "all folds" if contents.folds else "the first seed",
     }  # fmt: skip
     page = template.render(
         contents=contents, style=_file("comparison.css"), script=_file("comparison.js"), data=embedded(data),
@@ -106,37 +108,49 @@ def _examples(line: Line) -> int | None:
         return line.train_size
 
 
-def _answers(lines: Sequence[Line], problems: list[str]) -> dict[str, Answers]:
-    """The answers of the first seed of each pipeline, those alone that are to the same items and words."""
+def _answers(contents: Contents, lines: Sequence[Line], problems: list[str]) -> dict[str, Answers]:
+    """The answers of each pipeline's first seed or of all folds, those alone that are to the same items and words."""
     every: dict[str, Answers] = {}
     first: Answers | None = None
     for line in lines:
         try:
-            answers = answers_of(line.results[0])
+            parts = [answers_of(result, contents.dev) for result in _runs(contents, line)]
         except NlpipeError as error:
             problems.append(f"{line.title}: its answers are not shown: {error}")
             continue
-        if answers is None:
+        known = [part for part in parts if part is not None]
+        if not known or len(known) < len(parts):
             continue
+        answers = joined(known)
         first = first or answers
         if answers.kind != first.kind or answers.words != first.words or answers.gold != first.gold:
-            problems.append(f"{line.title}: its answers are not shown, as it splits the texts into other words")
+            problems.append(
+                f"{line.title}: its answers are not shown beside the others, as they are to other items, or it splits "
+                "the texts into other words"
+            )
             continue
         every[line.title] = answers
     return every
 
 
-def _disagreements(lines: Sequence[Line], answers: Mapping[str, Answers], problems: list[str]) -> dict[str, Any] | None:
+def _runs(contents: Contents, line: Line) -> tuple[Result, ...]:
+    """The runs of a pipeline that together answer every item once."""
+    return line.results[: contents.folds or 1]
+
+
+def _disagreements(
+    contents: Contents, lines: Sequence[Line], answers: Mapping[str, Answers], problems: list[str]
+) -> dict[str, Any] | None:
     if len(answers) < 2:
         return None
-    folder = next(line for line in lines if line.title in answers).results[0].folder
-    try:
-        texts, note = input_texts(folder, read_predictions(folder / "predictions.jsonl"))
-        if note:
-            problems.append(note)
-    except NlpipeError as error:
-        problems.append(str(error))
-        texts = [""] * len(next(iter(answers.values())).gold)
+    line = next(line for line in lines if line.title in answers)
+    name = "predictions_dev.jsonl" if contents.dev else "predictions.jsonl"
+    folders = [result.folder for result in _runs(contents, line)]
+    records = [record for folder in folders for record in read_predictions(folder / name)]
+    own = next((each.results[0].folder for each in lines if (each.results[0].folder / "pipeline.yaml").exists()), None)
+    texts, note = texts_of(own or folders[0], records)
+    if note:
+        problems.append(note)
     found: Disagreements = disagreements(list(answers), list(answers.values()), texts)
     return asdict(found)
 

@@ -14,9 +14,9 @@ from nlpipe.predictions import AnyPredictions
 from nlpipe.runs.items import read_items
 from nlpipe.runs.mistake_records import Group, groups_of
 from nlpipe.runs.result import Result
-from nlpipe.runs.score import metrics_of, read_scoring
+from nlpipe.runs.score import metrics_of, read_answers, read_scoring, task_of
 from nlpipe.runs.tag_mistakes import of_entities, of_tags
-from nlpipe.wire import Labels, Tags, Text
+from nlpipe.wire import Labels, Tags, Text, Wire
 
 Kind = Literal["labels", "entities", "tags", "texts"]
 BINS = 10
@@ -64,21 +64,46 @@ class Answers:
     calibration: tuple[Bin, ...] = ()
 
 
-def answers_of(result: Result) -> Answers | None:
-    """The answers of a run; None where they are neither labels, tags nor texts.
+def answers_of(result: Result, dev: bool = False) -> Answers | None:
+    """The answers of a run, or those to dev; None where they are neither labels, tags nor texts.
 
     Raises:
         NlpipeError: a file of the run is missing or damaged.
     """
-    gold, predictions = result.predictions()
+    gold, predictions = result.predictions() if not dev else _dev(result)
     if isinstance(gold, Labels):
         return _labels(gold, predictions)
     if isinstance(gold, Tags):
         metrics = metrics_of(read_scoring(result.folder))
         return _tags(gold, predictions, any(metric.name == "entities" for metric in metrics))
     if isinstance(gold, Text):
-        return _texts(gold, predictions, result)
+        return _texts(gold, predictions, result, dev)
     return None
+
+
+def joined(parts: Sequence[Answers]) -> Answers:
+    """The answers of the folds of a cross-validation as those of one run."""
+    if len(parts) == 1:
+        return parts[0]
+    counts: list[Counter[str]] = [Counter(), Counter(), Counter()]
+    pairs: Counter[tuple[str, str]] = Counter()
+    for part in parts:
+        for group in part.groups:
+            for count, number in zip(counts, (group.gold, group.predicted or 0, group.right), strict=True):
+                count[group.name] += number
+        for one, other, number in part.confusion:
+            pairs[one, other] += number
+    return Answers(
+        parts[0].kind, tuple(item for part in parts for item in part.gold),
+        tuple(item for part in parts for item in part.predicted), np.concatenate([part.scores for part in parts]),
+        np.concatenate([part.right for part in parts]), tuple(words for part in parts for words in part.words),
+        groups_of(*counts), tuple((one, other, number) for (one, other), number in sorted(pairs.items())),
+    )  # fmt: skip
+
+
+def _dev(result: Result) -> tuple[Wire, AnyPredictions]:
+    task = task_of(read_scoring(result.folder))
+    return read_answers(result.folder / "predictions_dev.jsonl", task)
 
 
 def _labels(gold: Labels, predictions: AnyPredictions) -> Answers:
@@ -130,13 +155,14 @@ def _overlap(gold: Sequence[Any], predicted: Sequence[Any]) -> float:
     return 2 * len(set(gold) & set(predicted)) / (len(gold) + len(predicted))
 
 
-def _texts(gold: Text, predictions: AnyPredictions, result: Result) -> Answers:
+def _texts(gold: Text, predictions: AnyPredictions, result: Result, dev: bool) -> Answers:
     wanted, answered = tuple(gold.strings), tuple(predictions.values.strings)
     right = np.array([one.strip() == other.strip() for one, other in zip(wanted, answered, strict=True)])
     scores = right.astype(float)
     for metric in metrics_of(read_scoring(result.folder)):
         if "chrf" in metric.definitions:
-            items = read_items(result.folder / "items.safetensors", metric.name)
+            stored = None if dev else read_items(result.folder / "items.safetensors", metric.name)
+            items = metric.statistics(gold, predictions) if stored is None else stored
             if isinstance(items, np.ndarray) and len(items) == len(wanted):
                 scores = metric.scores(items)["chrf"] / 100
     return Answers("texts", wanted, answered, scores, right)

@@ -66,6 +66,9 @@ class Contents:
         curve: from which tolerance on which pipeline is the cheapest that qualifies.
         failures: a line for each run that failed.
         folder: of the comparison, as it is named to the reader.
+        items: what is answered, for sentences: ``test items``, ``dev items``, ``items in 5 folds``.
+        dev: whether the answers that count are those to dev, so that those to test must not be shown.
+        folds: runs of a pipeline that together answer every item once; 0 without cross-validation.
     """
 
     title: str
@@ -73,7 +76,7 @@ class Contents:
     primary: str
     digits: int
     higher_is_better: bool
-    test_items: int
+    item_count: int
     tolerance: float
     sentences: tuple[str, ...]
     caption: str
@@ -85,3 +88,6 @@ class Contents:
     failures: tuple[str, ...]
     notes: tuple[str, ...]
     folder: str
+    items: str = "test items"
+    dev: bool = False
+    folds: int = 0

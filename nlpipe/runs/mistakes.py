@@ -38,7 +38,7 @@ def find_mistakes(folder: str | Path) -> Mistakes:
     environment, scoring = read_environment(folder), read_scoring(folder)
     gold, predictions = read_answers(folder / "predictions.jsonl", task_of(scoring))
     records = read_predictions(folder / "predictions.jsonl")
-    texts, note = input_texts(folder, records)
+    texts, note = _texts(folder, records)
     if isinstance(gold, Labels):
         found = _of_labels(gold, predictions)
     elif isinstance(gold, Tags):
@@ -58,7 +58,7 @@ def find_mistakes(folder: str | Path) -> Mistakes:
     )  # fmt: skip
 
 
-def input_texts(folder: Path, records: Sequence[Mapping[str, Any]]) -> tuple[list[str], str]:
+def _texts(folder: Path, records: Sequence[Mapping[str, Any]]) -> tuple[list[str], str]:
     """The input of each record: as it is stored, or out of the data; where that cannot be read empty, and why."""
     if all("text" in record or "words" in record for record in records):
         return [str(record.get("text") or " ".join(map(str, record.get("words", ())))) for record in records], ""

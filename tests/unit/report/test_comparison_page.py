@@ -114,6 +114,30 @@ def test_the_items_of_the_page_are_those_on_which_the_answers_differ(folder: Pat
     assert confusion.get(("b", "b"), 0) == sum(record["gold"] == record["predicted"] == "b" for record in records)
 
 
+@pytest.mark.parametrize("how", [{"folds": 3}, {"choose": "dev"}], ids=["folds", "dev"])
+def test_the_answers_that_the_verdict_rests_on_are_shown(folder: Path, tmp_path: Path, how: dict[str, Any]) -> None:
+    """All folds, each item once; or those to dev alone, where test must be looked at once."""
+    root = folder.parent.parent
+    data = {"task": "classification", **{name: str(root / f"{name}.jsonl") for name in ("train", "dev", "test")}}
+    pipelines = [
+        {"name": "bayes", "representation": "bow", "head": "naive_bayes"},
+        {"name": "stump", "representation": {"name": "tfidf", "max_features": 3}, "head": "logistic_regression"},
+    ]
+    comparison = nlpipe.compare({"data": data, "pipelines": pipelines, "seeds": [1], **how}, out=tmp_path / "runs")
+    lines = {
+        row.name: [line for result in row.results for line in result.records(dev="choose" in how)]
+        for row in comparison.rows
+    }  # fmt: skip
+    items = [*zip(lines["bayes"], lines["stump"], strict=True)]
+    assert len(items) == (20 if "choose" in how else 80)  # of dev; of train and dev, as test was given
+    found = read((comparison.folder / "report.html").read_text(encoding="utf-8"))[1]["disagreements"]
+    assert found["differ"] == sum(x["predicted"] != y["predicted"] for x, y in items)
+    assert found["wrong_alike"] == sum(x["predicted"] == y["predicted"] != x["gold"] for x, y in items)
+    assert found["items"]
+    assert all(item["t"].startswith(NASTY) for item in found["items"])
+    assert not any(f"{NASTY} test " in item["t"] for item in found["items"])
+
+
 def test_json_in_a_page_has_no_character_that_html_reads() -> None:
     text = embedded({"a": NASTY})
     assert not re.search("[<>&\u2028\u2029]", text)
