@@ -35,6 +35,7 @@ EXTRAS: Mapping[str, str] = {
     "sentencepiece": "translation",
     "datasets": "hub",
     "jinja2": "report",
+    "optuna": "tune",
 }
 """Optional package, as imported, to the extra that installs it."""
 

@@ -20,6 +20,7 @@ from nlpipe.cli import (
     report_command,
     run_commands,
     stage_commands,
+    tune_command,
 )
 from nlpipe.errors import NlpipeError, suggest
 from nlpipe.options import options_of
@@ -27,7 +28,7 @@ from nlpipe.synonyms import meant
 
 SYNONYMS = {
     "train": "run", "fit": "run", "eval": "evaluate", "test": "evaluate", "score": "evaluate",
-    "benchmark": "compare", "tune": "compare", "sweep": "compare", "rank": "compare",
+    "benchmark": "compare", "rank": "compare", "sweep": "tune", "search": "tune", "optimize": "tune",
     "serve": "predict", "infer": "predict", "classify": "predict", "tag": "predict", "translate": "predict",
     "validate": "check", "lint": "check", "stages": "list", "models": "list", "info": "show", "describe": "show",
     "new": "init", "start": "init", "create": "init", "save": "export", "convert": "export", "datasets": "data",
@@ -152,6 +153,7 @@ def options(
 
 app.command()(run_commands.run)
 app.command()(run_commands.compare)
+app.command()(tune_command.tune)
 app.command()(model_commands.predict)
 app.command()(model_commands.export)
 app.command()(behaviour_commands.behave)

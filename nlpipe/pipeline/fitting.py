@@ -36,7 +36,7 @@ from nlpipe.training.trainer import Trainer
 from nlpipe.wire import Labels, Tags, Text, Tokens
 
 if TYPE_CHECKING:
-    from nlpipe.training.history import History
+    from nlpipe.training.history import Epoch, History
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +96,7 @@ class Fitting:
         report: called with a line about the progress.
         progress: whether training by gradients draws a bar; None: where there is a terminal.
         deciding: the metric and the score of it that stop training; by default the task's.
+        after_epoch: called after each epoch of training by gradients; what it raises ends the fitting.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class Fitting:
         report: Callable[[str], None] = lambda message: None,
         progress: bool | None = None,
         deciding: tuple[Metric, str] | None = None,
+        after_epoch: Callable[[Epoch], None] | None = None,
     ) -> None:
         *self.body, head = stages
         assert isinstance(head, Head)
@@ -121,6 +123,7 @@ class Fitting:
         self.report = report
         self.progress = progress
         self.deciding = deciding
+        self.after_epoch = after_epoch
         self.seconds: dict[str, float] = {}
 
     def fit(self, train: Split, dev: Split | None = None) -> Fitted:
@@ -276,6 +279,7 @@ class Fitting:
             report=self.report,
             dev_loss=dev_loss if known is not None else None,
             metric=primary,
+            after_epoch=self.after_epoch,
         )
 
     def _tokenised(self, flow: Flow) -> Flow:
