@@ -209,8 +209,8 @@ def _write_pipeline(path: Path, result: Tuned) -> None:
     pruned = f", {states.count('pruned')} stopped early" if "pruned" in states else ""
     comment = (
         f"# nlpipe tune: {len(states)} trials{failed}{pruned}, {result.fit_seconds:.1f} s to fit them all.\n"
-        f"# {result.metric} {result.best.score:.4f} on dev, of trial {result.best.number}: the best\n"
-        "# of several on the same examples, and so optimistic; the test split was not read.\n"
+        f"# {result.metric} {result.best.score:.4f} on dev, in trial {result.best.number}. It is the best of several\n"
+        "# scores on the same examples, and so optimistic; the test split was not read.\n"
     )
     with whole_file(path) as partial:
         partial.write_text(comment + to_yaml(result.spec.resolved()), encoding="utf-8")

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 import nlpipe
@@ -273,3 +274,11 @@ def test_a_run_does_not_load_optuna() -> None:
     )
     code += "import nlpipe.cli.app; print('optuna' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_the_example_of_the_documentation_is_a_search() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "tuning.md").read_text(encoding="utf-8")
+    program = text.partition("```yaml\n")[2].partition("```")[0]
+    spec = read_pipeline(yaml.safe_load(program))
+    assert spec.tune is not None
+    assert str(spec.tune).startswith("20 trials over head.C (0.01 to 100, log); representation.min_count (1 to 5,")
