@@ -282,3 +282,13 @@ def test_the_example_of_the_documentation_is_a_search() -> None:
     spec = read_pipeline(yaml.safe_load(program))
     assert spec.tune is not None
     assert str(spec.tune).startswith("20 trials over head.C (0.01 to 100, log); representation.min_count (1 to 5,")
+
+
+def test_without_optuna_the_extra_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text("data: sample_reviews\nrepresentation: bow\nhead: naive_bayes\ntune: {head.alpha: [0.5, 1]}\n")
+    code = f"import sys; sys.modules['optuna'] = None; sys.argv = ['nlpipe', 'tune', {str(file)!r}]; "
+    code += "import nlpipe.__main__; nlpipe.__main__.main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "nlpipe tune needs the package 'optuna', which is not installed; pip install \"nlpipe[tune]\"" in done.stderr
