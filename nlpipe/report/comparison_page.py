@@ -6,6 +6,7 @@ It holds its own style, script and data, and forbids the browser to request anyt
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -13,13 +14,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from nlpipe.datasets.dataset import Dataset
 from nlpipe.errors import NlpipeError
 from nlpipe.files import read_json, whole_file
 from nlpipe.registry import missing_extra
 from nlpipe.report.disagreements import Disagreements, disagreements
 from nlpipe.report.page_answers import Answers, answers_of, joined
 from nlpipe.report.page_contents import Contents, Line
-from nlpipe.report.page_texts import texts_of
+from nlpipe.report.page_slices import slice_rows
+from nlpipe.report.page_texts import data_of_page, texts_of
 from nlpipe.runs.result import Result
 from nlpipe.runs.score import read_predictions
 from nlpipe.yaml_reader import read_yaml
@@ -58,11 +61,17 @@ def comparison_page(contents: Contents) -> str:
     problems: list[str] = []
     lines = [line for line in contents.lines if line.last and line.results]
     answers = _answers(contents, lines, problems)
+    dataset = _dataset(lines, problems)
     data = {
-        **_leaderboard(contents), "losses": _losses(contents.lines, problems), **_diagnosis(lines, answers),
-        "disagreements": _disagreements(contents, lines, answers, problems), "items": contents.items,
+        **_leaderboard(contents),
+        "titles": [line.title for line in lines],
+        "items": contents.items,
         "answered_by": "all folds" if contents.folds else "the first seed",
-    }  # fmt: skip
+        "losses": _losses(contents.lines, problems),
+        **_diagnosis(answers),
+        "slices": _slices(contents, lines, dataset, problems),
+        "disagreements": _disagreements(contents, lines, answers, dataset, problems),
+    }
     page = template.render(
         contents=contents, style=_file("comparison.css"), script=_file("comparison.js"), data=embedded(data),
         chosen=next((line for line in contents.lines if line.chosen), None),
@@ -73,11 +82,19 @@ def comparison_page(contents: Contents) -> str:
 
 
 def embedded(data: Any) -> str:
-    """Data as JSON that no text in it can end or turn into HTML."""
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    """Data as JSON that no text in it can end or turn into HTML; numbers that are not finite are null."""
+    text = json.dumps(_finite(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _file(name: str) -> str:
@@ -95,7 +112,7 @@ def _leaderboard(contents: Contents) -> dict[str, Any]:
                 "high": line.high, "costs": dict(line.costs), "chosen": line.chosen, "last": line.last,
                 "examples": _examples(line),
             }
-            for line in contents.lines if line.score is not None
+            for line in contents.lines if line.score is not None and math.isfinite(line.score)
         ],
     }  # fmt: skip
 
@@ -138,8 +155,39 @@ def _runs(contents: Contents, line: Line) -> tuple[Result, ...]:
     return line.results[: contents.folds or 1]
 
 
+def _dataset(lines: Sequence[Line], problems: list[str]) -> Dataset | None:
+    """The data of the comparison, as it is now; answers from elsewhere do not name it."""
+    for line in lines:
+        if (line.results[0].folder / "pipeline.yaml").exists():
+            try:
+                return data_of_page(line.results[0].folder)
+            except NlpipeError as error:
+                problems.append(f"The data cannot be read: {error}")
+                return None
+    return None
+
+
+def _slices(
+    contents: Contents, lines: Sequence[Line], dataset: Dataset | None, problems: list[str]
+) -> list[dict[str, Any]]:
+    """Scores in parts of the test split, where that is what was answered and it is still the same."""
+    if dataset is None or contents.dev or contents.folds:
+        return []
+    try:
+        if any(result.environment["data_digest"] != dataset.digest for line in lines for result in line.results):
+            return []
+        return [asdict(row) for row in slice_rows(dataset, lines, contents.primary)]
+    except NlpipeError as error:
+        problems.append(f"Scores in parts of the test split are not shown: {error}")
+        return []
+
+
 def _disagreements(
-    contents: Contents, lines: Sequence[Line], answers: Mapping[str, Answers], problems: list[str]
+    contents: Contents,
+    lines: Sequence[Line],
+    answers: Mapping[str, Answers],
+    dataset: Dataset | None,
+    problems: list[str],
 ) -> dict[str, Any] | None:
     if len(answers) < 2:
         return None
@@ -147,15 +195,14 @@ def _disagreements(
     name = "predictions_dev.jsonl" if contents.dev else "predictions.jsonl"
     folders = [result.folder for result in _runs(contents, line)]
     records = [record for folder in folders for record in read_predictions(folder / name)]
-    own = next((each.results[0].folder for each in lines if (each.results[0].folder / "pipeline.yaml").exists()), None)
-    texts, note = texts_of(own or folders[0], records)
-    if note:
-        problems.append(note)
+    texts = texts_of(dataset, records)
+    if missing := sum(not text for text in texts):
+        problems.append(f"{missing:,} texts are not shown, as they are not in the data as it is now.")
     found: Disagreements = disagreements(list(answers), list(answers.values()), texts)
     return asdict(found)
 
 
-def _diagnosis(lines: Sequence[Line], answers: Mapping[str, Answers]) -> dict[str, Any]:
+def _diagnosis(answers: Mapping[str, Answers]) -> dict[str, Any]:
     """Scores of each label or type, confusion matrices and calibration."""
     groups = sorted({group.name for each in answers.values() for group in each.groups})
     gold = {group.name: group.gold for each in answers.values() for group in each.groups}

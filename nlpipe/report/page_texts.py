@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.load import load_dataset
 from nlpipe.datasets.splits import example_ids
 from nlpipe.errors import NlpipeError
@@ -13,31 +14,33 @@ from nlpipe.runs.answer import read_pipeline_file
 from nlpipe.wire import Text
 
 
-def texts_of(folder: Path, records: Sequence[Mapping[str, Any]]) -> tuple[list[str], str]:
-    """The input of each line of predictions, and why some are empty; that is empty where all are known.
+def data_of_page(folder: Path) -> Dataset:
+    """The data that the run in ``folder`` names, as it is now; it may be another than the run was fitted on.
+
+    Raises:
+        NlpipeError: it cannot be read.
+    """
+    file, faults = read_pipeline_file(folder)
+    if "data" not in file.entries:
+        raise NlpipeError(f"{folder / 'pipeline.yaml'}: the pipeline names no data")
+    if faults:
+        raise NlpipeError(str(faults[0]))
+    return load_dataset(file.entries["data"].plain())
+
+
+def texts_of(dataset: Dataset | None, records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The input of each line of predictions; empty where it is not known.
 
     They are looked up by their hashes, so that they are the right ones also where the data has changed since, and
     where a fold of a cross-validation was answered.
     """
     if all("text" in record or "words" in record for record in records):
-        return [str(record.get("text") or " ".join(map(str, record.get("words", ())))) for record in records], ""
-    try:
-        file, faults = read_pipeline_file(folder)
-        if "data" not in file.entries:
-            raise NlpipeError(f"{folder / 'pipeline.yaml'}: the pipeline names no data")
-        if faults:
-            raise NlpipeError(str(faults[0]))
-        dataset = load_dataset(file.entries["data"].plain())
-    except NlpipeError as error:
-        reason = str(error).partition("\n")[0]
-        return [""] * len(records), f"The texts are not shown, as the data cannot be read: {reason}"
+        return [str(record.get("text") or " ".join(map(str, record.get("words", ())))) for record in records]
     by_hash: dict[str, str] = {}
-    for split in (dataset.train, dataset.dev, dataset.test):
+    for split in () if dataset is None else (dataset.train, dataset.dev, dataset.test):
         if isinstance(split.inputs, Text):
             by_hash.update(zip(map(_hash, example_ids(split.inputs)), split.inputs.strings, strict=True))
-    texts = [by_hash.get(_hash(str(record.get("id", ""))), "") for record in records]
-    missing = sum(not text for text in texts)
-    return texts, f"{missing:,} texts are not shown, as the data does not have them any more" if missing else ""
+    return [by_hash.get(_hash(str(record.get("id", ""))), "") for record in records]
 
 
 def _hash(name: str) -> str:

@@ -114,6 +114,15 @@ def test_the_items_of_the_page_are_those_on_which_the_answers_differ(folder: Pat
     assert confusion.get(("b", "b"), 0) == sum(record["gold"] == record["predicted"] == "b" for record in records)
 
 
+def test_scores_in_a_part_of_the_test_split_are_those_of_its_items(folder: Path) -> None:
+    _, data = read((folder / "report.html").read_text(encoding="utf-8"))
+    of_b = next(row for row in data["slices"] if row["name"] == "label: b")
+    assert of_b["count"] == 40
+    for row, score in zip(reopen(folder).rows, of_b["scores"], strict=True):
+        records = [record for record in row.results[0].records() if record["gold"] == "b"]
+        assert score == pytest.approx(sum(record["predicted"] == "b" for record in records) / 40)
+
+
 @pytest.mark.parametrize("how", [{"folds": 3}, {"choose": "dev"}], ids=["folds", "dev"])
 def test_the_answers_that_the_verdict_rests_on_are_shown(folder: Path, tmp_path: Path, how: dict[str, Any]) -> None:
     """All folds, each item once; or those to dev alone, where test must be looked at once."""
@@ -142,6 +151,7 @@ def test_json_in_a_page_has_no_character_that_html_reads() -> None:
     text = embedded({"a": NASTY})
     assert not re.search("[<>&\u2028\u2029]", text)
     assert json.loads(text) == {"a": NASTY}
+    assert json.loads(embedded({"loss": [float("nan"), 1.5, float("inf")]})) == {"loss": [None, 1.5, None]}
 
 
 def test_items_are_cut_to_the_room_there_is_and_counted_all_the_same() -> None:
