@@ -27,7 +27,7 @@ bench: .venv/dev   ## speed, memory and accuracy beside peers; writes benchmarks
 
 .venv/base: pyproject.toml constraints.txt Makefile
 	$(PYTHON) -m venv .venv
-	$(PIP) -e ".[word2vec]"
+	$(PIP) -e ".[word2vec,report]"
 	touch $@
 
 .venv/dev: .venv/base

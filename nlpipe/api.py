@@ -14,6 +14,7 @@ from nlpipe.spec import PipelineSpec, Source, read_comparison, read_pipeline
 if TYPE_CHECKING:
     from nlpipe.compare.results import Comparison
     from nlpipe.runs.result import Result
+    from nlpipe.tuning.search import Tuned
 
 
 def load(file: Source, overrides: Sequence[str] = (), imports: Sequence[str] = ()) -> Pipeline:
@@ -70,8 +71,40 @@ def run(
 
     stop_if_registering()
     spec = read_pipeline(file, overrides, imports)
+    if spec.tune is not None:
+        report("'tune' is not searched here: the file's own values are run; 'nlpipe tune' searches")
     dataset = load_dataset(data_of(spec))
     return run_spec(spec, dataset, Path(out), seed, again=again, report=report)
+
+
+def tune(
+    file: Source,
+    overrides: Sequence[str] = (),
+    out: str | Path = "runs",
+    trials: int | None = None,
+    report: Callable[[str], None] = lambda message: None,
+    imports: Sequence[str] = (),
+) -> Tuned:
+    """Search the options that ``tune:`` of a file names by their score on dev; see ``nlpipe.tuning.search.tune``.
+
+    Args:
+        file: a pipeline file, or the mapping that a file would hold.
+        overrides: changes to the file, such as ``"tune.trials=50"``.
+        out: the folder that the folder of the search is written into.
+        trials: replaces the number of the file.
+        report: called with what is being done, in a few words.
+        imports: modules to import, besides those of the file.
+
+    Raises:
+        NlpipeError: the file, the data or the disk does not allow it, or every trial failed.
+    """
+    from nlpipe.datasets.load import load_dataset
+    from nlpipe.tuning.search import tune as search
+    from nlpipe.user_code import stop_if_registering
+
+    stop_if_registering()
+    spec = read_pipeline(file, overrides, imports)
+    return search(spec, load_dataset(data_of(spec)), Path(out), trials, report)
 
 
 def compare(

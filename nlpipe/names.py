@@ -35,6 +35,8 @@ EXTRAS: Mapping[str, str] = {
     "sentencepiece": "translation",
     "datasets": "hub",
     "distributed": "distributed",
+    "jinja2": "report",
+    "optuna": "tune",
 }
 """Optional package, as imported, to the extra that installs it."""
 

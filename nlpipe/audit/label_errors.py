@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from nlpipe.audit.contents import Contents, Item, texts_of
-from nlpipe.errors import NlpipeWarning
+from nlpipe.errors import DataError, NlpipeWarning
 from nlpipe.stage import AnyStage
 from nlpipe.wire import Labels, Text
 
@@ -123,7 +123,7 @@ def held_out(texts: list[str], given: list[str], keys: list[str], labels: list[s
         if len(train) > MOST_TRAINING:
             train = train[np.argsort([_rank(keys[i]) for i in train.tolist()], kind="stable")[:MOST_TRAINING]]
         known = [given[i] for i in train.tolist()]
-        if not len(held) or len(set(known)) < 2 or not any(texts[i].strip() for i in train.tolist()):
+        if not len(held) or len(set(known)) < 2:
             continue
         stages: list[AnyStage] = [
             Regex(lowercase=True),
@@ -133,7 +133,10 @@ def held_out(texts: list[str], given: list[str], keys: list[str], labels: list[s
         pipeline = Pipeline(stages)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NlpipeWarning)
-            pipeline.fit(Text([texts[i] for i in train.tolist()]), Labels(known))
+            try:
+                pipeline.fit(Text([texts[i] for i in train.tolist()]), Labels(known))
+            except DataError:  # no text has a word
+                continue
             answers = pipeline.predict(Text([texts[i] for i in held.tolist()]))
         assert answers.probabilities is not None
         columns = [column[label] for label in answers.classes]

@@ -90,16 +90,16 @@ class _Prefixes:
 
     Args:
         matrix: (N, D) ones where the prefix of a text has an n-gram.
-        needed: (N,) how many n-grams of its prefix a text shares with each similar one.
+        others: (N,) number of n-grams of each text that are not in its prefix.
         sizes: (N,) number of n-grams of each text.
     """
 
     matrix: sp.csr_matrix
-    needed: np.ndarray
+    others: np.ndarray
     sizes: np.ndarray
 
     def rows(self, start: int, end: int) -> _Prefixes:
-        return _Prefixes(self.matrix[start:end], self.needed[start:end], self.sizes[start:end])
+        return _Prefixes(self.matrix[start:end], self.others[start:end], self.sizes[start:end])
 
 
 def _prefixes(sets: Sequence[np.ndarray], threshold: float) -> _Prefixes:
@@ -109,11 +109,10 @@ def _prefixes(sets: Sequence[np.ndarray], threshold: float) -> _Prefixes:
     for values in sets:
         buckets, times = np.unique(values >> shift, return_counts=True)
         counts[buckets] += times.astype(np.int32)
-    chosen, needed = [], np.zeros(len(sets), dtype=np.int32)
-    for i, values in enumerate(sets):
+    chosen = []
+    for values in sets:
         size = len(values)
-        needed[i] = 1 + int(MATCHES * size)
-        length = min(size, size - math.ceil(threshold * size - 1e-9) + int(needed[i]))
+        length = min(size, size - math.ceil(threshold * size - 1e-9) + 1 + int(MATCHES * size))
         chosen.append(values[np.argsort(counts[values >> shift], kind="stable")[:length]])  # ties: by value
     lengths = np.array([len(values) for values in chosen], dtype=np.int64)
     every = np.concatenate(chosen) if chosen else np.zeros(0, dtype=np.uint64)
@@ -123,7 +122,8 @@ def _prefixes(sets: Sequence[np.ndarray], threshold: float) -> _Prefixes:
     indices = columns[shared].astype(np.int32)
     ones = np.ones(len(indices), dtype=np.int32)
     matrix = sp.csr_matrix((ones, indices, bounds), shape=(len(sets), max(1, len(distinct))))
-    return _Prefixes(matrix, needed, np.array([len(values) for values in sets], dtype=np.int64))
+    sizes = np.array([len(values) for values in sets], dtype=np.int64)
+    return _Prefixes(matrix, sizes - lengths, sizes)
 
 
 def _join(
@@ -146,7 +146,10 @@ def _join(
         one, other = product.row.astype(np.int64) + start, product.col.astype(np.int64)
         smaller = np.minimum(left.sizes[one], right.sizes[other])
         larger = np.maximum(left.sizes[one], right.sizes[other])
-        candidate = product.data >= np.minimum(left.needed[one], right.needed[other])
+        # of two prefixes, the n-grams in the one that ends sooner are in the other one or not shared, so that the texts
+        # share at most those of the product and all that are not in it
+        most = product.data + np.maximum(left.others[one], right.others[other])
+        candidate = most >= threshold / (1 + threshold) * (smaller + larger) - 1e-9
         candidate &= smaller >= threshold * larger - 1e-9
         if within:
             candidate &= other < one

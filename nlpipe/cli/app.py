@@ -18,8 +18,10 @@ from nlpipe.cli import (
     data_commands,
     file_commands,
     model_commands,
+    report_command,
     run_commands,
     stage_commands,
+    tune_command,
 )
 from nlpipe.errors import NlpipeError, suggest
 from nlpipe.options import options_of
@@ -27,13 +29,15 @@ from nlpipe.synonyms import meant
 
 SYNONYMS = {
     "train": "run", "fit": "run", "eval": "evaluate", "test": "evaluate", "score": "evaluate",
-    "benchmark": "compare", "tune": "compare", "sweep": "compare", "rank": "compare",
+    "benchmark": "compare", "rank": "compare", "sweep": "tune", "search": "tune", "optimize": "tune",
     "serve": "predict", "infer": "predict", "classify": "predict", "tag": "predict", "translate": "predict",
     "validate": "check", "lint": "check", "stages": "list", "models": "list", "info": "show", "describe": "show",
     "new": "init", "start": "init", "create": "init", "save": "export", "convert": "export", "datasets": "data",
     "download": "data fetch", "history": "runs", "ls": "runs", "results": "runs",
     "confusion": "errors", "mistakes": "errors", "analyse": "errors", "analyze": "errors",
-    "reproduce": "verify", "rerun": "verify",
+    "audit": "data audit", "duplicates": "data audit", "leakage": "data audit", "checklist": "behave",
+    "fairness": "bias",
+    "html": "report", "dashboard": "report", "reproduce": "verify", "rerun": "verify",
 }  # fmt: skip
 """What other tools call a command, to the name that it has here."""
 
@@ -150,6 +154,7 @@ def options(
 
 app.command()(run_commands.run)
 app.command()(compare_command.compare)
+app.command()(tune_command.tune)
 app.command()(model_commands.predict)
 app.command()(model_commands.export)
 app.command()(behaviour_commands.behave)
@@ -157,6 +162,7 @@ app.command()(behaviour_commands.bias)
 app.command()(after_commands.evaluate)
 app.command()(after_commands.errors)
 app.command()(after_commands.verify)
+app.command()(report_command.report)
 app.command(name="runs")(after_commands.show_runs)
 app.command(name="export-items")(data_commands.export_items)
 app.command()(file_commands.check)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from nlpipe.cli.terminal import make_console
+from nlpipe.errors import NlpipeError
 
 
 def data_audit(
-    name: Annotated[str, typer.Argument(metavar="CARD")],
+    name: Annotated[str, typer.Argument(metavar="CARD", help="A card, or a pipeline or comparison that names data.")],
     as_json: Annotated[bool, typer.Option("--json", help="Everything that was found, as JSON.")] = False,
     threshold: Annotated[
         float, typer.Option(help="Jaccard similarity from which two texts are near duplicates.")
@@ -26,9 +28,29 @@ def data_audit(
     from nlpipe.datasets.load import load_dataset
     from nlpipe.json_reader import json_text
 
-    dataset = load_dataset(name)
+    dataset = load_dataset(_data_of(name))
     found = audit(dataset, threshold, label_errors)
     if as_json:
         typer.echo(json_text(found.record()))
     else:
         show_audit(found, contents_of(dataset), make_console())
+
+
+def _data_of(name: str) -> str | dict[str, Any]:
+    """What ``name`` stands for: a card, or the data of a pipeline or comparison file.
+
+    Raises:
+        NlpipeError: the file has faults, or names no data.
+    """
+    from nlpipe.spec import read_comparison
+    from nlpipe.yaml_reader import read_yaml
+
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml") or not path.is_file():
+        return name
+    if not {"pipelines", "head", "vary", "extend"} & set(read_yaml(path).entries):
+        return name
+    data = read_comparison(name).data
+    if data is None:
+        raise NlpipeError(f"{name}: it names no data")
+    return data

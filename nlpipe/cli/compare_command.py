@@ -61,10 +61,10 @@ def compare(
     for name, reason in spec.left_out:
         console.print(f"{name} is left out: {reason}", **PLAIN)
     if dry_run:
-        _show_plan(plan(spec, out), out)
+        _show_plan(plan(spec, out, tuning=False), out)
         return
     if list_jobs:
-        for number, each in enumerate(plan(spec, out).jobs):
+        for number, each in enumerate(plan(spec, out, tuning=False).jobs):
             typer.echo(f"{number}\t{each}")
         return
     if job is not None:
@@ -95,7 +95,10 @@ def compare(
             bar.console.print(f"[{counted}/{total}] {outcome.job}: {text}", highlight=False, markup=False)
             bar.update(task, completed=counted, left=time_left(time.perf_counter() - start, counted, total))
 
-        comparison = run_comparison(spec, out, jobs, report, ended, planned, cluster)
+        def tuned(text: str) -> None:
+            bar.console.print(text, highlight=False, markup=False)
+
+        comparison = run_comparison(spec, out, jobs, report, ended, planned, cluster, tuned)
     output = make_console()
     if not output.is_terminal:
         output.width = 240
@@ -172,6 +175,11 @@ def _bar(console: Any) -> Any:
 def _show_next(output: Any, comparison: Comparison) -> None:
     command = sys.argv[0] if Path(sys.argv[0]).name == "nlpipe" else "nlpipe"
     output.print(f"table: {comparison.folder / 'table.md'}", **PLAIN)
+    report = comparison.folder / "report.html"
+    if report.exists():
+        output.print(f"report, for a browser: {report}", **PLAIN)
+    else:
+        output.print(f'for a report: pip install "nlpipe[report]", then {command} report {comparison.folder}', **PLAIN)
     row = comparison.chosen or comparison.best
     if row is not None:
         model = row.results[0].folder  # of the first seed: the best one on the test split would be optimistic

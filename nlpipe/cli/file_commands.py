@@ -35,6 +35,8 @@ def check(
             continue
         for spec in checked.pipelines:
             typer.echo(f"{file}: {spec.name}: {' → '.join(stage.name for stage in spec.stages)}")
+            if spec.tune is not None:
+                typer.echo(f"  tune: {spec.tune}")
             for line in build(spec).plan().lines() if plan else []:
                 typer.echo(f"  {line}")
         for name, reason in checked.left_out:

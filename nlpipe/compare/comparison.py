@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
+from nlpipe.audit import leaked
 from nlpipe.compare.elsewhere import take_in
 from nlpipe.compare.execute import Outcome, execute
 from nlpipe.compare.gather import Entry, gather, record_of
@@ -15,7 +19,7 @@ from nlpipe.compare.results import Comparison, Facts
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.folds import check_folds, fold_of, pool_of
 from nlpipe.datasets.load import load_dataset
-from nlpipe.errors import NlpipeError
+from nlpipe.errors import MissingExtra, NlpipeError, NlpipeWarning
 from nlpipe.files import whole_folder, write_json
 from nlpipe.runs.ledger import recorded, steps_done
 from nlpipe.runs.measure import measure
@@ -47,11 +51,20 @@ class Plan:
         return next(same) is job
 
 
-def plan(spec: ComparisonSpec, out: Path = Path("runs")) -> Plan:
-    """Read the data and the answers from elsewhere, and list the runs; nothing is fitted.
+def plan(
+    spec: ComparisonSpec,
+    out: Path = Path("runs"),
+    tuning: bool = True,
+    report: Callable[[str], None] = lambda text: None,
+) -> Plan:
+    """Read the data and the answers from elsewhere, tune the pipelines that ask for it, and list the runs.
+
+    Args:
+        tuning: whether to search the options that pipelines name under ``tune``; what was searched before is read.
+        report: called with what a search is doing.
 
     Raises:
-        NlpipeError: the file or the data has faults.
+        NlpipeError: the file or the data has faults, or a search failed.
     """
     stop_if_registering()
     if spec.data is None:
@@ -62,6 +75,8 @@ def plan(spec: ComparisonSpec, out: Path = Path("runs")) -> Plan:
         check_folds(dataset, spec.folds)
     answers = tuple((each.name, take_in(each, dataset, out)) for each in spec.answers)
     spec, added = with_baseline(spec, dataset.task.name)
+    if tuning and any(pipeline.tune is not None for pipeline in spec.pipelines):
+        spec = _tuned(spec, dataset, out, report)
     return Plan(spec, dataset, facts, added, answers, tuple(jobs_of(spec)))
 
 
@@ -73,6 +88,7 @@ def compare(
     ended: Callable[[Outcome], None] = lambda outcome: None,
     planned: Callable[[Sequence[Job]], None] = lambda runs: None,
     cluster: str | None = None,
+    tuned: Callable[[str], None] = lambda text: None,
 ) -> Comparison:
     """Run every pipeline of ``spec`` with its seeds and training sizes, and decide between them.
 
@@ -85,11 +101,12 @@ def compare(
         ended: called with the outcome of each job that has ended.
         planned: called with all jobs before the first begins.
         cluster: address of the scheduler of a Dask cluster that does the runs.
+        tuned: called with what the search for options is doing, before anything is planned.
 
     Raises:
         NlpipeError: the file or the data has faults. A run that fails is a row of the result.
     """
-    made = plan(spec, out)
+    made = plan(spec, out, report=tuned)
     planned(made.jobs)
     outcomes = []
     if cluster is None:
@@ -111,6 +128,27 @@ def compare(
     comparison = gather(made.facts, entries, folder)
     write_comparison(comparison, entries)
     return comparison
+
+
+def _tuned(spec: ComparisonSpec, dataset: Dataset, out: Path, report: Callable[[str], None]) -> ComparisonSpec:
+    """``spec`` with the options that the searches of its pipelines found on dev.
+
+    Raises:
+        NlpipeError: a search failed; or there are folds, which dev examples are a part of.
+    """
+    from nlpipe.tuning import tuned
+
+    if spec.folds is not None:
+        raise NlpipeError(
+            f"{spec.path}: tune and folds: dev would be in the folds; tune first, and name the tuned.yaml"
+        )
+    return replace(
+        spec,
+        pipelines=tuple(
+            tuned(each, dataset, out, report=lambda text, name=each.name: report(f"{name}: {text}"))  # type: ignore[misc]
+            for each in spec.pipelines
+        ),
+    )
 
 
 def _measure(made: Plan, outcomes: Sequence[Outcome], report: Callable[[Job, str], None]) -> None:
@@ -144,6 +182,7 @@ def facts_of(spec: ComparisonSpec, dataset: Dataset) -> Facts:
         spec.title, dataset.name, primary, len(items), definition.unit, definition.higher_is_better,
         spec.tolerance, spec.cost, spec.budget, tuple(metric.name for metric in dataset.task.user_metrics()),
         dataset.task.reason, spec.choose, spec.folds or 0, spec.repeats, items.groups is not None,
+        () if spec.folds or spec.choose == "dev" else tuple(np.flatnonzero(leaked(dataset).mask).tolist()),
     )  # fmt: skip
 
 
@@ -178,12 +217,22 @@ def entries_of(runs: Sequence[Job], outcomes: Sequence[Outcome], added: str | No
 
 
 def write_comparison(comparison: Comparison, entries: Sequence[Entry]) -> None:
-    """Write the comparison's own folder: ``comparison.json``, ``verdict.json`` and ``table.md``."""
+    """Write the comparison's own folder: ``comparison.json``, ``verdict.json``, ``table.md`` and ``report.html``.
+
+    The report is left out where Jinja2 is not installed; should it fail, that is a warning and the rest is there.
+    """
     with whole_folder(comparison.folder) as partial:
         write_json(partial / "comparison.json", record_of(comparison, entries))
         if comparison.verdict is not None:
             write_json(partial / "verdict.json", comparison.verdict.record())
         (partial / "table.md").write_text(comparison.table() + "\n", encoding="utf-8")
+    try:
+        comparison.report(comparison.folder / "report.html")
+    except MissingExtra:
+        pass
+    except Exception as error:  # hours of runs must not be lost to a page about them
+        message = f"{comparison.folder / 'report.html'} was not written: {type(error).__name__}: {error}"
+        warnings.warn(message, NlpipeWarning, stacklevel=2)
 
 
 def _slug(title: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ def gather(facts: Facts, entries: Sequence[Entry], folder: Path) -> Comparison:
             rows.append(_row(entry, facts, evidence, place))
         if done:
             verdict = decide(facts.question, [_candidate(entry) for entry in done], evidence)
-            verdicts[size] = _with_test(verdict, done) if facts.choose == "dev" else verdict
+            verdict = _with_test(verdict, done) if facts.choose == "dev" else verdict
+            verdicts[size] = _with_leaks(verdict, facts)
     sign = -1.0 if facts.higher_is_better else 1.0
     rows.sort(key=lambda row: (size_of(row), row.score is None, sign * (row.score or 0.0)))
     return Comparison(facts, tuple(rows), folder, verdicts)
@@ -84,7 +86,9 @@ def reopen(folder: Path) -> Comparison:
     path = folder / "comparison.json"
     content = read_json(path)
     try:
-        facts = Facts(**{**content["facts"], "user_metrics": tuple(content["facts"]["user_metrics"])})
+        facts = Facts(
+            **{**content["facts"], **{key: tuple(content["facts"][key]) for key in ("user_metrics", "leaked")}}
+        )
         entries = [
             Entry(**{
                 **entry, "folders": tuple(folder.parent / name for name in entry["folders"]),
@@ -125,25 +129,37 @@ def _items(result: Result, facts: Facts) -> tuple[Metric, Statistics]:
     return result.dev_items() if facts.choose == "dev" else result.primary_items()
 
 
-def _groups(folder: Path, facts: Facts) -> np.ndarray | None:
-    """(N,) the number of each item's group; None where items have none."""
+def _groups(folder: Path, facts: Facts, kept: np.ndarray) -> np.ndarray | None:
+    """The number of the group of each item that is kept; None where items have none."""
     if not facts.grouped:
         return None
     records = Result(folder).records(dev=facts.choose == "dev")
-    return np.unique([record.get("group", "") for record in records], return_inverse=True)[1]
+    names = np.array([record.get("group", "") for record in records])
+    return np.unique(names[kept], return_inverse=True)[1]
+
+
+def _kept(facts: Facts) -> np.ndarray:
+    """Indices of the items that the verdict rests on."""
+    return np.setdiff1d(np.arange(facts.test_size), facts.leaked)
 
 
 def _sample(entry: Entry, facts: Facts) -> Sample:
     """The item values of an entry's runs, a higher one better."""
     sign = 1.0 if facts.higher_is_better else -1.0
     scores, values = [], []
-    groups = _groups(entry.folders[0], facts)
+    kept = _kept(facts)
+    groups = _groups(entry.folders[0], facts, kept)
     for folder in entry.folders:
         metric, statistics = _items(Result(folder), facts)
-        score, items = item_values(lambda sums, metric=metric: metric.scores(sums)[facts.primary], statistics, groups)  # type: ignore[misc]
+        score, items = item_values(partial(_primary, metric, facts.primary), statistics[kept], groups)
         scores.append(sign * score)
         values.append(sign * items)
     return Sample(np.array(scores), np.stack(values), entry.uses_seed)
+
+
+def _primary(metric: Metric, name: str, sums: np.ndarray) -> np.ndarray:
+    """One score (...) of the sums (..., S) of a metric's statistics."""
+    return metric.scores(sums)[name]
 
 
 def _evidence(entries: Sequence[Entry], facts: Facts, size: int | None) -> Evidence | None:
@@ -159,6 +175,8 @@ def _evidence(entries: Sequence[Entry], facts: Facts, size: int | None) -> Evide
         folders = [dict(zip(entry.folds, entry.folders, strict=True)) for entry in entries]
         scores = np.array([[sign * Result(of_fold[fold]).score for fold in common] for of_fold in folders])
         return compare_folds(scores, facts.folds)
+    if len(_kept(facts)) < 2:
+        return None
     samples = [_sample(entry, facts) for entry in entries]
     if samples[0].values.shape[1] < 2:
         return None
@@ -185,6 +203,17 @@ def _with_test(verdict: Verdict, entries: Sequence[Entry]) -> Verdict:
     return replace(verdict, sentences=(verdict.sentences[0], text, *verdict.sentences[1:]))
 
 
+def _with_leaks(verdict: Verdict, facts: Facts) -> Verdict:
+    """The verdict with a sentence about test items that stand in the training split too."""
+    if not facts.leaked:
+        return verdict
+    text = (
+        f"{len(facts.leaked):,} of {facts.test_size:,} test items stand, exactly or nearly, in the training split too: "
+        f"the verdict rests on the other {len(_kept(facts)):,}, and the table has the scores of all items and of these."
+    )
+    return replace(verdict, sentences=(verdict.sentences[0], text, *verdict.sentences[1:]))
+
+
 def _candidate(entry: Entry) -> Candidate:
     total = len(entry.folders) + len(entry.errors)
     failed = f"Of {entry.name} {len(entry.errors)} of {total} runs failed; the others count." if entry.errors else ""
@@ -207,6 +236,8 @@ def _row(entry: Entry, facts: Facts, evidence: Evidence | None, place: int | Non
     )  # fmt: skip
     if evidence is None or place is None:
         return row
+    if facts.leaked:
+        row = replace(row, clean=facts.question.reported(evidence.scores[place]))
     low, high = sorted(facts.question.reported(end) for end in evidence.intervals[place])
     return replace(row, low=low, high=high, may_lose=float(evidence.bounds[place]))
 

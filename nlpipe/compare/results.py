@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from nlpipe.compare.frame import frame_of
 from nlpipe.compare.table import Line, Table
-from nlpipe.compare.verdict import Question, Verdict, default_tolerance
+from nlpipe.compare.verdict import COSTS as COST_NAMES
+from nlpipe.compare.verdict import Question, Verdict, default_tolerance, known_costs
+from nlpipe.report.page_contents import Contents, CostAxis
+from nlpipe.report.page_contents import Line as PageLine
 from nlpipe.runs.result import Result
 
 if TYPE_CHECKING:
@@ -60,6 +63,7 @@ class Facts:
         folds: of a cross-validation; 0 for none.
         repeats: of the cross-validation.
         grouped: whether items belong to groups, which then count as one item each.
+        leaked: indices of the items that stand in the training split too, on which the verdict does not rest.
     """
 
     title: str
@@ -77,6 +81,7 @@ class Facts:
     folds: int = 0
     repeats: int = 1
     grouped: bool = False
+    leaked: tuple[int, ...] = ()
 
     @property
     def items(self) -> str:
@@ -105,6 +110,7 @@ class Row:
         scores: mean of every score over seeds.
         costs: mean of every cost over seeds; a cost that was not measured is absent.
         dev: mean of the primary score on dev; None where it was not scored there.
+        clean: mean of the primary score on the items that do not stand in the training split; None where all do not.
         added: whether nlpipe added the pipeline as a baseline.
     """
 
@@ -120,6 +126,7 @@ class Row:
     scores: dict[str, float] | None = None
     costs: dict[str, float] | None = None
     dev: float | None = None
+    clean: float | None = None
     added: bool = False
 
     @property
@@ -230,6 +237,8 @@ class Comparison:
             columns["± folds" if self.facts.folds else "± seeds"] = lambda row: (
                 "" if row.deviation is None else number(row.deviation)
             )
+        if self.facts.leaked:
+            columns["clean items"] = lambda row: number(row.clean)
         if any(row.dev is not None for row in self.rows):
             columns["dev"] = lambda row: number(row.dev)
         for name in (*SECONDARY, *self.facts.user_metrics):
@@ -281,6 +290,44 @@ class Comparison:
         best = f"best {self.best.title}, {self.primary} {self.best.score:.3f}"
         return f"Comparison({self.title!r}, {len(self.rows)} rows, {best}, {verdict})"
 
+    def report(self, path: str | Path) -> Path:
+        """Write one HTML file that shows the comparison in a browser and needs nothing else; its path.
+
+        Raises:
+            MissingExtra: Jinja2 is not installed.
+            NlpipeError: the file cannot be written.
+        """
+        from nlpipe.report.comparison_page import write_page
+
+        return write_page(self._contents(), Path(path))
+
+    def _contents(self) -> Contents:
+        """What the page shows."""
+        table, verdict, question, best = self.as_table(), self.verdict, self.facts.question, self.best
+        sentences = verdict.sentences if verdict is not None else ()
+        names = [question.cost, *(name for name in COST_NAMES if name != question.cost)]
+        return Contents(
+            self.title, self.facts.data, self.primary, 1 if self.facts.unit == "points" else 3,
+            self.facts.higher_is_better, self.facts.test_size, question.tolerance, sentences, f"{table.caption}.",
+            table.headings, table.essential,
+            tuple(
+                PageLine(
+                    row.name, row.title, row.train_size, row.results, line.cells, row.score, row.low, row.high,
+                    known_costs(row.costs or {}), row is self.chosen,
+                    best is not None and row.train_size == best.train_size,
+                )
+                for row, line in zip(self.rows, table.lines, strict=True)
+            ),
+            tuple(
+                CostAxis(name, COST_NAMES[name].words, COST_NAMES[name].unit, question.budget.get(name))
+                for name in names
+            ),
+            verdict.curve if verdict is not None else (), tuple(self.failures),
+            tuple(note for note in table.notes if note not in sentences and not note.startswith("failed: ")),
+            self.folder.name, f"items in {self.facts.items}" if self.facts.folds else self.facts.items,
+            self.facts.choose == "dev", self.facts.folds,
+        )  # fmt: skip
+
     def to_frame(self) -> pandas.DataFrame:
         """The rows as a pandas table: ``name``, ``score``, ``scores.f1_macro``, ``costs.fit_seconds`` …
 
@@ -294,8 +341,8 @@ class Comparison:
         return [
             {
                 "name": row.name, "train_size": row.train_size, "score": row.score, "low": row.low, "high": row.high,
-                "may_lose": row.may_lose, "deviation": row.deviation, "dev": row.dev, "scores": row.scores,
-                "costs": row.costs, "errors": list(row.errors), "added": row.added,
+                "may_lose": row.may_lose, "deviation": row.deviation, "dev": row.dev, "clean": row.clean,
+                "scores": row.scores, "costs": row.costs, "errors": list(row.errors), "added": row.added,
                 "runs": [result.folder.name for result in row.results],
             }
             for row in self.rows

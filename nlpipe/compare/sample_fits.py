@@ -45,7 +45,8 @@ def probe(order: Order) -> Probe | str:
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-m", "nlpipe.compare.sample_fits"], input=json.dumps(order), text=True,
-            errors="replace", env=process_environment(thread_count()), capture_output=True, check=False, timeout=MOST_SECONDS,
+            errors="replace", env=process_environment(thread_count()), capture_output=True, check=False,
+            timeout=MOST_SECONDS,
         )  # fmt: skip
         found: Probe = json.loads(done.stdout.strip().rpartition("\n")[2])
         return found

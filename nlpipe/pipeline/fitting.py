@@ -37,7 +37,7 @@ from nlpipe.wire import Labels, Tags, Text, Tokens
 
 if TYPE_CHECKING:
     from nlpipe.pipeline.stage_store import StageStore
-    from nlpipe.training.history import History
+    from nlpipe.training.history import Epoch, History
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,6 +98,7 @@ class Fitting:
         progress: whether training by gradients draws a bar; None: where there is a terminal.
         deciding: the metric and the score of it that stop training; by default the task's.
         store: the folder of fitted stages that several pipelines share; None: each is fitted here.
+        after_epoch: called after each epoch of training by gradients; what it raises ends the fitting.
     """
 
     def __init__(
@@ -111,6 +112,7 @@ class Fitting:
         progress: bool | None = None,
         deciding: tuple[Metric, str] | None = None,
         store: Path | None = None,
+        after_epoch: Callable[[Epoch], None] | None = None,
     ) -> None:
         *self.body, head = stages
         assert isinstance(head, Head)
@@ -125,6 +127,7 @@ class Fitting:
         self.progress = progress
         self.deciding = deciding
         self.store = store
+        self.after_epoch = after_epoch
         self.seconds: dict[str, float] = {}
 
     def fit(self, train: Split, dev: Split | None = None) -> Fitted:
@@ -305,6 +308,7 @@ class Fitting:
             report=self.report,
             dev_loss=dev_loss if known is not None else None,
             metric=primary,
+            after_epoch=self.after_epoch,
         )
 
     def _tokenised(self, flow: Flow) -> Flow:

@@ -30,7 +30,7 @@ from nlpipe.registry import slot_name, written_name
 from nlpipe.stage import AnyHead, AnyStage, Head, Tokenizer
 from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Split, Task
-from nlpipe.training.history import History
+from nlpipe.training.history import Epoch, History
 from nlpipe.training.trainer import Trainer
 from nlpipe.use_order import missing_before_use
 from nlpipe.wire import Tags, Text, Wire
@@ -128,6 +128,7 @@ class Pipeline:
         progress: bool | None = None,
         deciding: tuple[Metric, str] | None = None,
         store: Path | None = None,
+        after_epoch: Callable[[Epoch], None] | None = None,
     ) -> Pipeline:
         """``fit`` on wires.
 
@@ -137,11 +138,12 @@ class Pipeline:
             progress: whether training by gradients draws a bar; None: where there is a terminal.
             deciding: the metric and the score of it that stop training; by default the task's.
             store: the folder of fitted stages that several pipelines share; None: each is fitted here.
+            after_epoch: called after each epoch of training by gradients; what it raises ends the fitting.
         """
         if deciding is None:
             self.task.settle(train)
         fitting = Fitting(
-            self.stages, self.task, self.trainer, self.seed, checkpoint, report, progress, deciding, store
+            self.stages, self.task, self.trainer, self.seed, checkpoint, report, progress, deciding, store, after_epoch
         )
         fitted = fitting.fit(train, dev)
         self.history, self.fit_seconds = fitted.history, fitted.seconds

@@ -122,7 +122,7 @@ def _put(node: Value, path: Sequence[Part], depth: int, value: Value) -> Value:
 
 
 def apply(root: Value, overrides: Sequence[Override]) -> Value:
-    """``root`` with all ``overrides``, in order; a key that is overridden is no longer varied by ``vary:``.
+    """``root`` with all ``overrides``, in order; a key that is overridden is no longer varied or tuned.
 
     Raises:
         SpecError: every fault of them.
@@ -133,10 +133,11 @@ def apply(root: Value, overrides: Sequence[Override]) -> Value:
             root = put(root, override.path, override.value)
         except SpecError as error:
             faults.extend(error.faults)
-        vary = root.entries.get("vary")
-        overridden = [key for key in vary.entries if key_path(key) == override.path] if vary else []
-        if vary is not None and overridden:
-            root = root.put("vary", vary.without(*overridden), root.keys["vary"])
+        for group in ("vary", "tune"):
+            searched = root.entries.get(group)
+            overridden = [key for key in searched.entries if key_path(key) == override.path] if searched else []
+            if searched is not None and overridden:
+                root = root.put(group, searched.without(*overridden), root.keys[group])
     if faults:
         raise SpecError(faults)
     return root

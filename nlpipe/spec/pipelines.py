@@ -15,6 +15,7 @@ from nlpipe.options import Option, Positive, options_of
 from nlpipe.pipeline.wiring import check_wiring
 from nlpipe.spec.imports import KEY as IMPORT
 from nlpipe.spec.imports import read_imports
+from nlpipe.spec.search_space import Tuning
 from nlpipe.spec.stages import StageReading, StageSpec, check_plain, elsewhere, read_stage
 from nlpipe.wire import Text, Wire
 from nlpipe.yaml_values import Value, join, spelling_hint
@@ -26,7 +27,7 @@ Data = str | dict[str, Any] | None
 """A card's name, its absolute path, or a mapping with absolute paths; None if no data is named."""
 
 SLOTS = ("tokenizer", "representation", "encoder", "head")
-KEYS = ("name", "description", "extend", IMPORT, "data", *SLOTS, "trainer", "seed", "train_size", "vary")
+KEYS = ("name", "description", "extend", IMPORT, "data", *SLOTS, "trainer", "seed", "train_size", "vary", "tune")
 """The keys of a pipeline file."""
 
 SEED = Option("seed", Seed, 13)
@@ -47,6 +48,7 @@ class PipelineSpec:
         trainer: every option of the trainer if the head learns by gradients; otherwise the given ones.
         imports: modules of the user's own that are imported before its stages are looked up.
         train_size: examples to train on, chosen by the seed; None for the whole training split.
+        tune: what ``nlpipe tune`` searches; specs that differ in this alone are equal.
     """
 
     name: str
@@ -58,12 +60,13 @@ class PipelineSpec:
     description: str = ""
     imports: tuple[str, ...] = ()
     train_size: int | None = None
+    tune: Tuning | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         return f"PipelineSpec({self.name!r}: {' → '.join(stage.name for stage in self.stages)})"
 
     def resolved(self) -> dict[str, Any]:
-        """Plain data with every default, from which ``read_pipeline`` reads an equal spec."""
+        """Plain data with every default, from which ``read_pipeline`` reads an equal spec; without ``tune``."""
         content: dict[str, Any] = {"name": self.name}
         if self.description:
             content["description"] = self.description
@@ -113,7 +116,7 @@ def ordered(faults: Sequence[Fault], path: str) -> list[Fault]:
 
 
 def build(root: Value, path: str, name: str) -> Built:
-    """The spec that ``root`` describes; ``vary`` is ignored."""
+    """The spec that ``root`` describes; ``vary`` and ``tune`` are ignored."""
     faults: list[Fault] = []
     _check_keys(root, faults)
     name = _read_name(root, name, faults)

@@ -12,6 +12,7 @@ from nlpipe.spec.comparisons import OPTIONS
 from nlpipe.spec.given_answers import COSTS
 from nlpipe.spec.pipelines import NAME, SEED, SLOTS, trainer_options
 from nlpipe.spec.stages import nested_shape
+from nlpipe.spec.tune import TRIALS
 
 Schema = dict[str, Any]
 
@@ -162,6 +163,14 @@ def _pipeline() -> Schema:
         "additionalProperties": False,
         "description": "Key paths to lists of values; the file stands for every combination whose stages fit together.",
     }
+    searched = r"^(tokenizer|representation|encoder|head|trainer)([.\[].*)?$"
+    tune = {
+        "type": ["object", "null"],
+        "properties": {"trials": {**TRIALS.schema(), "description": "How many settings are tried."}},
+        "patternProperties": {searched: {"type": ["array", "object"]}},
+        "additionalProperties": False,
+        "description": "Key paths to what 'nlpipe tune' tries: a range [0.01, 100, log], or a list of choices.",
+    }
     properties: Schema = {
         "name": {"type": "string", "pattern": f"^{NAME}$", "description": "Its name."},
         "description": {"type": ["string", "null"], "description": "A description of the pipeline."},
@@ -181,6 +190,7 @@ def _pipeline() -> Schema:
     sizes = {"type": ["integer", "null"], "minimum": 1, "description": "Examples to train on; all by default."}
     properties["train_size"] = sizes
     properties["vary"] = vary
+    properties["tune"] = tune
     # a file that extends another may give a part of a stage: options without a name
     nameless = {"type": "object", "not": {"required": ["name"]}}
     partial = {kind: {"anyOf": [properties[kind], nameless, {"type": "null"}]} for kind in SLOTS}
@@ -246,6 +256,12 @@ def _comparison() -> Schema:
             "pipelines": files,
             **plain,
             "budget": costs,
+            "tune": {
+                "type": ["object", "null"],
+                "properties": {"trials": {**TRIALS.schema(), "description": "For each pipeline that has 'tune'."}},
+                "additionalProperties": False,
+                "description": "Pipelines that have 'tune' are tuned before they are run, with as many trials each.",
+            },
         },
         "anyOf": [{"required": ["pipelines"]}, {"required": ["extend"]}],
         "additionalProperties": False,

@@ -6,16 +6,17 @@ import itertools
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nlpipe.errors import Fault, SpecError
 from nlpipe.registry import FOLDERS
 from nlpipe.spec.overrides import Part, key_path, put
-from nlpipe.spec.pipelines import KEYS, PipelineSpec, build, ordered
+from nlpipe.spec.pipelines import KEYS, Built, PipelineSpec, build, ordered
+from nlpipe.spec.tune import read_tuning
 from nlpipe.yaml_values import Value
 
 MAX_COMBINATIONS = 1000
-FIXED = ("name", "description", "extend", "import", "vary")
+FIXED = ("name", "description", "extend", "import", "vary", "tune")
 """Keys that cannot vary."""
 
 
@@ -51,7 +52,7 @@ def expand(root: Value, path: str, name: str) -> Expansion:
     axes = _axes(root)
     root = root.without("vary")
     if not axes:
-        built = build(root, path, name)
+        built = _build(root, path, name)
         if built.spec is None:
             raise SpecError(ordered([*built.faults, *built.wiring], path))
         return Expansion((built.spec,))
@@ -71,7 +72,7 @@ def expand(root: Value, path: str, name: str) -> Expansion:
         except SpecError as error:
             faults.extend(error.faults)
             continue
-        built = build(varied, path, label)
+        built = _build(varied, path, label)
         faults.extend(built.faults)
         wiring.extend(built.wiring)
         if built.spec is not None:
@@ -83,6 +84,15 @@ def expand(root: Value, path: str, name: str) -> Expansion:
     if faults or not pipelines:
         raise SpecError(ordered(faults or wiring, path))
     return Expansion(tuple(pipelines), tuple(left_out))
+
+
+def _build(root: Value, path: str, name: str) -> Built:
+    """The spec that ``root`` describes, with what its ``tune`` searches."""
+    built = build(root, path, name)
+    faults = list(built.faults)
+    tuning = read_tuning(root, path, name, faults)
+    spec = replace(built.spec, tune=tuning) if built.spec is not None and not faults else None
+    return Built(spec, tuple(faults), built.wiring)
 
 
 def _axes(root: Value) -> list[_Axis]:

@@ -25,7 +25,7 @@ from nlpipe.training.checkpoint import Checkpoint
 from nlpipe.training.clock import Clock
 from nlpipe.training.device import choose_device, choose_precision
 from nlpipe.training.divergence import divergence_error
-from nlpipe.training.history import History, Stopped
+from nlpipe.training.history import Epoch, History, Stopped
 from nlpipe.training.position import Position, Totals
 from nlpipe.training.progress import DurationEstimate, Progress
 from nlpipe.training.schedule import adamw, learning_rate_factor
@@ -55,6 +55,7 @@ def train(
     report: Callable[[str], None] | None = None,
     dev_loss: Callable[[], float] | None = None,
     metric: str = "score",
+    after_epoch: Callable[[Epoch], None] | None = None,
 ) -> History:
     """Train ``objective`` in place. It ends in eval mode, on the training device, with the best parameters.
 
@@ -73,6 +74,8 @@ def train(
         dev_loss: the loss on the dev split, called as ``evaluate`` is: of epochs with equal scores, the one with the
             lower loss is the better one.
         metric: what ``evaluate`` gives, for messages.
+        after_epoch: called with the record of each epoch when its checkpoint has been written; what it raises ends the
+            training and is passed on. Epochs that a resumed training took before are passed first.
 
     Raises:
         NlpipeError: there are no examples or no trainable parameters, this machine has no such device, or the loss or
@@ -85,7 +88,9 @@ def train(
         raise NlpipeError("there is nothing to train: no parameter of the model requires a gradient")
     if trainer.patience is not None and evaluate is None:
         raise NlpipeError("trainer.patience needs a dev split, and there is none; give one, or leave patience out")
-    loop = Loop(trainer, objective, examples, evaluate, seed, checkpoint, higher_is_better, dev_loss, metric)
+    loop = Loop(
+        trainer, objective, examples, evaluate, seed, checkpoint, higher_is_better, dev_loss, metric, after_epoch
+    )
     try:
         return loop.run(progress, report or logging.getLogger(__name__).info)
     finally:
@@ -106,8 +111,9 @@ class Loop:
         higher_is_better: bool,
         dev_loss: Callable[[], float] | None = None,
         metric: str = "score",
+        after_epoch: Callable[[Epoch], None] | None = None,
     ) -> None:
-        self.dev_loss, self.metric = dev_loss, metric
+        self.dev_loss, self.metric, self.after_epoch = dev_loss, metric, after_epoch
         self.trainer, self.objective, self.evaluate, self.seed = trainer, objective, evaluate, seed
         device = choose_device(trainer.device)
         self.precision = choose_precision(trainer.precision, device, objective)
@@ -141,6 +147,9 @@ class Loop:
         tokens, seconds = per_epoch * self.trainer.epochs, self.clock.seconds_left
         with Progress(tokens, done, show, report_here, seconds, self.metric) as progress:
             progress.write(self._summary())
+            if self.after_epoch is not None:
+                for record in self.position.records:
+                    self.after_epoch(record)
             stopped = self._stop_reason()
             while stopped is None:
                 self.objective.train()
@@ -277,6 +286,8 @@ class Loop:
             if self.model.is_main:
                 self.checkpoint.remove_epochs_except(set(self.snapshots.epochs))
         progress.write(record.line(self.metric))
+        if self.after_epoch is not None:
+            self.after_epoch(record)
 
     def _score(self) -> float | None:
         """The score on the dev split, the same in all processes; None if there is no dev split or it is undefined."""

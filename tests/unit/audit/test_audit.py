@@ -184,7 +184,7 @@ def test_one_test_example(tmp_path: Path) -> None:
 
 
 def test_nothing_but_empty_texts(tmp_path: Path) -> None:
-    found, leaks = both([("", "a"), (" ", "b")], tmp_path)
+    found, leaks = both([("", "a"), (" ", "b"), ("\u200b", "a")], tmp_path)
     assert leaks.mask.all()
     assert found.label_errors is None
 

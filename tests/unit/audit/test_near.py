@@ -44,6 +44,19 @@ def test_pairs_are_those_of_an_exhaustive_search(threshold: float) -> None:
     )
 
 
+def test_pairs_of_texts_from_one_template_are_those_of_an_exhaustive_search() -> None:
+    draw = random.Random(4)
+    ends = ["in May", "in the evening of the last day of the month", "now"]
+    texts = [
+        f"Order {draw.randint(1, 400)} of {draw.randint(1, 28)}.5. will arrive {draw.choice(ends)}" for _ in range(120)
+    ]
+    texts = list(dict.fromkeys(texts))
+    expected = {(i, j) for i in range(len(texts)) for j in range(i) if string_jaccard(texts[i], texts[j]) >= 0.7}
+    assert len(expected) > 50
+    pairs = similar_within(texts, 0.7)
+    assert set(zip(pairs.left.tolist(), pairs.right.tolist(), strict=True)) == expected
+
+
 def test_pairs_across_are_those_of_an_exhaustive_search() -> None:
     left, right = random_texts(2, 80), random_texts(3, 120)
     expected = {(i, j) for i, a in enumerate(left) for j, b in enumerate(right) if string_jaccard(a, b) >= 0.5}

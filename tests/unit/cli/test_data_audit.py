@@ -45,6 +45,20 @@ def test_the_report_names_what_was_found(card: Path) -> None:
     assert "likely label errors: not looked for" in said
 
 
+def test_the_data_of_a_pipeline_or_a_comparison(card: Path) -> None:
+    stages = "tokenizer: regex\nrepresentation: tfidf\nhead: naive_bayes\n"
+    (card.parent / "pipeline.yaml").write_text(f"data: {card.name}\n{stages}")
+    (card.parent / "compare.yaml").write_text(
+        f"data: {{{CARD.strip().replace(chr(10), ', ')}}}\npipelines: [bare.yaml]\n"
+    )
+    (card.parent / "bare.yaml").write_text(stages)
+    for name in ("pipeline.yaml", "compare.yaml"):
+        said = output(str(card.parent / name), "--no-label-errors")
+        assert "1 of 2 test examples (50.0%) stand in training too" in said
+    with pytest.raises(NlpipeError, match="it names no data"):
+        output(str(card.parent / "bare.yaml"))
+
+
 def test_json_is_one_object_with_everything(card: Path) -> None:
     found = json.loads(output(str(card), "--json"))
     assert found["sizes"] == {"train": 2, "dev": 1, "test": 2}

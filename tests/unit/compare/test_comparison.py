@@ -144,3 +144,34 @@ def test_the_exit_status_tells_of_the_verdict_where_one_is_required(data: dict[s
     assert CliRunner().invoke(app, [*command[:-1], "budget.latency_ms=0.000001"]).exit_code == 0
     wrong = CliRunner().invoke(app, [*command, "tolerance=2"])
     assert isinstance(wrong.exception, NlpipeError) and "did you mean 0.02?" in str(wrong.exception)
+
+
+def test_the_verdict_rests_on_items_that_are_not_in_training(data: dict[str, Any], tmp_path: Path) -> None:
+    lines = Path(data["train"]).read_text().splitlines()
+    flipped = [line[:-1] + {"a": "b", "b": "a"}[line[-1]] for line in lines[1:13]]  # which no pipeline gets right
+    test = Path(data["test"]).read_text() + "\n".join(flipped) + "\n"
+    (tmp_path / "test.csv").write_text(test)
+    pipelines = [{"name": "lr", **TFIDF}, BAYES]
+    found = nlpipe.compare(
+        {"data": {**data, "test": str(tmp_path / "test.csv")}, "pipelines": pipelines}, out=tmp_path / "runs"
+    )
+    assert found.facts.test_size == 132 and len(found.facts.leaked) >= 12
+    kept = 132 - len(found.facts.leaked)
+    assert found.verdict.evidence is not None and found.verdict.evidence.items == kept
+    assert f"the verdict rests on the other {kept}" in found.verdict.sentences[1]
+    clean = nlpipe.compare({"data": data, "pipelines": pipelines}, out=tmp_path / "runs")
+    expected = {row.name: row.clean if row.clean is not None else row.score for row in clean.rows}
+    for row in found.rows:
+        assert row.clean == pytest.approx(expected[row.name]) and row.score != row.clean
+    assert "clean items" in found.columns() and reopen(found.folder).table() == found.table()
+
+
+def test_pipelines_are_tuned_before_they_are_compared(data: dict[str, Any], tmp_path: Path) -> None:
+    tuned = {"name": "lr", **TFIDF, "tune": {"trials": 2, "head.C": [0.001, 10.0]}}
+    found = nlpipe.compare({"data": data, "pipelines": [tuned, BAYES]}, out=tmp_path / "runs")
+    (row,) = (row for row in found.rows if row.name == "lr")
+    written = (row.results[0].folder / "pipeline.yaml").read_text()
+    assert "tune" not in written and ("C: 10.0" in written or "C: 0.001" in written)
+    assert list((tmp_path / "runs").glob("tune-lr-*/tuned.yaml"))
+    with pytest.raises(NlpipeError, match="tune and folds"):
+        nlpipe.compare({"data": data, "folds": 3, "pipelines": [tuned, BAYES]}, out=tmp_path / "runs")

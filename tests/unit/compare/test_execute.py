@@ -16,7 +16,8 @@ import pytest
 import nlpipe
 from nlpipe.compare.execute import execute
 from nlpipe.compare.plan import Job
-from nlpipe.compare.worker import STAGES, attempt
+from nlpipe.compare.worker import STAGES as SHARED
+from nlpipe.compare.worker import attempt
 from nlpipe.errors import NlpipeError
 from nlpipe.runs import costs
 from nlpipe.runs.costs import process_environment
@@ -130,7 +131,7 @@ def test_a_worker_that_is_killed_is_a_row_and_the_other_goes_on(folder: Path) ->
     done = begin(folder, "one.yaml", "two.yaml", "three.yaml", "--jobs", "2")  # takes it from there
     output, errors = done.communicate(timeout=120)
     assert done.returncode == 0, errors
-    left = [path.name for path in (folder / "runs").iterdir() if path.name != STAGES]  # nothing half-written
+    left = [path.name for path in (folder / "runs").iterdir() if path.name != SHARED]  # nothing half-written
     assert sorted(name[0] for name in left) == ["c", "o", "t", "t"]
 
 

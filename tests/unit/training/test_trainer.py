@@ -394,3 +394,24 @@ def test_importing_the_trainer_imports_no_torch():
     code = f"import sys, nlpipe.training.trainer; nlpipe.training.trainer.Trainer(epochs=3); print({heavy})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_what_follows_an_epoch_is_called_and_can_end_the_training(tmp_path):
+    class Enough(Exception):
+        pass
+
+    seen = []
+
+    def after_epoch(record):
+        seen.append((record.epoch, record.score))
+        if record.epoch == 2:
+            raise Enough
+
+    options = Trainer(epochs=3, batch_size=8, lr=0.02)
+    with pytest.raises(Enough):
+        train(options, evaluate=lambda: 0.5, after_epoch=after_epoch, checkpoint=tmp_path / "c")
+    assert seen == [(1, 0.5), (2, 0.5)]
+    seen.clear()
+    with pytest.raises(Enough):  # resumed: the epochs that were trained are told again
+        train(options, evaluate=lambda: 0.5, after_epoch=after_epoch, checkpoint=tmp_path / "c")
+    assert seen == [(1, 0.5), (2, 0.5)]

@@ -1,0 +1,48 @@
+"""The inputs of the items of a run, which its folder names by their hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nlpipe.datasets.dataset import Dataset
+from nlpipe.datasets.load import load_dataset
+from nlpipe.datasets.splits import example_ids
+from nlpipe.errors import NlpipeError
+from nlpipe.runs.answer import read_pipeline_file
+from nlpipe.wire import Text
+
+
+def data_of_page(folder: Path) -> Dataset:
+    """The data that the run in ``folder`` names, as it is now; it may be another than the run was fitted on.
+
+    Raises:
+        NlpipeError: it cannot be read.
+    """
+    file, faults = read_pipeline_file(folder)
+    if "data" not in file.entries:
+        raise NlpipeError(f"{folder / 'pipeline.yaml'}: the pipeline names no data")
+    if faults:
+        raise NlpipeError(str(faults[0]))
+    return load_dataset(file.entries["data"].plain())
+
+
+def texts_of(dataset: Dataset | None, records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The input of each line of predictions; empty where it is not known.
+
+    They are looked up by their hashes, so that they are the right ones also where the data has changed since, and
+    where a fold of a cross-validation was answered.
+    """
+    if all("text" in record or "words" in record for record in records):
+        return [str(record.get("text") or " ".join(map(str, record.get("words", ())))) for record in records]
+    by_hash: dict[str, str] = {}
+    for split in () if dataset is None else (dataset.train, dataset.dev, dataset.test):
+        if isinstance(split.inputs, Text):
+            by_hash.update(zip(map(_hash, example_ids(split.inputs)), split.inputs.strings, strict=True))
+    return [by_hash.get(_hash(str(record.get("id", ""))), "") for record in records]
+
+
+def _hash(name: str) -> str:
+    """The name of an item without the number that equal inputs are told apart by."""
+    return name.partition(".")[0]

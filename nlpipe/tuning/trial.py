@@ -1,0 +1,112 @@
+"""One trial: fit a pipeline on the training split and score it on dev. The test split is not read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from nlpipe.datasets.dataset import Dataset
+from nlpipe.errors import NlpipeError
+from nlpipe.pipeline import Pipeline
+from nlpipe.runs.environment import thread_count, use_threads
+from nlpipe.runs.fit import import_ahead, sample
+from nlpipe.runs.ledger import recorded
+from nlpipe.spec import PipelineSpec
+
+if TYPE_CHECKING:
+    from nlpipe.training.history import Epoch
+
+State = Literal["complete", "pruned", "failed"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One setting that was tried.
+
+    Args:
+        number: from 1, in the order in which they ended.
+        settings: the value of each option that is searched, by its key path.
+        state: ``pruned`` if its training was stopped because others were better after as many epochs.
+        score: the primary score on dev; of a pruned trial, after its last epoch; None if it failed.
+        fit_seconds: how long its pipeline learned.
+        seconds: the whole trial, with its predictions.
+        epochs: of training by gradients; 0 if there is none.
+        repeats: the number of an earlier trial with the same values, whose score it has; None if it was fitted.
+        error: why it failed.
+        warnings: of fitting.
+    """
+
+    number: int
+    settings: Mapping[str, Any]
+    state: State
+    score: float | None
+    fit_seconds: float = 0.0
+    seconds: float = 0.0
+    epochs: int = 0
+    repeats: int | None = None
+    error: str = ""
+    warnings: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What fitting and scoring gave."""
+
+    score: float
+    fit_seconds: float
+    epochs: int
+    warnings: tuple[str, ...]
+
+
+def primary_score(dataset: Dataset) -> tuple[str, bool]:
+    """The name of the score that trials are compared by, and whether higher is better."""
+    metric, primary = dataset.task.deciding(dataset.labels, dataset.ordinal)
+    return primary, metric.higher_is_better[primary]
+
+
+def fit_and_score(
+    spec: PipelineSpec, dataset: Dataset, report: Callable[[str], None], after_epoch: Callable[[Epoch], None]
+) -> Scored:
+    """Fit ``spec`` on the training split of ``dataset`` and score it on dev.
+
+    Args:
+        after_epoch: called after each epoch of training by gradients; what it raises ends the trial.
+
+    Raises:
+        NlpipeError: the pipeline cannot be fitted, or its answers have not what the primary score needs.
+    """
+    task = dataset.task
+    pipeline = Pipeline([stage.make() for stage in spec.stages], task.name, spec.trainer, spec.seed, spec.name)
+    pipeline.reading = dataset.reading
+    import_ahead(pipeline)
+    use_threads(thread_count())
+    train = (
+        dataset.train if spec.train_size is None else sample(dataset.train, spec.train_size, spec.seed, dataset.name)
+    )
+    metric, primary = task.deciding(dataset.labels, dataset.ordinal)
+    with recorded() as warnings:
+        pipeline.fit_split(
+            train, dataset.dev, report=report, progress=False, deciding=(metric, primary), after_epoch=after_epoch
+        )
+        predictions = pipeline.predict(dataset.dev.inputs)
+        if pipeline.tokenizer is not None:
+            predictions = task.with_raw(dataset.dev.inputs, predictions, pipeline.tokenizer, pipeline.predict)
+    if not metric.applies(predictions):
+        raise NlpipeError(f"'{primary}' cannot be computed from the answers of this pipeline; choose another score")
+    epochs = len(pipeline.history.epochs) if pipeline.history is not None else 0
+    seconds = sum(pipeline.fit_seconds.values())
+    return Scored(metric(dataset.dev.targets, predictions)[primary], seconds, epochs, tuple(warnings))
+
+
+class Stopwatch:
+    """Seconds since it was made."""
+
+    def __init__(self) -> None:
+        self.start = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds until now."""
+        return time.perf_counter() - self.start
