@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from nlpipe.compare.curves import overtakings
 from nlpipe.compare.evidence import Evidence
 from nlpipe.compare.results import Comparison, Facts, Row, size_of
 from nlpipe.compare.statistics import Sample, compare_folds, compare_samples, item_values
@@ -61,6 +62,10 @@ def gather(facts: Facts, entries: Sequence[Entry], folder: Path) -> Comparison:
             verdict = decide(facts.question, [_candidate(entry) for entry in done], evidence)
             verdict = _with_test(verdict, done) if facts.choose == "dev" else verdict
             verdicts[size] = _with_leaks(verdict, facts)
+    if len(verdicts) > 1:
+        largest = max(verdicts, key=lambda size: np.inf if size is None else size)
+        told = tuple(str(overtaking) for overtaking in overtakings(verdicts))
+        verdicts[largest] = replace(verdicts[largest], sentences=(*verdicts[largest].sentences, *told))
     sign = -1.0 if facts.higher_is_better else 1.0
     rows.sort(key=lambda row: (size_of(row), row.score is None, sign * (row.score or 0.0)))
     return Comparison(facts, tuple(rows), folder, verdicts)
@@ -207,6 +212,10 @@ def _with_leaks(verdict: Verdict, facts: Facts) -> Verdict:
     """The verdict with a sentence about test items that stand in the training split too."""
     if not facts.leaked:
         return verdict
+    if verdict.evidence is None:
+        kept = len(_kept(facts))
+        text = f"No verdict: of {facts.test_size:,} test items, {kept} do not stand in the training split too."
+        return replace(verdict, sentences=(text,))
     text = (
         f"{len(facts.leaked):,} of {facts.test_size:,} test items stand, exactly or nearly, in the training split too: "
         f"the verdict rests on the other {len(_kept(facts)):,}, and the table has the scores of all items and of these."

@@ -17,7 +17,12 @@ from nlpipe.runs.result import Result
 def folder(tmp_path: Path) -> Path:
     rows = [f"good fine film {i},a" for i in range(30)] + [f"dull poor film {i},b" for i in range(30)]
     (tmp_path / "data.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
-    data = {"task": "classification", **dict.fromkeys(("train", "dev", "test"), str(tmp_path / "data.csv"))}
+    seen = "\n".join(
+        f"good fine play {i * 7} of old times,a\ndull poor play {i * 7} of old times,b" for i in range(100, 130)
+    )
+    (tmp_path / "test.csv").write_text(f"text,label\n{seen}\n")
+    files = {name: str(tmp_path / f"{'test' if name == 'test' else 'data'}.csv") for name in ("train", "dev", "test")}
+    data = {"task": "classification", **files}
     one = {"representation": "bow", "head": "naive_bayes"}
     (tmp_path / "p.yaml").write_text(json.dumps({"data": data, **one}))
     pipelines = [{"name": "nothing", "representation": "bow", "head": "majority"}, {"name": "nb", **one}]

@@ -166,6 +166,13 @@ def test_the_verdict_rests_on_items_that_are_not_in_training(data: dict[str, Any
     assert "clean items" in found.columns() and reopen(found.folder).table() == found.table()
 
 
+def test_where_all_of_test_is_in_training_there_is_no_verdict(data: dict[str, Any], tmp_path: Path) -> None:
+    spec = {"data": {**data, "test": data["train"]}, "pipelines": [{"name": "lr", **TFIDF}, BAYES]}
+    found = nlpipe.compare(spec, out=tmp_path / "runs")
+    assert found.verdict.sentences == ("No verdict: of 80 test items, 0 do not stand in the training split too.",)
+    assert found.chosen is None and all(row.score is not None for row in found.rows)
+
+
 def test_pipelines_are_tuned_before_they_are_compared(data: dict[str, Any], tmp_path: Path) -> None:
     tuned = {"name": "lr", **TFIDF, "tune": {"trials": 2, "head.C": [0.001, 10.0]}}
     found = nlpipe.compare({"data": data, "pipelines": [tuned, BAYES]}, out=tmp_path / "runs")
