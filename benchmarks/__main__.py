@@ -14,6 +14,7 @@ from nlpipe.runs.environment import processor
 HERE = Path(__file__).parent
 NAMES = [
     "verdict_simulation",
+    "comparing",
     "startup",
     "fuzz",
     "choose_classical",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 from nlpipe.cli.arguments import Imports, Out, import_modules, split
 from nlpipe.cli.run_commands import PLAIN
 from nlpipe.cli.terminal import make_console
+from nlpipe.compare.table import Table
 from nlpipe.errors import NlpipeError
 from nlpipe.training.progress import format_duration, has_room
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 FAILED_ROW = 1
 """Exit status of a comparison in which a run failed."""
+WRITERS: dict[str, Callable[[Table], str]] = {".md": Table.markdown, ".csv": Table.csv, ".tex": Table.latex}
+"""Suffix of a table's file to what writes it."""
 NO_VERDICT = 3
 """Exit status of a comparison without a verdict where one is required."""
 
@@ -35,6 +39,9 @@ def compare(
     require_verdict: Annotated[
         bool, typer.Option("--require-verdict", help=f"Exit status {NO_VERDICT} if no pipeline can be named.")
     ] = False,
+    table: Annotated[
+        Path | None, typer.Option("--table", help="Also write the table to this file: .md, .csv or .tex.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show the runs, what they share, and how long they may take.")
     ] = False,
@@ -53,6 +60,8 @@ def compare(
     from nlpipe.compare.comparison import plan
     from nlpipe.spec import read_comparison
 
+    if table is not None and table.suffix not in WRITERS:
+        raise NlpipeError(f"--table {table}: expected a name that ends in {', '.join(WRITERS)}")
     console = make_console(stderr=True)
     files, overrides = split(arguments)
     if quick and not any(override.startswith("seeds=") for override in overrides):
@@ -110,6 +119,8 @@ def compare(
     for line in comparison.failures:
         output.print(f"failed: {line}", **PLAIN)
     _show_verdict(output, comparison)
+    if table is not None:
+        _write_table(comparison, table)
     _show_next(output, comparison)
     if comparison.best is None:
         console.print("error: every run failed; the reasons are above", **PLAIN)
@@ -142,6 +153,14 @@ def _do_one(made: Plan, number: int, out: Path) -> None:
     if "error" in message:
         raise NlpipeError(f"{made.jobs[number]}: {message['error']}")
     typer.echo(message["folder"])
+
+
+def _write_table(comparison: Comparison, path: Path) -> None:
+    from nlpipe.files import whole_file
+
+    shown = comparison.as_table()
+    with whole_file(path) as partial:
+        partial.write_text(WRITERS[path.suffix](shown), encoding="utf-8")
 
 
 def _show_verdict(output: Any, comparison: Comparison) -> None:

@@ -115,6 +115,8 @@ def _checked(entry: Entry, facts: Facts) -> Entry:
             statistics = _items(result, facts)[1]
             if result.metrics["primary"] != facts.primary:
                 errors.append(f"{entry.name}: {folder} was scored by {result.metrics['primary']}, not {facts.primary}")
+            elif facts.digest and result.environment["data_digest"] != facts.digest:
+                errors.append(f"{entry.name}: {folder} is of other data than {facts.data}; run it again with --again")
             elif not facts.folds and statistics.shape[0] != facts.test_size:
                 errors.append(
                     f"{entry.name}: {folder} has answers to {statistics.shape[0]:,} items, the data has "

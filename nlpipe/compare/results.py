@@ -63,6 +63,7 @@ class Facts:
         folds: of a cross-validation; 0 for none.
         repeats: of the cross-validation.
         grouped: whether items belong to groups, which then count as one item each.
+        digest: of the data; empty with folds, which have digests of their own.
         leaked: indices of the items that stand in the training split too, on which the verdict does not rest.
     """
 
@@ -82,6 +83,7 @@ class Facts:
     repeats: int = 1
     grouped: bool = False
     leaked: tuple[int, ...] = ()
+    digest: str = ""
 
     @property
     def items(self) -> str:

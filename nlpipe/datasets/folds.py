@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import warnings
 from dataclasses import replace
 
 import numpy as np
 
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.splits import digest_of, key_ranks, keys_of, strata_of
-from nlpipe.errors import DataError
+from nlpipe.errors import DataError, NlpipeWarning
 from nlpipe.tasks.task import Split
 from nlpipe.wire import Labels
 
@@ -80,6 +81,11 @@ def check_folds(dataset: Dataset, count: int) -> None:
         for name, label in zip(names, pool.targets.values, strict=True):
             of_label.setdefault(label, set()).add(name)
         rarest = min(of_label, key=lambda label: len(of_label[label]))
+        if 2 <= len(of_label[rarest]) < count:
+            message = (
+                f"{dataset.name}: the label '{rarest}' has {len(of_label[rarest])} examples, fewer than the {count}"
+            )
+            warnings.warn(f"{message} folds: some folds have none of it", NlpipeWarning, stacklevel=2)
         if len(of_label[rarest]) < 2:
             raise DataError(
                 f"{dataset.name}: the label '{rarest}' has one example, which is in one fold and then not in training; "

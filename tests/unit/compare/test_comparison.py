@@ -112,7 +112,10 @@ def test_runs_that_answered_other_items_are_left_out(compared: Any, tmp_path: Pa
     shutil.copytree(compared.folder.parent, tmp_path / "runs")
     path = tmp_path / "runs" / compared.folder.name / "comparison.json"
     record = json.loads(path.read_text())
-    record["facts"]["test_size"] = 7
+    record["facts"]["digest"] = "other"
+    path.write_text(json.dumps(record))
+    assert "is of other data than" in reopen(path.parent).failures[0]
+    record["facts"] |= {"test_size": 7, "digest": ""}
     path.write_text(json.dumps(record))
     again = reopen(path.parent)
     assert again.verdict is None and "has answers to 120 items, the data has 7" in again.failures[0]
@@ -142,6 +145,12 @@ def test_the_exit_status_tells_of_the_verdict_where_one_is_required(data: dict[s
     assert CliRunner().invoke(app, [*command, "tolerance=0.9"]).exit_code == 0
     assert CliRunner().invoke(app, [*command, "budget.latency_ms=0.000001"]).exit_code == 3
     assert CliRunner().invoke(app, [*command[:-1], "budget.latency_ms=0.000001"]).exit_code == 0
+    for suffix, start in ((".md", "# c"), (".csv", "pipeline,"), (".tex", "% needs")):
+        path = tmp_path / f"table{suffix}"
+        assert CliRunner().invoke(app, [*command[:-1], "--table", str(path)]).exit_code == 0
+        assert path.read_text().startswith(start)
+    wrong = CliRunner().invoke(app, [*command, "--table", "table.txt"])
+    assert isinstance(wrong.exception, NlpipeError) and "ends in .md, .csv, .tex" in str(wrong.exception)
     wrong = CliRunner().invoke(app, [*command, "tolerance=2"])
     assert isinstance(wrong.exception, NlpipeError) and "did you mean 0.02?" in str(wrong.exception)
 

@@ -14,7 +14,7 @@ import nlpipe
 from nlpipe.compare.gather import reopen
 from nlpipe.datasets.folds import check_folds, fold_of, pool_of
 from nlpipe.datasets.load import load_dataset
-from nlpipe.errors import DataError, SpecError
+from nlpipe.errors import DataError, NlpipeWarning, SpecError
 from nlpipe.spec import read_comparison
 from nlpipe.wire import Labels, Text
 
@@ -80,6 +80,9 @@ def test_too_few_examples_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="20 different examples are too few for 30 folds; give fewer folds"):
         nlpipe.compare({"data": data, "folds": 30, "pipelines": [LR, BAYES]}, out=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
+    path.write_text(path.read_text() + "film alone,rare,d\nfilm beside,rare,e\n")
+    with pytest.warns(NlpipeWarning, match="'rare' has 2 examples, fewer than the 3 folds: some folds have none of it"):
+        check_folds(load_dataset(data), 3)
 
 
 def test_a_cross_validation_ends_in_an_approximate_verdict(tmp_path: Path) -> None:

@@ -1,0 +1,95 @@
+"""Comparisons: twelve pipelines that share stages beside the same runs apart, and two runs at a time beside one.
+
+Rotten Tomatoes. Four tokenizers and representations, each under three heads, with three seeds where a seed changes
+them: the summed time of fitting and scoring the runs apart, and with the fitted stages shared; all predictions must be
+equal. Then eight pipelines with word vectors of different widths, with `--jobs 1` and `--jobs 2`: the time until all is
+fitted and scored, and the median latencies, which are measured afterwards one by one.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nlpipe.compare.comparison import compare
+from nlpipe.compare.plan import jobs_of
+from nlpipe.datasets.load import load_dataset
+from nlpipe.runs.result import Result
+from nlpipe.runs.run import run
+from nlpipe.spec import read_comparison
+
+DATA = "rotten_tomatoes"
+WORDS: dict[str, Any] = {"name": "word2vec", "dim": 50, "epochs": 5}
+FRONTS: dict[str, dict[str, Any]] = {
+    "word2vec": {"representation": WORDS, "encoder": "mean"},
+    "word2vec_wide": {"representation": {**WORDS, "dim": 100, "window": 3}, "encoder": "mean"},
+    "unigram": {"tokenizer": {"name": "unigram", "vocabulary_size": 8000}, "representation": "tfidf"},
+    "bpe": {"tokenizer": {"name": "bpe", "vocabulary_size": 8000}, "representation": "tfidf"},
+}
+HEADS: dict[str, Any] = {
+    "lr": "logistic_regression", "lr_strong": {"name": "logistic_regression", "C": 0.1}, "svm": "linear_svm",
+}  # fmt: skip
+
+
+def sharing(folder: Path) -> list[list[str]]:
+    """Seconds of all runs, apart and shared."""
+    pipelines = [
+        {"name": f"{front}_{head}", **FRONTS[front], "head": HEADS[head]} for front in FRONTS for head in HEADS
+    ]
+    jobs = jobs_of(read_comparison({"data": DATA, "seeds": 3, "pipelines": pipelines}))
+    dataset = load_dataset(DATA)
+    run(jobs[0].spec, dataset, folder / "first", jobs[0].seed, measuring=False)  # imports are nobody's
+    seconds, answers = {}, {}
+    for name, store in (("apart", None), ("shared", folder / "stages")):
+        started = time.perf_counter()
+        results = [run(job.spec, dataset, folder / name, job.seed, store=store, measuring=False) for job in jobs]
+        seconds[name] = time.perf_counter() - started
+        answers[name] = [list(result.records()) for result in results]
+    equal = "equal" if answers["apart"] == answers["shared"] else "DIFFERENT"
+    share = f"{seconds['shared'] / seconds['apart']:.2f} ×, predictions {equal}"
+    return [
+        [f"{len(pipelines)} pipelines, {len(jobs)} runs, apart", f"{seconds['apart']:.0f} s", ""],
+        ["the same, fitted stages shared", f"{seconds['shared']:.0f} s", share],
+    ]
+
+
+def at_a_time(folder: Path) -> list[list[str]]:
+    """Seconds until all is fitted and scored, with one run and with two at a time, and how far latencies differ."""
+    pipelines = [
+        {"name": f"w{dim}", "representation": {**WORDS, "dim": dim}, "encoder": "mean", "head": "logistic_regression"}
+        for dim in (50, 60, 70, 80, 90, 100, 110, 120)
+    ]
+    spec = read_comparison({"data": DATA, "seeds": [1], "pipelines": pipelines})
+    seconds, latencies = {}, {}
+    for workers in (1, 2):
+        started = time.perf_counter()
+        ended: list[float] = []
+        found = compare(
+            spec, folder / f"jobs{workers}", workers,
+            ended=lambda outcome, started=started, ended=ended: ended.append(time.perf_counter() - started),  # type: ignore[misc]
+        )  # fmt: skip
+        seconds[workers] = max(ended)
+        rows: dict[str, Result] = {row.name: row.results[0] for row in found.rows}
+        latencies[workers] = np.array([rows[each["name"]].costs["latency_p50_seconds"] for each in pipelines])
+    ratios = latencies[2] / latencies[1]
+    return [
+        ["8 pipelines, --jobs 1", f"{seconds[1]:.0f} s", f"latencies {latencies[1].mean() * 1e3:.3f} ms"],
+        [
+            "8 pipelines, --jobs 2", f"{seconds[2]:.0f} s",
+            f"{seconds[1] / seconds[2]:.2f} × as fast; latencies {latencies[2].mean() * 1e3:.3f} ms, each "
+            f"{ratios.min():.2f} to {ratios.max():.2f} × that of --jobs 1",
+        ],
+    ]  # fmt: skip
+
+
+def measure() -> dict[str, Any]:
+    """Both tables in one."""
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [*sharing(Path(folder)), *at_a_time(Path(folder))]
+    for row in rows:
+        print("  ".join(row), flush=True)
+    return {"table": [["what", "seconds", "beside"], *rows], "notes": ""}
