@@ -262,7 +262,7 @@ class Comparison:
                 lines.append(Line(tuple(cell(row) for cell in columns.values()), best=row is self.chosen))
         what = f"items in {self.facts.items}" if self.facts.folds else self.facts.items
         caption = (
-            f"{self.facts.data}, {self.facts.test_size:,} {what}; may lose: to the best, whichever it is, at most "
+            f"{self.facts.data}, {self.facts.test_size:,} {what}; may lose: at most this much to the best pipeline "
             "(95 % for all rows together); latency of one text (median), memory and texts/s of a fresh process"
         )
         notes = list(self.verdict.sentences) if self.verdict is not None else []

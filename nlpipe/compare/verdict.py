@@ -367,8 +367,8 @@ class _Judge:
             if self.all.least_losses[i] > tolerance:
                 continue
             text = (
-                f"Cannot tell whether {self.name(i)} is within the tolerance: it may lose {amount(self.bounds[i])} or "
-                f"nothing; the smallest difference to {self.name(j)} that is found in 80 % of such comparisons is "
+                f"Cannot tell whether {self.name(i)} is within the tolerance: it may lose up to "
+                f"{amount(self.bounds[i])}, or nothing; the smallest difference to {self.name(j)} that is found in 80 % of such comparisons is "
                 f"{amount(self.all.detectable(j, i))}. "
             )
             items = self.all.items_needed(i, tolerance)
