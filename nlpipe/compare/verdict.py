@@ -368,8 +368,8 @@ class _Judge:
                 continue
             text = (
                 f"Cannot tell whether {self.name(i)} is within the tolerance: it may lose up to "
-                f"{amount(self.bounds[i])}, or nothing; the smallest difference to {self.name(j)} that is found in 80 % of such comparisons is "
-                f"{amount(self.all.detectable(j, i))}. "
+                f"{amount(self.bounds[i])}, or nothing; the smallest difference to {self.name(j)} that is found in 80 % of "
+                f"such comparisons is {amount(self.all.detectable(j, i))}. "
             )
             items = self.all.items_needed(i, tolerance)
             if self.all.folds:
