@@ -366,10 +366,11 @@ class _Judge:
             j = self.all.rival(i)
             if self.all.least_losses[i] > tolerance:
                 continue
+            detectable = amount(self.all.detectable(j, i))
             text = (
                 f"Cannot tell whether {self.name(i)} is within the tolerance: it may lose up to "
-                f"{amount(self.bounds[i])}, or nothing; the smallest difference to {self.name(j)} that is found in 80 % of "
-                f"such comparisons is {amount(self.all.detectable(j, i))}. "
+                f"{amount(self.bounds[i])}, or nothing; the smallest difference to {self.name(j)} that is found in "
+                f"80 % of such comparisons is {detectable}. "
             )
             items = self.all.items_needed(i, tolerance)
             if self.all.folds:
