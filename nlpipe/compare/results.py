@@ -30,7 +30,9 @@ SECONDARY = (
 )
 """Scores shown beside the primary one, where a task has them."""
 
-ESSENTIAL = frozenset({"pipeline", "train", "95 % interval", "may lose", "latency ms"})
+ESSENTIAL = frozenset({
+    "pipeline", "train", "95 % interval", "clean items", "interval on clean", "may lose", "latency ms",
+})  # fmt: skip
 """Columns that every table shows, beside the primary score; of the others as many as the terminal has room for."""
 
 COSTS = {
@@ -232,15 +234,16 @@ class Comparison:
             columns["train"] = lambda row: row.size
         on_dev = self.facts.choose == "dev"
         columns[f"dev {self.primary}" if on_dev else self.primary] = lambda row: number(row.score)
-        columns["95 % interval"] = lambda row: MISSING if row.low is None else f"{number(row.low)} – {number(row.high)}"
+        if self.facts.leaked:
+            columns["clean items"] = lambda row: number(row.clean)
+        interval = "interval on clean" if self.facts.leaked else "95 % interval"
+        columns[interval] = lambda row: MISSING if row.low is None else f"{number(row.low)} – {number(row.high)}"
         if best is not None and len(self.rows) > 1:
             columns["may lose"] = lambda row: MISSING if row.may_lose is None else amount(row.may_lose)
         if any(row.deviation is not None for row in self.rows):
             columns["± folds" if self.facts.folds else "± seeds"] = lambda row: (
                 "" if row.deviation is None else number(row.deviation)
             )
-        if self.facts.leaked:
-            columns["clean items"] = lambda row: number(row.clean)
         if any(row.dev is not None for row in self.rows):
             columns["dev"] = lambda row: number(row.dev)
         for name in (*SECONDARY, *self.facts.user_metrics):
