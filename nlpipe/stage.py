@@ -6,6 +6,8 @@ takes ``Tokens`` and gives ``Vectors``. Bag of words is a stage, an LSTM is one,
 stage learns without gradients it learns in ``fit``; what gradients learn is allocated in ``build``, and ``forward``
 applies both. Constructors store and range-check options and do nothing else, so that checking a file is instant.
 
+The base class of each slot is in this file too: each is a few methods that only make sense beside those of ``Stage``.
+
 This file is free of torch; stages with parameters derive from ``nlpipe.nn.Neural`` as well.
 """
 

@@ -5,7 +5,7 @@ Shapes are written in one alphabet everywhere in nlpipe:
     B  batch (examples)      T  time (tokens)      D  features
     V  vocabulary            K  beam               C  classes
 
-They are in one file because each stage is read with two of them at hand, and no other type may be added.
+They are in one file, however long, because each stage is read with two of them at hand, and no other may be added.
 
 A wire is a value: stages read it and give a new one. ``len()`` is B for each of them; ``take`` selects
 examples and ``concat`` joins batches. No wire imports torch unless a tensor is asked for.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nlpipe import tag_schemes
-from nlpipe.compare.verdict import COSTS
+from nlpipe.compare.question import COSTS
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.readers.json_lines import values_of
 from nlpipe.datasets.readers.lines import file_origin, read_lines

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpipe.compare.frame import frame_of
+from nlpipe.compare.question import COSTS as COST_NAMES
+from nlpipe.compare.question import Question, default_tolerance, known_costs
 from nlpipe.compare.table import Line, Table
-from nlpipe.compare.verdict import COSTS as COST_NAMES
-from nlpipe.compare.verdict import Question, Verdict, default_tolerance, known_costs
+from nlpipe.compare.verdict import Verdict
 from nlpipe.report.page_contents import Contents, CostAxis
 from nlpipe.report.page_contents import Line as PageLine
 from nlpipe.runs.result import Result

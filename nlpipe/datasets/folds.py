@@ -39,7 +39,7 @@ def fold_of(dataset: Dataset, count: int, number: int) -> Dataset:
     """The data set whose test split is fold ``number``; the numbers from ``count`` on are those of a further repeat.
 
     Raises:
-        DataError: there are too few examples, or groups, for so many folds.
+        DataError: there are fewer examples or groups than the folds need.
     """
     pool = pool_of(dataset)
     repeat, fold = divmod(number, count)

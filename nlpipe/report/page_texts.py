@@ -44,5 +44,5 @@ def texts_of(dataset: Dataset | None, records: Sequence[Mapping[str, Any]]) -> l
 
 
 def _hash(name: str) -> str:
-    """The name of an item without the number that equal inputs are told apart by."""
+    """The hash in the id of an item: the id without the number that distinguishes items with equal inputs."""
     return name.partition(".")[0]

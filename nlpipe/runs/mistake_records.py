@@ -64,7 +64,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Kind:
-    """What is the matter with so many texts."""
+    """A kind of mistake in texts (empty, copied, too short …), and the number of texts that have it."""
 
     what: str
     count: int

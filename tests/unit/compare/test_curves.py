@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from nlpipe.compare.curves import Overtaking, overtakings
+from nlpipe.compare.question import Candidate, Question
 from nlpipe.compare.statistics import Sample, compare_samples
-from nlpipe.compare.verdict import Candidate, Question, Verdict, decide
+from nlpipe.compare.verdict import Verdict, decide
 
 N = 2000
 BASE = np.random.default_rng(0).random(N)

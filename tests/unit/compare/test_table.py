@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from nlpipe.compare.question import Candidate
 from nlpipe.compare.results import Comparison, Facts, Row
 from nlpipe.compare.statistics import Sample, compare_samples
-from nlpipe.compare.verdict import Candidate, decide
+from nlpipe.compare.verdict import decide
 
 COSTS = {"fit_seconds": 1.0, "latency_p50_seconds": 0.001, "texts_per_second": 1000.0, "peak_memory_bytes": 1e8}
 FACTS = Facts("Two", "sample", "accuracy", 400)

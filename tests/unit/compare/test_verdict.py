@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from nlpipe.compare.question import Candidate, Question, default_tolerance, significant
 from nlpipe.compare.statistics import Sample, compare_samples
-from nlpipe.compare.verdict import Candidate, Question, Verdict, decide, default_tolerance, significant
+from nlpipe.compare.verdict import Verdict, decide
 
 N = 2000
 BASE = np.random.default_rng(0).random(N)
