@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from nlpipe.compare.statistics import Sample, compare_folds, compare_samples, item_values
+from nlpipe.compare.statistics import Sample, compare_folds, compare_samples
+from nlpipe.metrics.jackknife import item_values
 from nlpipe.metrics.label_metrics import counts_by_class
 from nlpipe.metrics.text_metrics import bleu
 

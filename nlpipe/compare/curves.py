@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nlpipe.compare.evidence import LEVEL, student
 from nlpipe.compare.verdict import Verdict
+from nlpipe.metrics.jackknife import LEVEL, student
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Differences between pipelines and how sure they are: the questions that a verdict asks.
 
-Edwards & Hsu 1983, "Multiple comparisons with the best treatment"; Wilson 1927 (bounds of shares).
+Edwards & Hsu 1983, "Multiple comparisons with the best treatment".
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from functools import cached_property
 import numpy as np
 from scipy import stats
 
-LEVEL = 0.95
-"""Probability that all bounds hold together."""
+from nlpipe.metrics.jackknife import LEVEL, intervals_of, student
+
 POWER = float(stats.norm.ppf(0.8))
 """Standard errors that a true difference must exceed the bound's quantile by to be found in 80 % of test sets."""
 
@@ -96,15 +96,7 @@ class Evidence:
     @property
     def intervals(self) -> np.ndarray:
         """(k, 2) the 95 % interval of each score."""
-        reach = student(0.5 + LEVEL / 2, self.freedom) * self.error
-        intervals = np.stack([self.scores - reach, self.scores + reach], axis=-1)
-        if self.shares:
-            z2 = stats.norm.ppf(0.5 + LEVEL / 2) ** 2 / self.items
-            middle = (self.scores + z2 / 2) / (1 + z2)
-            wide = np.sqrt(np.maximum(0.0, z2 * self.scores * (1 - self.scores) + z2**2 / 4)) / (1 + z2)  # Wilson 1927
-            wilson = np.stack([middle - wide, middle + wide], axis=-1)
-            intervals = np.where((self.error == 0)[:, None], wilson, np.clip(intervals, 0.0, 1.0))
-        return intervals
+        return intervals_of(self.scores, self.error, self.freedom, self.items if self.shares else None)
 
     def interval(self, j: int, i: int) -> tuple[float, float]:
         """The 95 % interval of the difference of these two alone."""
@@ -157,8 +149,3 @@ def share_bound(difference: np.ndarray, quantile: np.ndarray, n: int) -> np.ndar
     a = quantile**2 / n
     root = (2 * difference + a) ** 2 - 4 * (1 + a) * difference**2
     return np.where(root >= 0, (2 * difference + a + np.sqrt(np.maximum(root, 0.0))) / (2 * (1 + a)), -np.inf)
-
-
-def student(level: float, freedom: np.ndarray) -> np.ndarray:
-    """Quantiles of Student's t."""
-    return np.asarray(stats.t.ppf(level, np.maximum(freedom, 1.0)))

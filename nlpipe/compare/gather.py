@@ -14,10 +14,11 @@ from nlpipe.compare.curves import overtakings
 from nlpipe.compare.evidence import Evidence
 from nlpipe.compare.question import Candidate
 from nlpipe.compare.results import Comparison, Facts, Row, size_of
-from nlpipe.compare.statistics import Sample, compare_folds, compare_samples, item_values
+from nlpipe.compare.statistics import Sample, compare_folds, compare_samples
 from nlpipe.compare.verdict import Verdict, decide
 from nlpipe.errors import NlpipeError
 from nlpipe.files import read_json
+from nlpipe.metrics.jackknife import item_values
 from nlpipe.metrics.metric import Metric, Statistics
 from nlpipe.runs.result import Result
 

@@ -14,45 +14,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 
-from nlpipe.compare.evidence import LEVEL, Evidence, student
-from nlpipe.metrics.metric import Statistics
+from nlpipe.compare.evidence import Evidence
+from nlpipe.metrics.jackknife import LEVEL, student
 
 DRAWS = 10_000
 """Simulated comparisons of equal pipelines, from which the quantiles come."""
-CHUNK = 4_000_000
-"""Numbers held at a time while items are left out."""
 Variances = Callable[[int], np.ndarray]
 """Of the differences to pipeline j: (k,), or (R, k) where each simulated comparison has its own."""
-
-
-def item_values(
-    scores: Callable[[np.ndarray], np.ndarray], statistics: Statistics, groups: np.ndarray | None = None
-) -> tuple[float, np.ndarray]:
-    """The score, and the jackknife pseudo-value of each item, of whose mean the score is about the value.
-
-    Args:
-        scores: sums of statistics (..., S) to the score (...).
-        statistics: (N, S) of the items.
-        groups: (N,) number of the group of each item, 0 to n - 1; items of a group count as one.
-
-    Returns:
-        the score, and the values (n,): n θ - (n - 1) θ without the item. For accuracy they are 0 or 1.
-    """
-    if groups is not None:
-        places = (groups, np.arange(len(groups)))
-        statistics = sp.csr_matrix((np.ones(len(groups)), places)) @ statistics  # (n, S)
-    n, width = statistics.shape
-    total = np.asarray(statistics.sum(axis=0), dtype=np.float64).reshape(-1)  # (S,)
-    score = float(scores(total))
-    values = np.empty(n)
-    size = max(1, CHUNK // max(1, width))
-    for start in range(0, n, size):
-        block = statistics[start : start + size]
-        block = block if isinstance(block, np.ndarray) else block.toarray()
-        values[start : start + size] = n * score - (n - 1) * scores(total - block)
-    return score, values
 
 
 @dataclass(frozen=True)

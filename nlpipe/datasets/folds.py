@@ -26,13 +26,7 @@ DEV_SHARE = 0.1
 def pool_of(dataset: Dataset) -> Split:
     """All examples that folds are made of: those of a test split that was given are left untouched."""
     parts = [dataset.train, dataset.dev, *([dataset.test] if "test" in dataset.made else [])]
-    if len({part.groups is None for part in parts}) > 1:
-        parts = [replace(part, groups=None) for part in parts]
-    return Split(
-        type(parts[0].inputs).concat([part.inputs for part in parts]),
-        type(parts[0].targets).concat([part.targets for part in parts]),
-        groups=None if parts[0].groups is None else [group for part in parts for group in part.groups or ()],
-    )
+    return Split.joined(parts)
 
 
 def fold_of(dataset: Dataset, count: int, number: int) -> Dataset:

@@ -22,7 +22,7 @@ from nlpipe.report.disagreements import Disagreements, disagreements
 from nlpipe.report.page_answers import Answers, answers_of, joined
 from nlpipe.report.page_contents import Contents, Line
 from nlpipe.report.page_slices import slice_rows
-from nlpipe.report.page_texts import data_of_page, texts_of
+from nlpipe.runs.item_texts import data_as_it_is, texts_of
 from nlpipe.runs.result import Result
 from nlpipe.runs.score import read_predictions
 from nlpipe.yaml_reader import read_yaml
@@ -160,7 +160,7 @@ def _dataset(lines: Sequence[Line], problems: list[str]) -> Dataset | None:
     for line in lines:
         if (line.results[0].folder / "pipeline.yaml").exists():
             try:
-                return data_of_page(line.results[0].folder)
+                return data_as_it_is(line.results[0].folder)
             except NlpipeError as error:
                 problems.append(f"The data cannot be read: {error}")
                 return None

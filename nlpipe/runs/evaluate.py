@@ -16,7 +16,7 @@ from nlpipe.datasets.labelled import NAME, Changes, Labelled, read_labelled
 from nlpipe.datasets.load import load_dataset
 from nlpipe.errors import NlpipeError, SpecError
 from nlpipe.files import whole_folder, write_json
-from nlpipe.metrics.bootstrap import resampled_sums
+from nlpipe.metrics.jackknife import score_intervals
 from nlpipe.pipeline import Pipeline
 from nlpipe.runs.answer import read_pipeline_file, write_predictions
 from nlpipe.runs.environment import made_with, thread_count, use_threads
@@ -48,8 +48,8 @@ class Evaluation:
         data: the files, or ``card:split``.
         examples: how many there are.
         metrics: their scores.
-        intervals: of each score the 2.5th and 97.5th percentile over 1,000 resamples of the examples; a score that is
-            the same in all of them has none.
+        intervals: of each score, by the luck of the examples (the jackknife's, as in a comparison); with one example
+            there are none.
         before: the scores of the run itself, on its own test split.
         ledger: what reading lost, and every warning.
         folder: where it was written; None where it was not.
@@ -109,7 +109,7 @@ def evaluate(
         _answer(partial, labelled, task, pipeline, notes)
         _describe(partial, folder.resolve(), labelled, environment, scoring)
         metrics = score(partial)
-        intervals = _intervals(partial)
+        intervals = _intervals(partial, labelled.split.groups)
         ledger = read_record(partial / "ledger.json", LedgerFile)
     return Evaluation(folder, labelled.name, len(labelled.split), metrics, intervals, before, ledger, target)
 
@@ -169,15 +169,12 @@ def _describe(folder: Path, run: Path, labelled: Labelled, environment: Environm
     write_json(folder / "scoring.json", {**scoring, "split": NAME})
 
 
-def _intervals(folder: Path) -> Intervals:
-    """The 95 % interval of each score over resamples of the examples, from their stored statistics."""
+def _intervals(folder: Path, groups: Sequence[str] | None) -> Intervals:
+    """The 95 % interval of each score, from the stored statistics of the examples."""
+    numbers = None if groups is None else np.unique(np.array(groups), return_inverse=True)[1]
     intervals: Intervals = {}
     for metric in metrics_of(read_scoring(folder)):
         statistics = read_items(folder / "items.safetensors", metric.name)
-        if statistics is None:
-            continue
-        for name, values in metric.scores(resampled_sums(statistics)).items():
-            low, high = np.percentile(values, [2.5, 97.5])
-            if low < high:
-                intervals[name] = (float(low), float(high))
+        if statistics is not None:
+            intervals |= score_intervals(metric, statistics, numbers)
     return intervals

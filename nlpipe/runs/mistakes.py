@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from nlpipe.datasets.splits import example_ids
 from nlpipe.errors import NlpipeError
 from nlpipe.predictions import Predictions
-from nlpipe.runs.answer import data_of
+from nlpipe.runs.item_texts import data_as_it_is, stored, texts_of
 from nlpipe.runs.items import read_items
 from nlpipe.runs.mistake_records import Found, Group, Kind, Mistake, Mistakes, confusions_of, groups_of
 from nlpipe.runs.records import read_environment
@@ -60,17 +59,14 @@ def find_mistakes(folder: str | Path) -> Mistakes:
 
 def _texts(folder: Path, records: Sequence[Mapping[str, Any]]) -> tuple[list[str], str]:
     """The input of each record: as it is stored, or out of the data; where that cannot be read empty, and why."""
-    if all("text" in record or "words" in record for record in records):
-        return [str(record.get("text") or " ".join(map(str, record.get("words", ())))) for record in records], ""
     try:
-        dataset = data_of(folder)
-        inputs = dataset.dev.inputs if read_scoring(folder)["split"] == "dev" else dataset.test.inputs
-        assert isinstance(inputs, Text), type(inputs)
-        by_id = dict(zip(example_ids(inputs), inputs.strings, strict=True))
+        dataset = None if stored(records) else data_as_it_is(folder)
     except NlpipeError as error:
         reason = str(error).partition("\n")[0]
         return [""] * len(records), f"the texts are not shown, as the data cannot be read: {reason}"
-    return [by_id.get(str(record.get("id", "")), "") for record in records], ""
+    texts = texts_of(dataset, records)
+    missing = sum(not text for text in texts)
+    return texts, f"{missing:,} texts are not shown, as they are not in the data as it is now" if missing else ""
 
 
 def _of_labels(gold: Labels, predictions: Predictions[Labels]) -> Found:

@@ -67,6 +67,14 @@ class Origins:
         chosen = np.asarray(indices, dtype=np.int64)
         return Origins(self.files, self.file[chosen], self.line[chosen])
 
+    @classmethod
+    def joined(cls, parts: Sequence[Origins]) -> Origins:
+        """Those of the examples of all ``parts``, in order."""
+        files = tuple(dict.fromkeys(name for part in parts for name in part.files))
+        number = {name: i for i, name in enumerate(files)}
+        renumbered = [np.array([number[name] for name in part.files], np.int32)[part.file] for part in parts]
+        return cls(files, np.concatenate(renumbered), np.concatenate([part.line for part in parts]))
+
 
 @dataclass(frozen=True)
 class Split:
@@ -96,6 +104,20 @@ class Split:
         groups = None if self.groups is None else [self.groups[i] for i in indices]
         return Split(
             self.inputs.take(indices), self.targets.take(indices), origins=origins, columns=columns, groups=groups
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Split]) -> Split:
+        """The examples of all ``parts``, in order; what is not known of the examples of one is not known of any."""
+        origins = [part.origins for part in parts if part.origins is not None]
+        groups = [part.groups for part in parts if part.groups is not None]
+        names = [name for name in parts[0].columns if all(name in part.columns for part in parts)]
+        return cls(
+            type(parts[0].inputs).concat([part.inputs for part in parts]),
+            type(parts[0].targets).concat([part.targets for part in parts]),
+            origins=Origins.joined(origins) if len(origins) == len(parts) else None,
+            columns={name: [value for part in parts for value in part.columns[name]] for name in names},
+            groups=[group for each in groups for group in each] if len(groups) == len(parts) else None,
         )
 
 

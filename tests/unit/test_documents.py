@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nlpipe.compare.statistics import Sample, compare_samples, item_values
+from nlpipe.compare.statistics import Sample, compare_samples
+from nlpipe.metrics.jackknife import item_values
 from nlpipe.registry import FOLDERS, OTHERS, table_of
 from nlpipe.spec import is_comparison, read_comparison, read_pipelines
 

@@ -11,7 +11,8 @@ from scipy import stats
 from statsmodels.stats.weightstats import ttost_paired
 
 from nlpipe.compare.evidence import Evidence, share_bound
-from nlpipe.compare.statistics import Sample, compare_folds, compare_samples, item_values
+from nlpipe.compare.statistics import Sample, compare_folds, compare_samples
+from nlpipe.metrics.jackknife import item_values
 from nlpipe.metrics.label_metrics import accuracy, counts_by_class
 from nlpipe.metrics.text_metrics import bleu
 from nlpipe.predictions import Predictions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from nlpipe.datasets.cards import Sizes
 from nlpipe.datasets.splits import digest_of
 from nlpipe.errors import DataError
 from nlpipe.tasks import task_named
-from nlpipe.tasks.task import Ledger, Split
+from nlpipe.tasks.task import Ledger, Origins, Split
 from nlpipe.wire import Labels, Text
 
 TASK = task_named("classification")
@@ -123,3 +124,17 @@ def test_digest_sees_every_change():
     digests = {digest_of(each) for each in (made, swapped, relabelled)}
     assert len(digests) == 3
     assert digest_of(dict(made)) == digest_of(made)
+
+
+def test_splits_that_are_joined_keep_their_columns_and_places() -> None:
+    first = Split(
+        Text(["a", "b"]), Labels(["x", "y"]), origins=Origins(("f", "g"), np.array([0, 1]), np.array([1, 2])),
+        columns={"site": ["p", "q"], "only": ["1", "2"]},
+    )  # fmt: skip
+    second = Split(
+        Text(["c"]), Labels(["x"]), origins=Origins(("g",), np.array([0]), np.array([7])), columns={"site": ["r"]}
+    )
+    joined = Split.joined([first, second])
+    assert joined.columns == {"site": ["p", "q", "r"]} and joined.groups is None
+    assert joined.origins is not None and [joined.origins.place(i) for i in range(3)] == ["f:1", "g:2", "g:7"]
+    assert Split.joined([first, Split(Text(["c"]), Labels(["x"]))]).origins is None

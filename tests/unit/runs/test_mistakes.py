@@ -158,6 +158,14 @@ def test_an_evaluation_has_its_own_texts_and_a_run_whose_data_is_gone_has_none(
     folder = shutil.copytree(runs["classes"].folder, tmp_path / "run")
     record = json.loads((folder / "environment.json").read_text())
     (folder / "environment.json").write_text(json.dumps({**record, "data_digest": "0"}))
+    changed = find_mistakes(folder)  # texts are looked up by their hashes, so that those shown are the right ones
+    assert (
+        [mistake.text for mistake in changed.worst]
+        == [mistake.text for mistake in find_mistakes(runs["classes"].folder).worst]
+        and changed.worst[0].text
+        and changed.note == ""
+    )
+    (folder / "pipeline.yaml").write_text("data: {task: classification, train: gone.csv}\nhead: majority\n")
     gone = find_mistakes(folder)
     assert gone.worst[0].text == "" and gone.note.startswith("the texts are not shown, as the data cannot be read")
     assert gone.worst[0].id == find_mistakes(runs["classes"].folder).worst[0].id

@@ -9,12 +9,12 @@ from typing import Any
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.load import load_dataset
 from nlpipe.datasets.splits import example_ids
-from nlpipe.errors import NlpipeError
+from nlpipe.errors import NlpipeError, SpecError
 from nlpipe.runs.answer import read_pipeline_file
 from nlpipe.wire import Text
 
 
-def data_of_page(folder: Path) -> Dataset:
+def data_as_it_is(folder: Path) -> Dataset:
     """The data that the run in ``folder`` names, as it is now; it may be another than the run was fitted on.
 
     Raises:
@@ -23,9 +23,17 @@ def data_of_page(folder: Path) -> Dataset:
     file, faults = read_pipeline_file(folder)
     if "data" not in file.entries:
         raise NlpipeError(f"{folder / 'pipeline.yaml'}: the pipeline names no data")
-    if faults:
-        raise NlpipeError(str(faults[0]))
-    return load_dataset(file.entries["data"].plain())
+    try:
+        return load_dataset(file.entries["data"].plain())
+    except NlpipeError:
+        if faults:  # of a reader or a task of the user's own, perhaps
+            raise SpecError(faults) from None
+        raise
+
+
+def stored(records: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the lines of predictions have the inputs themselves."""
+    return all("text" in record or "words" in record for record in records)
 
 
 def texts_of(dataset: Dataset | None, records: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -34,7 +42,7 @@ def texts_of(dataset: Dataset | None, records: Sequence[Mapping[str, Any]]) -> l
     They are looked up by their hashes, so that they are the right ones also where the data has changed since, and
     where a fold of a cross-validation was answered.
     """
-    if all("text" in record or "words" in record for record in records):
+    if stored(records):
         return [str(record.get("text") or " ".join(map(str, record.get("words", ())))) for record in records]
     by_hash: dict[str, str] = {}
     for split in () if dataset is None else (dataset.train, dataset.dev, dataset.test):
