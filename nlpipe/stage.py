@@ -27,7 +27,7 @@ import numpy as np
 from nlpipe.errors import ModelError, suggest
 from nlpipe.options import check_options, options_of
 from nlpipe.predictions import Predictions
-from nlpipe.use_order import guard_order
+from nlpipe.use_order import guard_order, noting
 from nlpipe.wire import Labels, Span, Text, Tokens, Vectors, Wire
 
 if TYPE_CHECKING:
@@ -196,6 +196,7 @@ class Stage(Generic[In, Out]):
         """Everything learnt in ``fit`` and in training."""
         return State()
 
+    @noting("load_state")
     def load_state(self, state: State, version: int) -> None:
         """Restore what ``state`` gave, on an instance made with the same options.
 

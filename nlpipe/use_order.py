@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from nlpipe.errors import ModelError, NlpipeError
 
 LEARNING = ("fit", "fit_forward")
 USES = ("forward", "predict")
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def guard_order(cls: type[Any]) -> None:
@@ -19,20 +20,25 @@ def guard_order(cls: type[Any]) -> None:
     """
     for name in (*LEARNING, "allocate", "load_state"):
         if name in cls.__dict__:
-            setattr(cls, name, _noting(cls.__dict__[name], "fit" if name in LEARNING else name))
+            setattr(cls, name, noting("fit" if name in LEARNING else name)(cls.__dict__[name]))
     for name in USES:
         if name in cls.__dict__ and not getattr(cls.__dict__[name], "__isabstractmethod__", False):
             setattr(cls, name, _explaining(cls.__dict__[name], name))
 
 
-def _noting(method: Callable[..., Any], done: str) -> Callable[..., Any]:
-    @functools.wraps(method)
-    def noting(self: Any, *arguments: Any, **options: Any) -> Any:
-        result = method(self, *arguments, **options)
-        self.__dict__["_done"] = self.__dict__.get("_done", frozenset()) | {done}
-        return result
+def noting(done: str) -> Callable[[Method], Method]:
+    """A decorator of a method that notes, once it has ended well, that ``done`` has been done."""
 
-    return noting
+    def decorate(method: Method) -> Method:
+        @functools.wraps(method)
+        def noted(self: Any, *arguments: Any, **options: Any) -> Any:
+            result = method(self, *arguments, **options)
+            self.__dict__["_done"] = self.__dict__.get("_done", frozenset()) | {done}
+            return result
+
+        return cast(Method, noted)
+
+    return decorate
 
 
 def _explaining(method: Callable[..., Any], use: str) -> Callable[..., Any]:

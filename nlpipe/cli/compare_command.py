@@ -101,11 +101,11 @@ def compare(
             else:
                 text = f"{outcome.result.metrics['primary']} {outcome.result.score:.3f}"
                 text += f", {outcome.result.costs['fit_seconds']:.1f} s to fit"
-            bar.console.print(f"[{counted}/{total}] {outcome.job}: {text}", highlight=False, markup=False)
+            bar.console.print(f"[{counted}/{total}] {outcome.job}: {text}", **PLAIN)
             bar.update(task, completed=counted, left=time_left(time.perf_counter() - start, counted, total))
 
         def tuned(text: str) -> None:
-            bar.console.print(text, highlight=False, markup=False)
+            bar.console.print(text, **PLAIN)
 
         comparison = run_comparison(spec, out, jobs, report, ended, planned, cluster, tuned)
     output = make_console()

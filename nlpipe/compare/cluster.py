@@ -56,22 +56,35 @@ def on_cluster(
         for job in jobs:
             report(job, f"waiting at {address}")
         left = dict(futures)
+        lost = f"the cluster at {address} vanished or was restarted; start the same command again once it is there"
         try:
             for future in distributed.as_completed(list(futures)):  # type: ignore[no-untyped-call]
-                job = left.pop(future)
-                fault = future.exception() if future.status == "error" else None
-                if isinstance(fault, distributed.KilledWorker):
-                    yield Outcome(job, error="every worker that took it died")
-                elif fault is not None:
-                    yield Outcome(job, error=f"{type(fault).__name__}: {fault}")
-                elif future.status in ("cancelled", "lost"):
-                    yield Outcome(job, error="the cluster gave it up")
-                else:
-                    yield outcome_of(job, json.loads(future.result()))
-        except (OSError, TimeoutError) as error:
-            reason = str(error).partition("\n")[0]
-            for job in left.values():
-                yield Outcome(job, error=f"the cluster vanished: {reason}")
+                if future.status in ("cancelled", "lost"):
+                    continue  # the scheduler has forgotten it
+                outcome = _outcome(futures[future], future, distributed.KilledWorker)
+                del left[future]
+                yield outcome
+        except (OSError, TimeoutError, distributed.CancelledError):  # it vanished while an answer was on its way
+            pass
+        for job in left.values():
+            yield Outcome(job, error=lost)
+
+
+def _outcome(job: Job, future: Any, killed: type[Exception]) -> Outcome:
+    """What became of a job whose future has ended.
+
+    Args:
+        killed: Dask's error where every worker that took a job died.
+
+    Raises:
+        OSError: the cluster vanished; so do TimeoutError and Dask's CancelledError say.
+    """
+    if future.status != "error":
+        return outcome_of(job, json.loads(future.result()))
+    fault = future.exception()
+    return Outcome(
+        job, error="every worker that took it died" if isinstance(fault, killed) else f"{type(fault).__name__}: {fault}"
+    )
 
 
 def _carry(order: str) -> str:

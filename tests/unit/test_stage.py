@@ -1,4 +1,4 @@
-"""How stages and predictions are shown in a session: short, with what differs from the defaults."""
+"""How stages and predictions are shown: short, with what differs from the defaults; when a stage is ready for use."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from nlpipe.encoders import LSTM
 from nlpipe.heads import LogisticRegression, Seq2Seq
 from nlpipe.predictions import Predictions
 from nlpipe.representations import Embedding, Join, Static, TfIdf
+from nlpipe.stage import Representation
 from nlpipe.tokenizers import Regex
-from nlpipe.wire import Labels, Tags, Text
+from nlpipe.use_order import missing_before_use
+from nlpipe.wire import Labels, Tags, Text, Tokens, Vectors
 
 
 def test_a_stage_shows_the_options_that_differ_from_the_defaults() -> None:
@@ -52,3 +54,20 @@ def test_predictions_show_what_they_hold() -> None:
     assert shown == "Predictions(Labels(2 labels), scores, probabilities of 3 classes)"
     assert repr(Predictions(Tags([["O"]]))) == "Predictions(Tags(1 text, 1 tag))"
     assert repr(Predictions(Text(["x"]), np.zeros(1))) == "Predictions(Text(1 text), scores)"
+
+
+class Longest(Representation[Tokens, Vectors]):
+    """Looks at the training split and keeps nothing of it, so that its state is empty."""
+
+    def fit(self, data: Tokens, targets: object = None) -> None:
+        """Keep nothing."""
+
+    def forward(self, source: Tokens) -> Vectors:
+        return Vectors(np.array([[float(max(map(len, words), default=0))] for words in source.words]))
+
+
+def test_a_stage_that_keeps_nothing_of_what_it_fits_is_ready_once_it_is_loaded() -> None:
+    stage = Longest()
+    assert "call fit first" in missing_before_use(stage)
+    stage.load_state(stage.state(), stage.version)
+    assert missing_before_use(stage) == ""

@@ -1,11 +1,18 @@
-"""A comparison on a Dask cluster of two workers, one of which is killed: every cell, and what one process gives."""
+"""A comparison on a Dask cluster of two workers, one of which is killed: every cell, and what one process gives.
+
+The scheduler may vanish too: what is done stays, and the same comparison goes on.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +20,8 @@ import pytest
 
 import nlpipe
 from nlpipe.compare.comparison import compare
+from nlpipe.compare.execute import Outcome
+from nlpipe.compare.plan import jobs_of
 from nlpipe.errors import MissingExtra, NlpipeError
 from nlpipe.spec import read_comparison
 
@@ -49,6 +58,48 @@ def test_one_worker_is_killed_and_every_cell_completes(tmp_path: Path) -> None:
         for one, other in zip(ours.results, theirs.results, strict=True):
             assert list(one.records()) == list(other.records())
     assert [row.may_lose for row in alone.rows] == [row.may_lose for row in there.rows]
+
+
+@pytest.fixture
+def scheduler(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The address and the process of a scheduler with one worker, in processes of their own."""
+    file = tmp_path / "scheduler.json"
+    words = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
+    quiet: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
+    process = subprocess.Popen([*words, "--no-dashboard", "--scheduler-file", str(file)], **quiet)
+    words = [sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(file)]
+    worker = subprocess.Popen([*words, "--nthreads", "1", "--no-nanny", "--no-dashboard"], **quiet)
+    deadline = time.monotonic() + 30
+    while not file.exists():
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.05)
+    yield json.loads(file.read_text())["address"], process
+    for each in (worker, process):
+        each.kill()
+        each.wait()
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_cluster_that_vanishes_leaves_what_is_done_and_the_same_comparison_goes_on(
+    tmp_path: Path, scheduler: tuple[str, subprocess.Popen[bytes]]
+) -> None:
+    address, process = scheduler
+    spec = read_comparison({"compare": "T", "data": "sample_reviews", "seeds": 5, "pipelines": PIPELINES})
+    outcomes: list[Outcome] = []
+
+    def ended(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        process.kill()
+
+    cut = compare(spec, tmp_path / "runs", cluster=address, ended=ended)
+    assert {str(outcome.job) for outcome in outcomes} == set(map(str, jobs_of(spec)))  # none is forgotten
+    assert outcomes[0].result is not None and len(cut.failures) > 2
+    assert all(f"the cluster at {address} vanished" in line for line in cut.failures)
+    finished = {result.folder: result.environment["finished"] for row in cut.rows for result in row.results}
+    whole = compare(spec, tmp_path / "runs")
+    assert not whole.failures
+    again = {result.folder: result.environment["finished"] for row in whole.rows for result in row.results}
+    assert finished.items() <= again.items()  # taken as they are
 
 
 @pytest.mark.filterwarnings("default")
