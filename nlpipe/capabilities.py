@@ -9,10 +9,11 @@ A capability counts where it is declared, not where a method of its name happens
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
 
@@ -120,6 +121,9 @@ class Steps(Protocol[StepState]):
     A stage may be able to do it with some options only: it is, where it is ``causal``.
     """
 
+    recurrent: ClassVar[bool]
+    """Whether its state has one size however much has been read, so that it can be carried on without end."""
+
     @property
     @abstractmethod
     def causal(self) -> bool:
@@ -144,6 +148,76 @@ class Steps(Protocol[StepState]):
         Returns:
             (N, T, features), as ``forward`` gives them for the whole texts, and the new state.
         """
+
+
+class Generates(Protocol[Source]):
+    """A language model: a head that gives the probability of every token that may follow, and so of whole texts."""
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """What it predicts, V entries."""
+
+    @abstractmethod
+    def surprisals(self, source: Source) -> list[np.ndarray]:
+        """Of B texts, -log p in nats of each token and of the end: B arrays (T_b + 1,).
+
+        A token outside the vocabulary has the probability of the unknown token times that of its spelling.
+        """
+
+    @abstractmethod
+    def next_tokens(self) -> NextTokens:
+        """The model as a search steps through it."""
+
+
+class NextTokens(Protocol):
+    """A language model, token by token. A state is a tree of tensors, batch first."""
+
+    @abstractmethod
+    def start(self, batch: int) -> Any:
+        """The state of ``batch`` texts of which nothing has been read."""
+
+    @abstractmethod
+    def step(self, tokens: Tensor, state: Any, memory: Any = ()) -> tuple[Tensor, Any]:
+        """Read one token (N,) of each text; the first is the start token.
+
+        Returns:
+            Log-probabilities (N, V) of the next, and the new state.
+        """
+
+
+class Corrupts(Protocol):
+    """A neural language model: its targets are made from its inputs, afresh for each batch."""
+
+    context: int
+    """Tokens that are read together in training; stages whose state grows with the text read no more in use either."""
+
+    reads_ahead: ClassVar[int]
+    """Tokens behind a window that ``corrupt`` needs: 1 to predict the next token, 0 to fill gaps."""
+
+    @abstractmethod
+    def learn(self, ids: np.ndarray, lengths: np.ndarray, vocabulary: Vocabulary, counts: Counter[str]) -> None:
+        """Learn from the training split what gradients do not: n-grams, the spelling of unknown words.
+
+        Args:
+            ids: (N,) of all B texts after one another.
+            lengths: (B,).
+            vocabulary: of the ids.
+            counts: how often each word occurs, known or not.
+        """
+
+    @abstractmethod
+    def corrupt(
+        self, ids: Sequence[np.ndarray], random: np.random.Generator
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Of windows (T_b + reads_ahead,): inputs (T_b,), and targets (T_b,), -1 where nothing is predicted."""
+
+
+class Fills(Protocol[Source]):
+    """A masked language model: a head that gives the probability of what stands in the gaps of a text."""
+
+    @abstractmethod
+    def fill(self, source: Source, top: int) -> list[list[list[tuple[str, float]]]]:
+        """Of each of B texts, for each gap in order: the ``top`` most probable tokens with their probabilities."""
 
 
 class Margins(Protocol):

@@ -25,6 +25,7 @@ class Predictions(Generic[Out]):
         probabilities: (B, C) for labels, columns as in ``classes``; None where the head has none.
         classes: C labels.
         cut: (B,) whether a generated answer was ended by a length limit; None where answers are not generated.
+        units: (B,) the tokens whose log-probability ``scores`` are; None where they are of the whole answer.
     """
 
     values: Out
@@ -32,6 +33,7 @@ class Predictions(Generic[Out]):
     probabilities: np.ndarray | None = None
     classes: tuple[str, ...] = ()
     cut: np.ndarray | None = None
+    units: np.ndarray | None = None
 
     @property
     def labels(self) -> list[str]:

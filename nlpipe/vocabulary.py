@@ -159,6 +159,28 @@ class EncodedTokens(Tokens):
         return cls(joined.words, joined.texts, joined.locate, ids, vocabulary)
 
 
+class TokenIds(EncodedTokens):
+    """Tokens that are known by their ids alone: windows of a corpus, whose words and texts nobody needs.
+
+    Args:
+        ids: B arrays (T_b,).
+        vocabulary: the vocabulary of the ids.
+        begins: whether nothing was read before them; if not, they go on where the batch before ended.
+    """
+
+    def __init__(self, ids: Sequence[np.ndarray], vocabulary: Vocabulary, begins: bool = True) -> None:
+        self.ids = list(ids)
+        self.vocabulary = vocabulary
+        self.begins = begins
+        self.words = [[]] * len(self.ids)
+        self.texts = [""] * len(self.ids)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(B,) tokens of each window."""
+        return np.array([len(ids) for ids in self.ids], dtype=np.int64)
+
+
 def encode(tokens: Tokens, vocabulary: Vocabulary, look_up: Callable[[list[str]], np.ndarray]) -> EncodedTokens:
     """Return ``tokens`` with their ids; unchanged if they already carry ids of this vocabulary.
 

@@ -177,6 +177,9 @@ class Card(_Part):
     split_at_entities: StrictBool = Field(
         False, description="whether training words are split where an entity given in characters begins or ends"
     )
+    documents: Literal["file", "paragraph", "line"] | None = Field(
+        None, description="what makes a document of the lines of plain text, for language models; file by default"
+    )
     filter: Filter | None = Field(None, description="pairs to train on")
     labels: dict[str, str] | None = Field(None, description="labels in order, or spelling in the data to label")
     ordinal: StrictBool = False
@@ -255,6 +258,8 @@ class Card(_Part):
             raise ValueError(f"{self.task} has no scheme; only tagging has")
         if self.split_at_entities and self.task != "tagging":
             raise ValueError(f"{self.task} has no entities to split at; only tagging has")
+        if self.documents is not None and "language_modelling" not in self.task:
+            raise ValueError(f"{self.task} has no documents; only language_modelling has")
         if self.format is not None and self.format not in formats_of(task_named(self.task)):
             formats = " | ".join(formats_of(task_named(self.task)))
             raise ValueError(f"invalid format '{self.format}' for {self.task}: expected {formats}")
@@ -304,6 +309,8 @@ class Card(_Part):
     def settings(self) -> dict[str, str | bool]:
         """The options of the task that the card gives."""
         given: dict[str, str | bool] = {} if self.scheme is None else {"scheme": self.scheme}
+        if self.documents is not None:
+            given["documents"] = self.documents
         return {**given, "split_at_entities": True} if self.split_at_entities else given
 
     def layout_format(self) -> str:

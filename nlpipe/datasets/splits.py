@@ -20,6 +20,9 @@ from nlpipe.wire import Labels, Tags, Text, Tokens, Wire
 
 Ledgers = dict[str, Ledger]
 
+DIGESTED = 1000
+"""Examples that are written as JSON together for the digest."""
+
 
 def complete(task: Task, given: dict[str, Split], sizes: Sizes, place: str, ledgers: Ledgers) -> dict[str, Split]:
     """All three splits.
@@ -65,9 +68,15 @@ def digest_of(splits: dict[str, Split]) -> str:
     """sha256 over inputs and targets of train, dev and test as JSON."""
     digest = hashlib.sha256()
     for name in SPLITS:
-        content = [name, plain(splits[name].inputs), plain(splits[name].targets)]
-        serialized = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-        digest.update(serialized.encode("utf-8", "surrogatepass"))
+        digest.update(f'["{name}"'.encode())
+        for wire in (splits[name].inputs, splits[name].targets):
+            items = plain(wire)
+            digest.update(b",[")
+            for start in range(0, len(items), DIGESTED):  # a whole corpus as one string would double the memory
+                written = json.dumps(items[start : start + DIGESTED], ensure_ascii=False, separators=(",", ":"))
+                digest.update(b"," * (start > 0) + written[1:-1].encode("utf-8", "surrogatepass"))
+            digest.update(b"]")
+        digest.update(b"]")
     return digest.hexdigest()
 
 
@@ -121,8 +130,8 @@ def _count_pairs(ledgers: Ledgers, splits: dict[str, Split], keys: dict[str, lis
     targets: dict[str, str] = {}
     counted = set()
     for name, split in splits.items():
-        if not isinstance(split.targets, Text):
-            return
+        if not isinstance(split.targets, Text) or split.targets is split.inputs:
+            return  # the second: a language model's targets are its inputs
         ledgers["all"].counts.setdefault("sources_with_several_targets", 0)
         assert isinstance(split.inputs, Text)
         for key, source, target in zip(keys[name], split.inputs.strings, split.targets.strings, strict=True):

@@ -33,6 +33,7 @@ class Recurrent(Neural[Sequences, Sequences], Encoder[Sequences, Sequences], Ste
     """What the recurrent encoders share; the kind of cell is the subclass's."""
 
     cell: ClassVar[type[nn.RNN] | type[nn.LSTM] | type[nn.GRU]]
+    recurrent: ClassVar[bool] = True
 
     def __init__(
         self,

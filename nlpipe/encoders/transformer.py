@@ -5,6 +5,8 @@ Vaswani et al. 2017, "Attention Is All You Need"; the layer itself is in ``nlpip
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -37,6 +39,8 @@ class Transformer(Neural[Sequences, Sequences], Encoder[Sequences, Sequences], S
         max_length: for learned positions, how many tokens a text may have.
         width: D of the inputs, to use it alone in Python; in a pipeline it is known.
     """
+
+    recurrent: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from nlpipe.heads.classifier import Classifier as Classifier
     from nlpipe.heads.dictionary import Dictionary as Dictionary
     from nlpipe.heads.estimator import Estimator as Estimator
+    from nlpipe.heads.interpolated import Interpolated as Interpolated
+    from nlpipe.heads.language_model import LanguageModel as LanguageModel
     from nlpipe.heads.lexical import Lexical as Lexical
     from nlpipe.heads.linear_svm import LinearSVM as LinearSVM
     from nlpipe.heads.logistic_regression import LogisticRegression as LogisticRegression
     from nlpipe.heads.majority import Majority as Majority
     from nlpipe.heads.naive_bayes import NaiveBayes as NaiveBayes
     from nlpipe.heads.nbsvm import NBSVM as NBSVM
+    from nlpipe.heads.ngram import Ngram as Ngram
     from nlpipe.heads.perceptron import Perceptron as Perceptron
     from nlpipe.heads.pretrained_seq2seq import PretrainedSeq2Seq as PretrainedSeq2Seq
     from nlpipe.heads.seq2seq import Seq2Seq as Seq2Seq
@@ -37,6 +40,9 @@ SLOT = Slot("head", Head, __name__, {
     "seq2seq": "seq2seq:Seq2Seq",
     "lexical": "lexical:Lexical",
     "pretrained_seq2seq": "pretrained_seq2seq:PretrainedSeq2Seq",
+    "ngram": "ngram:Ngram",
+    "language_model": "language_model:LanguageModel",
+    "interpolated": "interpolated:Interpolated",
     "translation_memory": "translation_memory:TranslationMemory",
 })  # fmt: skip
 __getattr__ = SLOT.attribute

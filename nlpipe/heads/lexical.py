@@ -106,7 +106,8 @@ class Lexical(Head[Tokens, Text], Attends[Tokens]):
         source_ids = [self.sources.ids(words[i]) for i in usable]
         target_ids = [self.targets.ids(target_words[i]) for i in usable]
         start, end = self.targets.id(START), self.targets.id(END)
-        self.model = KneserNey.fit(target_ids, len(self.targets), self.order, start, end)
+        lengths = np.array([len(ids) for ids in target_ids])
+        self.model = KneserNey.fit(np.concatenate(target_ids), lengths, len(self.targets), self.order, start, end)
         sample = self._sample(source_ids, target_ids)
         source_ids, target_ids = [source_ids[i] for i in sample], [target_ids[i] for i in sample]
         alignment = align(source_ids, target_ids, self.iterations, self.diagonal)

@@ -107,4 +107,5 @@ def _concat(parts: Sequence[AnyPredictions], order: np.ndarray) -> AnyPrediction
         else np.concatenate([p.probabilities for p in parts if p.probabilities is not None])[order]
     )
     cut = None if first.cut is None else np.concatenate([p.cut for p in parts if p.cut is not None])[order]
-    return Predictions(values, scores, probabilities, first.classes, cut)
+    units = None if first.units is None else np.concatenate([p.units for p in parts if p.units is not None])[order]
+    return Predictions(values, scores, probabilities, first.classes, cut, units)

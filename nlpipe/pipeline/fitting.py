@@ -21,12 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nlpipe.capabilities import Trained, able
+from nlpipe.capabilities import Corrupts, Generates, Steps, Trained, able
 from nlpipe.errors import DataError, NlpipeWarning
 from nlpipe.fingerprint import source_hash, version_of
 from nlpipe.metrics.metric import Metric
 from nlpipe.pipeline.batches import BATCH, Batches, Step, apply, inference, predict_all
+from nlpipe.pipeline.corpus import Corpus, CorpusWindows
 from nlpipe.pipeline.fitting_plan import FittingPlan, StagePlan, plan_fitting
+from nlpipe.pipeline.reading import Reader, check_spelled, opened
 from nlpipe.pipeline.tag_words import for_target
 from nlpipe.registry import written_name
 from nlpipe.stage import AnyHead, AnyStage, Head, Representation
@@ -118,6 +120,8 @@ class Fitting:
         assert isinstance(head, Head)
         self.head: AnyHead = head
         self.answering = for_target(head, task.target)
+        self.reader = Reader(self.body, head)
+        self.models_language = able(head, Generates) is not None
         self.plan: FittingPlan = plan_fitting(stages, task.target)
         self.task = task
         self.trainer = Trainer(**trainer)
@@ -153,6 +157,11 @@ class Fitting:
         width = 0
         for position, plan in enumerate(self.plan.stages, 1):
             flow = self._fit_stage(plan, position, flow, store)
+            if position == 1 and self.models_language:
+                check_spelled(plan.stage, train)
+            if position == 1 and self.reader.opens:
+                self._set_specials()
+                flow = flow.then(opened)
             if plan.learns:
                 seed_everything(self.seed)  # what follows is the same whether the stage was fitted here or shared
             width = plan.stage.build(width)
@@ -161,7 +170,10 @@ class Fitting:
                 flow = self._cached(flow, train, dev, position)
         started = time.perf_counter()
         history = None
-        if self.plan.trained:
+        if self.reader.opens:
+            history = self._train_language_model(train, dev, width)
+            flow = Flow(flow.train, None if dev is None else Batches(dev, [self.reader.read]))
+        elif self.plan.trained:
             history = self._train(flow, width)
         else:
             self.answering.fit(flow.train)
@@ -173,10 +185,14 @@ class Fitting:
         """Sources followed by targets, as one split, for stages that a head shares for its targets."""
         assert isinstance(train.inputs, Text | Tokens) and isinstance(train.targets, Text)
         sources = train.inputs.texts if isinstance(train.inputs, Tokens) else train.inputs.strings
+        self._set_specials()
+        return Split(Text([*sources, *train.targets.strings]), Text.concat([train.targets, Text(sources)]))
+
+    def _set_specials(self) -> None:
+        """The special words of the head, for the vocabulary that it shares."""
         for stage in self.body:
             if isinstance(stage, Representation):
                 stage.specials = self.head.specials
-        return Split(Text([*sources, *train.targets.strings]), Text.concat([train.targets, Text(sources)]))
 
     def _open_store(self, train: Split) -> StageStore | None:
         """Where fitted stages are shared; None where none of the pipeline's could be."""
@@ -288,16 +304,8 @@ class Fitting:
                 total, units = total + float(loss), units + float(count)
             return total / max(units, 1.0)
 
-        trainer = self.trainer
-        if held is None and trainer.patience is not None:
-            warnings.warn(
-                f"no dev split: trainer.patience has no scores to go by, so all {trainer.epochs} epochs are trained",
-                NlpipeWarning,
-                stacklevel=2,
-            )
-            trainer = dataclasses.replace(trainer, patience=None)
         return run_training(
-            trainer,
+            self._impatient(held is not None),
             objective,
             SplitExamples(train),
             evaluate if held is not None else None,
@@ -310,6 +318,61 @@ class Fitting:
             metric=primary,
             after_epoch=self.after_epoch,
         )
+
+    def _train_language_model(self, train: Split, dev: Split | None, width: int) -> History:
+        """Train the head and the stages before it to predict the words of ``train``."""
+        from nlpipe.pipeline.objective import CarriedObjective, PipelineObjective
+        from nlpipe.training.loop import train as run_training
+
+        head, corrupts, model = able(self.head, Trained), able(self.head, Corrupts), able(self.head, Generates)
+        assert head is not None and corrupts is not None and model is not None
+        tokenizer, *stages = self.body
+        self.head.bind(self.body)
+        corpus = Corpus.read(Batches(train, [tokenizer.process, opened]), model.vocabulary)
+        if not corpus.lengths.any():
+            raise DataError("no features: every text is empty after tokenisation")
+        corrupts.learn(corpus.tokens(), corpus.lengths, corpus.vocabulary, corpus.counts)
+        self.head.build(width)
+        carries = train.continuous and any(
+            (steps := able(stage, Steps)) is not None and steps.recurrent for stage in stages
+        )
+        rows = self.trainer.batch_size if carries else 0
+        examples = CorpusWindows(corpus, corrupts, train.continuous, rows)
+        objective = CarriedObjective(stages, head, rows) if carries else PipelineObjective(stages, head)
+        metric, primary = self.deciding or self.task.deciding(())
+        held = None if dev is None else opened(tokenizer.process(dev.inputs))
+
+        def evaluate() -> float:
+            assert held is not None and dev is not None
+            predictions = predict_all(held, lambda wire: head.predict_quickly(self.reader.read_tokens(wire)))
+            return metric(dev.targets, predictions)[primary]
+
+        return run_training(
+            self._impatient(held is not None),
+            objective,
+            examples,
+            evaluate if held is not None else None,
+            seed=self.seed,
+            checkpoint=self.checkpoint,
+            higher_is_better=metric.higher_is_better[primary],
+            progress=self.progress,
+            report=self.report,
+            metric=primary,
+            after_epoch=self.after_epoch,
+            plan=examples.plan() if carries else None,
+        )
+
+    def _impatient(self, has_dev: bool) -> Trainer:
+        """The trainer's options, without patience where there is no dev split to go by."""
+        trainer = self.trainer
+        if has_dev or trainer.patience is None:
+            return trainer
+        warnings.warn(
+            f"no dev split: trainer.patience has no scores to go by, so all {trainer.epochs} epochs are trained",
+            NlpipeWarning,
+            stacklevel=3,
+        )
+        return dataclasses.replace(trainer, patience=None)
 
     def _tokenised(self, flow: Flow) -> Flow:
         """The examples after the tokenizer, in memory."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
-from nlpipe.capabilities import Pretrained, Trained, able
+from nlpipe.capabilities import Pretrained, Steps, Trained, able
 from nlpipe.pipeline.batches import apply
 from nlpipe.stage import AnyStage
 from nlpipe.tasks.task import Split
 from nlpipe.training.loss import Objective
+from nlpipe.wire import Sequences
 
 
 class PipelineObjective(Objective):
@@ -55,24 +57,66 @@ class PipelineObjective(Objective):
         return groups
 
 
+class CarriedObjective(PipelineObjective):
+    """Stages and head of a recurrent language model: each batch goes on where the one before ended.
+
+    The states are buffers, so that a checkpoint has them.
+
+    Args:
+        stages: what a batch goes through, in order.
+        head: gives the loss.
+        rows: stretches of text that are read side by side, B.
+    """
+
+    def __init__(self, stages: Sequence[AnyStage], head: Trained[Any, Any], rows: int) -> None:
+        super().__init__(stages, head)
+        self.names: dict[int, list[list[str]]] = {}
+        for index, stage in enumerate(self.stages):
+            steps = able(stage, Steps)
+            if steps is None or not steps.recurrent:
+                continue
+            layers = steps.start(rows)
+            self.names[index] = [
+                [f"state_{index}_{i}_{k}" for k in range(len(layer))] for i, layer in enumerate(layers)
+            ]
+            for names, layer in zip(self.names[index], layers, strict=True):
+                for name, tensor in zip(names, layer, strict=True):
+                    self.register_buffer(name, torch.zeros_like(tensor))
+
+    def forward(self, batch: tuple[Any, Any]) -> tuple[Tensor, Tensor]:
+        wire, targets = batch
+        begins = wire.begins
+        for index, stage in enumerate(self.stages):
+            wire = self._carried(index, stage, wire, begins) if index in self.names else stage.process(wire)
+        return self.head.loss(wire, targets)
+
+    def _carried(self, index: int, stage: AnyStage, source: Sequences, begins: bool) -> Sequences:
+        """The output of a recurrent stage that goes on from its last state."""
+        steps, names = able(stage, Steps), self.names[index]
+        assert steps is not None
+        rows, mask = source.padded()  # (B, T, D)
+        state = tuple(tuple(self.get_buffer(name).clone() for name in layer) for layer in names)
+        if begins:
+            state = tuple(tuple(torch.zeros_like(tensor) for tensor in layer) for layer in state)
+        rows, after = steps.step(rows, state)
+        for layer, tensors in zip(names, after, strict=True):
+            for name, tensor in zip(layer, tensors, strict=True):
+                self.get_buffer(name).copy_(tensor.detach())
+        return Sequences(rows, source.lengths, source.tokens, mask)
+
+
 class SplitExamples:
     """A split as the trainer takes it: lengths for its buckets, batches by indices.
 
     Args:
         split: inputs, prepared once, and targets.
-        corrupt: makes (inputs, targets) of a batch's inputs afresh each time, for language models; None: as they are.
     """
 
-    def __init__(
-        self, split: Split, corrupt: Callable[[Any, np.random.Generator], tuple[Any, Any]] | None = None
-    ) -> None:
+    def __init__(self, split: Split) -> None:
         self.split = split
-        self.corrupt = corrupt
         self.lengths = np.maximum(split.inputs.lengths, split.targets.lengths)
 
     def batch(self, indices: Sequence[int], random: np.random.Generator) -> tuple[Any, Any]:
         """The examples at ``indices``: (inputs, targets)."""
         chosen = self.split.take(list(indices))
-        if self.corrupt is None:
-            return chosen.inputs, chosen.targets
-        return self.corrupt(chosen.inputs, random)
+        return chosen.inputs, chosen.targets

@@ -22,6 +22,7 @@ from nlpipe.pipeline.batches import BATCH, Batches, apply, inference, predict_al
 from nlpipe.pipeline.fitting import Fitting, answers_in_bf16
 from nlpipe.pipeline.fitting_plan import FittingPlan, plan_fitting
 from nlpipe.pipeline.python_data import inputs_of, split_of, without_blanks
+from nlpipe.pipeline.reading import Reader
 from nlpipe.pipeline.saving import all_states, model_root, read_manifest, read_states, write_model
 from nlpipe.pipeline.tag_words import for_target
 from nlpipe.pipeline.wiring import check_wiring
@@ -70,10 +71,11 @@ class Pipeline:
         self.fit_seconds: dict[str, float] = {}
         """Seconds that each stage took to learn in the last ``fit``, with the cheap stages before it."""
         placed = [(slot_name(stage), written_name(stage), stage) for stage in self.stages]
-        faults = check_wiring(placed, self.task.target, self.task.source)
+        faults = check_wiring(placed, *self.task.asks())
         if faults:
             raise WiringError("\n".join(fault.message for fault in faults))
         self._answering = for_target(self.head, self.task.target)
+        self._reader = Reader(self.body, self.head)
 
     @property
     def head(self) -> AnyHead:
@@ -101,7 +103,7 @@ class Pipeline:
     def fit(
         self,
         inputs: Sequence[str | Sequence[str]] | Wire,
-        targets: Sequence[Any] | Wire,
+        targets: Sequence[Any] | Wire | None = None,
         dev: tuple[Sequence[str | Sequence[str]] | Wire, Sequence[Any] | Wire] | None = None,
     ) -> Pipeline:
         """Learn from texts and their targets; ``dev`` decides what must be decided on other data (early stopping).
@@ -109,7 +111,7 @@ class Pipeline:
         Args:
             inputs: texts, or lists of words.
             targets: of each input its label, its translation, a list with the tag of each word, or (for texts) a list
-                of entities as ``(start, end, type)`` in characters.
+                of entities as ``(start, end, type)`` in characters; none for language models, which predict the inputs.
 
         Raises:
             DataError: an example is not what the task needs, or they cannot be learnt from (one class only, nothing but
@@ -177,7 +179,7 @@ class Pipeline:
 
     def _answer_batch(self, wire: Any) -> AnyPredictions:
         """The answers for one batch."""
-        return self._answering.predict(apply(self.body, wire))
+        return self._answering.predict(self._reader.read(wire))
 
     def _tag_batch(self, wire: Any) -> AnyPredictions:
         """The tags for one batch; long texts are tagged in overlapping parts."""

@@ -73,6 +73,12 @@ def split_of(task: Task, inputs: Any, targets: Any, tokenizer: Tokenizer | None)
             its position.
     """
     source = inputs_of(inputs)
+    if task.capability is not None:  # a language model's targets are its inputs
+        if not isinstance(source, Text):
+            raise DataError("a language model is fitted on texts, and these are lists of words; join them")
+        return task.split([PythonRow({"text": text}, "texts", i) for i, text in enumerate(source.strings)])
+    if targets is None:
+        raise DataError("targets are missing: give one for each input")
     if isinstance(targets, Wire):
         values: Sequence[Any] = [None] * len(targets)
     else:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from nlpipe.capabilities import SharesTable, Trained, declares
+from nlpipe.capabilities import Corrupts, Fills, Generates, SharesTable, Steps, Trained, declares
 from nlpipe.errors import NlpipeError
 from nlpipe.registry import slot
-from nlpipe.stage import AnyStage, Head, LabelHead, Tokenizer
+from nlpipe.stage import AnyStage, Encoder, Head, LabelHead, Representation, Tokenizer
 from nlpipe.wire import Sequences, Tags, Text, Tokens, Wire
 
 Placed = tuple[str, str, "AnyStage | None"]
@@ -26,13 +26,17 @@ class WiringFault:
 
 
 def check_wiring(
-    stages: Sequence[Placed], target: type[Wire] | None = None, source: type[Wire] = Text
+    stages: Sequence[Placed],
+    target: type[Wire] | None = None,
+    source: type[Wire] = Text,
+    capability: type | None = None,
 ) -> list[WiringFault]:
     """Every fault in the wiring of ``stages``, which stand in the order data flows and end with the head.
 
     Args:
         target: what the task asks the head to give; None where the task is not known.
         source: what the data gives; a tokenizer of words takes Tokens too, and keeps their splitting.
+        capability: what the task asks the head to be able to do.
     """
     faults = []
     before: tuple[str, type[Wire]] | None = ("the data", source)
@@ -45,7 +49,8 @@ def check_wiring(
             taken = f"{kind} '{name}' takes {stage.takes.__name__}"
             faults.append(WiringFault(index, f"{taken}, but {given}{_alternatives(stages, index, before[1])}"))
         before = (f"{kind} '{name}'", stage.gives)
-    return faults + _untrained(stages, target) + _off_target(stages, target) + _unshared(stages)
+    faults += _untrained(stages, target) + _off_target(stages, target) + _unshared(stages)
+    return faults + _unable(stages, target, capability) + _reads_the_answer(stages)
 
 
 def _fits(given: type[Wire], taken: type[Wire]) -> bool:
@@ -89,6 +94,51 @@ def _off_target(stages: Sequence[Placed], target: type[Wire] | None) -> list[Wir
     message = f"{kind} '{name}' gives {head.gives.__name__}, but the task asks for {target.__name__}"
     heads = _stages_with("head", lambda owner: _fits(owner.gives, target))
     return [WiringFault(len(stages) - 1, message + _listed(f"heads that give {target.__name__}", heads))]
+
+
+def _unable(stages: Sequence[Placed], target: type[Wire] | None, capability: type | None) -> list[WiringFault]:
+    """A head that gives what the task asks for, but is none for this task: a translator for a language model."""
+    kind, name, head = stages[-1] if stages else ("", "", None)
+    if not isinstance(head, Head) or (target is not None and not _fits(head.gives, target)):
+        return []
+    if capability is not None and not declares(type(head), capability):
+        heads = _stages_with("head", lambda owner: declares(owner, capability))
+        message = f"{kind} '{name}' is no {LANGUAGE_MODELS[capability]}"
+        return [WiringFault(len(stages) - 1, message + _listed("heads that are", heads))]
+    if target is not None and capability is None:
+        kinds = [what for able_to, what in LANGUAGE_MODELS.items() if declares(type(head), able_to)]
+        if kinds:
+            message = f"{kind} '{name}' is a {kinds[0]}, which answers no texts; the task asks for answers"
+            others = _stages_with(
+                "head",
+                lambda owner: _fits(owner.gives, target) and not any(declares(owner, c) for c in LANGUAGE_MODELS),
+            )
+            return [WiringFault(len(stages) - 1, message + _listed("heads that do", others))]
+    return []
+
+
+LANGUAGE_MODELS: dict[type, str] = {Generates: "language model", Fills: "masked language model"}
+"""Capability to what a head with it is."""
+
+
+def _reads_the_answer(stages: Sequence[Placed]) -> list[WiringFault]:
+    """Stages before a neural language model that see the tokens which it should predict."""
+    kind, name, head = stages[-1] if stages else ("", "", None)
+    if head is None or not (declares(type(head), Generates) and declares(type(head), Corrupts)):
+        return []
+    faults = []
+    for index, (_, other, stage) in enumerate(stages[:-1]):
+        if isinstance(stage, Encoder) and not stage.causal:
+            message = f"'{other}' sees the words that {kind} '{name}' should predict: it would read the answer"
+            way = "; set causal: true" if "causal" in stage.options else ""
+            way = way or ("; set bidirectional: false" if stage.options.get("bidirectional") else "")
+            causal = _stages_with("encoder", lambda owner: declares(owner, Steps)) if not way else []
+            faults.append(WiringFault(index, message + way + _listed("causal encoders", causal)))
+        if isinstance(stage, Representation) and not declares(type(stage), SharesTable):
+            sharers = _stages_with("representation", lambda owner: declares(owner, SharesTable))
+            message = f"'{other}' has no vocabulary that {kind} '{name}' could predict"
+            faults.append(WiringFault(index, message + _listed("representations that have", sharers)))
+    return faults
 
 
 def _unshared(stages: Sequence[Placed]) -> list[WiringFault]:

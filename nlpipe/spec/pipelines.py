@@ -17,7 +17,8 @@ from nlpipe.spec.imports import KEY as IMPORT
 from nlpipe.spec.imports import read_imports
 from nlpipe.spec.search_space import Tuning
 from nlpipe.spec.stages import StageReading, StageSpec, check_plain, elsewhere, read_stage
-from nlpipe.wire import Text, Wire
+from nlpipe.tasks.task import Task
+from nlpipe.wire import Text
 from nlpipe.yaml_values import Value, join, spelling_hint
 
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]
@@ -122,7 +123,7 @@ def build(root: Value, path: str, name: str) -> Built:
     name = _read_name(root, name, faults)
     imports = read_imports(root, faults)
     description = read_plain(root, DESCRIPTION, faults)
-    data, source, target = _read_data(root, faults)
+    data, task = _read_data(root, faults)
     readings = _read_stages(root, faults)
     head = readings[-1].stage if readings else None
     trainer = _read_trainer(root, head is not None and declares(type(head), Trained), faults)
@@ -131,7 +132,7 @@ def build(root: Value, path: str, name: str) -> Built:
     placed = [(reading.slot, reading.name, reading.stage) for reading in readings]
     wiring = [
         readings[fault.index].place.fault(readings[fault.index].key, fault.message)
-        for fault in check_wiring(placed, target, source)
+        for fault in (check_wiring(placed) if task is None else check_wiring(placed, *task.asks()))
     ]
     if faults or wiring:
         return Built(None, tuple(faults), tuple(wiring))
@@ -172,22 +173,22 @@ def _read_name(root: Value, name: str, faults: list[Fault]) -> str:
     return name
 
 
-def _read_data(root: Value, faults: list[Fault]) -> tuple[Data, type[Wire], type[Wire] | None]:
-    """The data, and the wires of its task: of inputs and of targets (None if unknown)."""
+def _read_data(root: Value, faults: list[Fault]) -> tuple[Data, Task | None]:
+    """The data and its task, None where it is not known."""
     given = root.entries.get("data")
     if given is None or given.content is None:
-        return None, Text, None
+        return None, None
     try:
         return read_data(given)
     except SpecError as error:  # its faults have their own places
         faults.extend(error.faults)
     except NlpipeError as error:
         faults.append(given.place.fault("data", str(error)))
-    return None, Text, None
+    return None, None
 
 
-def read_data(value: Value) -> tuple[Data, type[Wire], type[Wire]]:
-    """The data that ``value`` names or describes, and the wires of its task: of inputs and of targets.
+def read_data(value: Value) -> tuple[Data, Task]:
+    """The data that ``value`` names or describes, and its task.
 
     Raises:
         NlpipeError: there is no such card, or it has faults.
@@ -196,8 +197,7 @@ def read_data(value: Value) -> tuple[Data, type[Wire], type[Wire]]:
     from nlpipe.tasks import task_named
 
     located = find_card(value)
-    task = task_named(located.card.task)
-    return located.data, task.source, task.target
+    return located.data, task_named(located.card.task)
 
 
 def _read_stages(root: Value, faults: list[Fault]) -> list[StageReading]:

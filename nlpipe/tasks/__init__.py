@@ -32,6 +32,8 @@ TASKS = Tasks(
         "classification": "classification:Classification",
         "tagging": "tagging:Tagging",
         "translation": "translation:Translation",
+        "language_modelling": "language_modelling:LanguageModelling",
+        "masked_language_modelling": "language_modelling:MaskedLanguageModelling",
     },
 )
 """Name, as cards and pipeline files spell it, to the class."""

@@ -85,6 +85,7 @@ class Split:
         origins: where each example stands in the files, where known.
         columns: further columns of the data, by name, with the value of each example; ``slices`` of a card names them.
         groups: of each example what it belongs to (a document, a person), where the card has ``group:``.
+        continuous: whether examples follow each other as one text, across whose borders a language model may read.
     """
 
     inputs: Wire
@@ -93,6 +94,7 @@ class Split:
     origins: Origins | None = field(default=None, compare=False, repr=False)
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False, repr=False)
     groups: Sequence[str] | None = None
+    continuous: bool = False
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -102,9 +104,9 @@ class Split:
         origins = self.origins.take(indices) if self.origins is not None else None
         columns = {name: [values[i] for i in indices] for name, values in self.columns.items()}
         groups = None if self.groups is None else [self.groups[i] for i in indices]
-        return Split(
-            self.inputs.take(indices), self.targets.take(indices), origins=origins, columns=columns, groups=groups
-        )
+        inputs = self.inputs.take(indices)
+        targets = inputs if self.targets is self.inputs else self.targets.take(indices)
+        return Split(inputs, targets, origins=origins, columns=columns, groups=groups, continuous=self.continuous)
 
     @classmethod
     def joined(cls, parts: Sequence[Split]) -> Split:
@@ -174,6 +176,13 @@ class Task(ABC):
     """Formats of files that hold its examples."""
     usual_format: ClassVar[str | None] = None
     """The format of a file whose ending tells none of these."""
+    capability: ClassVar[type | None] = None
+    """What its head must be able to do, of ``nlpipe.capabilities``, besides giving ``target``."""
+
+    @classmethod
+    def asks(cls) -> tuple[type[Wire], type[Wire], type | None]:
+        """What it asks of a pipeline: the wire of answers, that of inputs, and what the head must be able to do."""
+        return cls.target, cls.source, cls.capability
 
     @abstractmethod
     def targets(self, values: Sequence[Any]) -> Wire:

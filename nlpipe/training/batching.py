@@ -48,6 +48,7 @@ class Sampler:
         seed: of the order of the examples.
         rank: of this process, from 0.
         processes: number of processes that train together.
+        plan: the batches of every epoch, where their order is given: of running text; None: they are drawn.
     """
 
     def __init__(
@@ -60,8 +61,10 @@ class Sampler:
         seed: int,
         rank: int,
         processes: int,
+        plan: list[np.ndarray] | None = None,
     ) -> None:
         self.examples = examples
+        self.plan = plan
         self.lengths = np.asarray(examples.lengths)  # (N,)
         self.batch_size, self.tokens, self.accumulate = batch_size, tokens, accumulate
         self.seed, self.rank, self.processes = seed, rank, processes
@@ -73,9 +76,11 @@ class Sampler:
 
     def steps(self, epoch: int) -> list[list[np.ndarray]]:
         """The batches of each step of ``epoch`` (from 0), each an array of example indices."""
-        batches = plan_batches(
-            self.lengths, batch_size=self.batch_size, tokens=self.tokens, seed=self.seed, epoch=epoch
-        )
+        batches = self.plan
+        if batches is None:
+            batches = plan_batches(
+                self.lengths, batch_size=self.batch_size, tokens=self.tokens, seed=self.seed, epoch=epoch
+            )
         return [batches[start : start + self.accumulate] for start in range(0, len(batches), self.accumulate)]
 
     def parts(self, epoch: int, step: int, batches: Sequence[np.ndarray]) -> list[Part]:

@@ -56,6 +56,7 @@ def train(
     dev_loss: Callable[[], float] | None = None,
     metric: str = "score",
     after_epoch: Callable[[Epoch], None] | None = None,
+    plan: list[np.ndarray] | None = None,
 ) -> History:
     """Train ``objective`` in place. It ends in eval mode, on the training device, with the best parameters.
 
@@ -76,6 +77,7 @@ def train(
         metric: what ``evaluate`` gives, for messages.
         after_epoch: called with the record of each epoch when its checkpoint has been written; what it raises ends the
             training and is passed on. Epochs that a resumed training took before are passed first.
+        plan: the batches of every epoch, where their order is given: of running text; None: they are drawn.
 
     Raises:
         NlpipeError: there are no examples or no trainable parameters, this machine has no such device, or the loss or
@@ -89,7 +91,7 @@ def train(
     if trainer.patience is not None and evaluate is None:
         raise NlpipeError("trainer.patience needs a dev split, and there is none; give one, or leave patience out")
     loop = Loop(
-        trainer, objective, examples, evaluate, seed, checkpoint, higher_is_better, dev_loss, metric, after_epoch
+        trainer, objective, examples, evaluate, seed, checkpoint, higher_is_better, dev_loss, metric, after_epoch, plan
     )
     try:
         return loop.run(progress, report or logging.getLogger(__name__).info)
@@ -112,6 +114,7 @@ class Loop:
         dev_loss: Callable[[], float] | None = None,
         metric: str = "score",
         after_epoch: Callable[[Epoch], None] | None = None,
+        plan: list[np.ndarray] | None = None,
     ) -> None:
         self.dev_loss, self.metric, self.after_epoch = dev_loss, metric, after_epoch
         self.trainer, self.objective, self.evaluate, self.seed = trainer, objective, evaluate, seed
@@ -129,6 +132,7 @@ class Loop:
             seed=seed,
             rank=self.model.rank,
             processes=self.model.processes,
+            plan=plan,
         )
         self.optimizer = adamw(
             objective, lr=trainer.lr, pretrained_lr=trainer.pretrained_lr, weight_decay=trainer.weight_decay

@@ -82,6 +82,7 @@ FORMATS = Readers(
         "parallel": "parallel:read_parallel",
         "po": "catalogue:read_po",
         "parquet": "parquet:read_parquet",
+        "text": "text:read_text",
     },
 )
 """Format, as cards spell it, to its reader; each also gzipped."""

@@ -16,7 +16,8 @@ CORPORA = st.lists(st.lists(st.integers(3, 5), max_size=6), min_size=1, max_size
 
 
 def fitted(corpus, order):
-    return KneserNey.fit([np.array(s, dtype=int) for s in corpus], SIZE, order, START, END)
+    words, lengths = np.array([w for s in corpus for w in s], dtype=int), np.array([len(s) for s in corpus])
+    return KneserNey.fit(words, lengths, SIZE, order, START, END)
 
 
 def probabilities(model, words):

@@ -1,0 +1,132 @@
+"""How a text is read for a language model: with the start before it, and in windows where it is long.
+
+A neural language model predicts each token from the vector of the one before it, and the first from that of the start
+token, which is therefore put in front of the words. Stages whose state grows with what they read (a transformer) read a
+long text in overlapping windows, and each token is predicted in the window in which it has most before it.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nlpipe.capabilities import Corrupts, Generates, Steps, able
+from nlpipe.errors import DataError
+from nlpipe.pipeline.batches import apply
+from nlpipe.registry import written_name
+from nlpipe.stage import AnyHead, AnyStage, Encoder, Tokenizer
+from nlpipe.tasks.task import Split
+from nlpipe.vocabulary import END, MASK, PAD, START, UNKNOWN
+from nlpipe.wire import Sequences, Span, Text, Tokens, Vectors
+
+WINDOWS = 64
+"""Windows that are read together."""
+CHECKED, LONGEST_CHECKED = 100, 10_000
+"""Texts, and characters of each, in which it is checked whether the tokenizer keeps the text."""
+
+
+class Reader:
+    """Reads texts through the stages before a head: what its ``predict`` is given.
+
+    Args:
+        body: the stages before the head; the first is the tokenizer.
+        head: the head behind them.
+    """
+
+    def __init__(self, body: Sequence[AnyStage], head: AnyHead) -> None:
+        self.body = list(body)
+        corrupts = able(head, Corrupts) if able(head, Generates) is not None else None
+        self.opens = corrupts is not None
+        grows = any(
+            isinstance(stage, Encoder) and (steps := able(stage, Steps)) is not None and not steps.recurrent
+            for stage in body
+        )
+        self.context = corrupts.context if corrupts is not None and grows else None
+
+    def read(self, wire: Any) -> Any:
+        """``wire`` through all stages."""
+        if not self.opens:
+            return apply(self.body, wire)
+        return self.read_tokens(opened(self.body[0].process(wire)))
+
+    def read_tokens(self, tokens: Tokens) -> Any:
+        """Opened ``tokens``, as ``prepare`` of the representation may have left them, through the stages behind."""
+        stages = self.body[1:]
+        if self.context is None or int(tokens.lengths.max(initial=0)) <= self.context:
+            return apply(stages, tokens)
+        return self._in_windows(stages, tokens, self.context)
+
+    def _in_windows(self, stages: Sequence[AnyStage], tokens: Tokens, context: int) -> Sequences:
+        """The vectors (sum of T_b, D) of all tokens, each from the window in which most stands before it."""
+        cuts = [(b, *cut) for b, length in enumerate(tokens.lengths) for cut in windows(int(length), context)]
+        parts: list[Any] = []
+        for first in range(0, len(cuts), WINDOWS):
+            some = cuts[first : first + WINDOWS]
+            chosen = sliced(tokens, [(b, start, end) for b, start, end, _ in some])
+            output = apply(stages, chosen)
+            rows, lengths = output.ragged()
+            places = np.concatenate([[0], np.cumsum(lengths)])
+            keep = [np.arange(places[i] + kept - start, places[i + 1]) for i, (_, start, _, kept) in enumerate(some)]
+            parts.append(Vectors(rows).take(np.concatenate(keep).tolist()))
+        return Sequences(Vectors.concat(parts).rows, tokens.lengths, tokens)
+
+
+def windows(length: int, context: int) -> list[tuple[int, int, int]]:
+    """(start, end, kept) of windows of at most ``context`` tokens over ``length``: the vectors from ``kept`` on count.
+
+    Each but the first reads half a context again.
+    """
+    cuts = [(0, min(length, context), 0)]
+    while cuts[-1][1] < length:
+        kept = cuts[-1][1]
+        start = max(0, kept - context // 2)
+        cuts.append((start, min(length, start + context), kept))
+    return cuts
+
+
+def sliced(tokens: Tokens, cuts: Sequence[tuple[int, int, int]]) -> Tokens:
+    """Stretches (text, start, end) of the words of ``tokens``, without their texts."""
+    words = [tokens.words[b][start:end] for b, start, end in cuts]
+    return Tokens(words, [""] * len(words))
+
+
+def opened(tokens: Tokens) -> Tokens:
+    """``tokens`` with the start token before each text; a word that is spelled like a special one is unknown."""
+    words = [[START, *(UNKNOWN if word in SPECIAL else word for word in text)] for text in tokens.words]
+    locate = tokens.locate
+
+    def find(text: str, found: list[str]) -> list[Span]:
+        return [(0, 0), *locate(text, found[1:])]
+
+    return Tokens(words, tokens.texts, find)
+
+
+SPECIAL = frozenset({PAD, START, END, MASK})
+
+
+def check_spelled(tokenizer: AnyStage, train: Split) -> None:
+    """Refuse a tokenizer that changes the text: the probability of the text itself would not be known.
+
+    Raises:
+        DataError: the words of one of the first texts do not spell it; white space apart.
+    """
+    if not (isinstance(tokenizer, Tokenizer) and isinstance(train.inputs, Text)):
+        return
+    for text in train.inputs.strings[:CHECKED]:
+        part = text[:LONGEST_CHECKED]
+        given, spelled = ("".join(unicodedata.normalize("NFC", t).split()) for t in (part, _joined(tokenizer, part)))
+        if given != spelled:
+            i = next((i for i, (a, b) in enumerate(zip(given, spelled, strict=False)) if a != b), len(spelled))
+            shown = f"{given[max(0, i - 10) : i + 10]!r} becomes {spelled[max(0, i - 10) : i + 10]!r}"
+            way = "; set lowercase: false" if tokenizer.options.get("lowercase") else "; take another, or form: null"
+            raise DataError(
+                f"tokenizer '{written_name(tokenizer)}' changes the text ({shown}), and a language model must give the "
+                f"probability of the text as it is{way}"
+            )
+
+
+def _joined(tokenizer: Tokenizer, text: str) -> str:
+    return tokenizer.join(tokenizer.forward(Text([text])).words[0])
