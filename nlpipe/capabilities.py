@@ -212,12 +212,70 @@ class Corrupts(Protocol):
         """Of windows (T_b + reads_ahead,): inputs (T_b,), and targets (T_b,), -1 where nothing is predicted."""
 
 
-class Fills(Protocol[Source]):
+class Fills(Protocol):
     """A masked language model: a head that gives the probability of what stands in the gaps of a text."""
 
     @abstractmethod
-    def fill(self, source: Source, top: int) -> list[list[list[tuple[str, float]]]]:
-        """Of each of B texts, for each gap in order: the ``top`` most probable tokens with their probabilities."""
+    def masked_model(self) -> tuple[Any, Any]:
+        """Encoder and head as a ``BertForMaskedLM`` of ``transformers``, and the splitter into its pieces."""
+
+    @abstractmethod
+    def export(self, directory: Path) -> None:
+        """Write encoder and head as a new directory that ``AutoModelForMaskedLM`` loads.
+
+        Raises:
+            ModelError: the directory exists.
+        """
+
+
+class OffersPieces(Protocol):
+    """A BERT whose pieces a masked language model hides and predicts."""
+
+    name: str
+
+    @property
+    def encoder(self) -> Any:
+        """The model of ``transformers``."""
+
+    @property
+    def splitter(self) -> Any:
+        """Text to pieces."""
+
+    @property
+    def piece_table(self) -> Tensor:
+        """(V, D) the vector of each piece, going in."""
+
+    @property
+    def norm_epsilon(self) -> float:
+        """What its norms add to a variance."""
+
+    @property
+    def was_trained(self) -> bool:
+        """Whether its weights were trained before this pipeline."""
+
+    @property
+    def mask_piece(self) -> int:
+        """The id of the mask."""
+
+    @property
+    def special_pieces(self) -> int:
+        """Ids below this number are those of special pieces, as far as they come first."""
+
+    @property
+    def continues(self) -> np.ndarray:
+        """(V,) whether a piece goes on with the word of the piece before it."""
+
+    @abstractmethod
+    def masked_head(self) -> dict[str, Tensor] | None:
+        """The weights of the head for masked words that came with it; None where there is none."""
+
+    @abstractmethod
+    def pieces_of(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """The ids of the pieces of each text, without special ones."""
+
+    @abstractmethod
+    def hidden(self, ids: Sequence[np.ndarray], targets: Sequence[np.ndarray], texts: Sequence[str]) -> Wire:
+        """Pieces as tokens that it reads, with what was hidden in them."""
 
 
 class Margins(Protocol):

@@ -143,7 +143,8 @@ class NgramModel:
         words = np.asarray(words, dtype=np.int64)
         begins = np.zeros(len(words), dtype=bool)
         begins[(np.cumsum(lengths) - lengths)[np.asarray(lengths) > 0]] = True
-        log_probabilities, ngrams = self.unigrams[words], words  # ngrams: (N,) the one of n words that ends here
+        log_probabilities: np.ndarray = self.unigrams[words]
+        ngrams = words  # (N,) the one of n words that ends here
         at_begin = self.start
         for n in range(self.order - 1):
             before = np.where(begins, at_begin, np.concatenate([[-1], ngrams[:-1]]))  # (N,)

@@ -17,6 +17,7 @@ from nlpipe.cli import (
     compare_command,
     data_commands,
     file_commands,
+    language_commands,
     model_commands,
     report_command,
     run_commands,
@@ -28,7 +29,7 @@ from nlpipe.options import options_of
 from nlpipe.synonyms import meant
 
 SYNONYMS = {
-    "train": "run", "fit": "run", "eval": "evaluate", "test": "evaluate", "score": "evaluate",
+    "train": "run", "fit": "run", "eval": "evaluate", "test": "evaluate",
     "benchmark": "compare", "rank": "compare", "sweep": "tune", "search": "tune", "optimize": "tune",
     "serve": "predict", "infer": "predict", "classify": "predict", "tag": "predict", "translate": "predict",
     "validate": "check", "lint": "check", "stages": "list", "models": "list", "info": "show", "describe": "show",
@@ -36,7 +37,8 @@ SYNONYMS = {
     "download": "data fetch", "history": "runs", "ls": "runs", "results": "runs",
     "confusion": "errors", "mistakes": "errors", "analyse": "errors", "analyze": "errors",
     "audit": "data audit", "duplicates": "data audit", "leakage": "data audit", "checklist": "behave",
-    "fairness": "bias",
+    "fairness": "bias", "sample": "generate", "complete": "generate", "write": "generate", "surprisal": "score",
+    "perplexity": "score", "fill-mask": "fill", "mask": "fill",
     "html": "report", "dashboard": "report", "reproduce": "verify", "rerun": "verify",
 }  # fmt: skip
 """What other tools call a command, to the name that it has here."""
@@ -157,6 +159,9 @@ app.command()(compare_command.compare)
 app.command()(tune_command.tune)
 app.command()(model_commands.predict)
 app.command()(model_commands.export)
+app.command()(language_commands.generate)
+app.command()(language_commands.fill)
+app.command()(language_commands.score)
 app.command()(behaviour_commands.behave)
 app.command()(behaviour_commands.bias)
 app.command()(after_commands.evaluate)

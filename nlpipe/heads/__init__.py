@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nlpipe.heads.linear_svm import LinearSVM as LinearSVM
     from nlpipe.heads.logistic_regression import LogisticRegression as LogisticRegression
     from nlpipe.heads.majority import Majority as Majority
+    from nlpipe.heads.masked_language_model import MaskedLanguageModel as MaskedLanguageModel
     from nlpipe.heads.naive_bayes import NaiveBayes as NaiveBayes
     from nlpipe.heads.nbsvm import NBSVM as NBSVM
     from nlpipe.heads.ngram import Ngram as Ngram
@@ -42,6 +43,7 @@ SLOT = Slot("head", Head, __name__, {
     "pretrained_seq2seq": "pretrained_seq2seq:PretrainedSeq2Seq",
     "ngram": "ngram:Ngram",
     "language_model": "language_model:LanguageModel",
+    "masked_language_model": "masked_language_model:MaskedLanguageModel",
     "interpolated": "interpolated:Interpolated",
     "translation_memory": "translation_memory:TranslationMemory",
 })  # fmt: skip

@@ -276,8 +276,13 @@ def ready(model: nn.Module) -> nn.Module:
 
 def config_of(model: Any) -> dict[str, Any]:
     """Its configuration as JSON writes it."""
-    config: dict[str, Any] = json.loads(model.config.to_json_string(use_diff=False))
-    return config
+    return config_as_json(model.config)
+
+
+def config_as_json(config: Any) -> dict[str, Any]:
+    """A configuration of ``transformers`` as JSON writes it."""
+    plain: dict[str, Any] = json.loads(config.to_json_string(use_diff=False))
+    return plain
 
 
 def check_together(model: Any, splitter: Splitter, name: str) -> None:

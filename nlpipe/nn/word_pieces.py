@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nlpipe.wire import Locate, Tokens
+from nlpipe.wire import Locate, Tokens, locate_in_order
 
 
 class Pieces(Tokens):
@@ -62,6 +62,28 @@ class Pieces(Tokens):
             piece += len(pieces)
             word += len(words)
         return np.concatenate(columns, axis=1)  # (2, sum of N_b)
+
+
+class HiddenPieces(Pieces):
+    """Pieces that are tokens themselves, some of them hidden.
+
+    Args:
+        ids: B arrays (P_b,), as they are read.
+        targets: B arrays (P_b,), what was hidden; -1 where nothing was.
+        texts: B strings.
+        model: the model whose pieces they are.
+    """
+
+    def __init__(
+        self, ids: Sequence[np.ndarray], targets: Sequence[np.ndarray], texts: Sequence[str], model: str
+    ) -> None:
+        pairs = [np.stack([np.arange(len(row))] * 2) for row in ids]
+        super().__init__([[""] * len(row) for row in ids], texts, locate_in_order, ids, pairs, model)
+        self.targets = list(targets)
+
+    def take(self, indices: Sequence[int]) -> HiddenPieces:
+        ids, targets = [self.pieces[i] for i in indices], [self.targets[i] for i in indices]
+        return HiddenPieces(ids, targets, [self.texts[i] for i in indices], self.model)
 
 
 def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:

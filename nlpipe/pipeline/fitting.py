@@ -26,7 +26,7 @@ from nlpipe.errors import DataError, NlpipeWarning
 from nlpipe.fingerprint import source_hash, version_of
 from nlpipe.metrics.metric import Metric
 from nlpipe.pipeline.batches import BATCH, Batches, Step, apply, inference, predict_all
-from nlpipe.pipeline.corpus import Corpus, CorpusWindows
+from nlpipe.pipeline.corpus import Corpus, CorpusWindows, Wrap
 from nlpipe.pipeline.fitting_plan import FittingPlan, StagePlan, plan_fitting
 from nlpipe.pipeline.reading import Reader, check_spelled, opened
 from nlpipe.pipeline.tag_words import for_target
@@ -35,6 +35,7 @@ from nlpipe.stage import AnyHead, AnyStage, Head, Representation
 from nlpipe.tasks.task import Split, Task
 from nlpipe.training.device import choose_device
 from nlpipe.training.trainer import Trainer
+from nlpipe.vocabulary import TokenIds, Vocabulary
 from nlpipe.wire import Labels, Tags, Text, Tokens
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ class Fitting:
                 flow = self._cached(flow, train, dev, position)
         started = time.perf_counter()
         history = None
-        if self.reader.opens:
+        if self.reader.opens or self.reader.hides:
             history = self._train_language_model(train, dev, width)
             flow = Flow(flow.train, None if dev is None else Batches(dev, [self.reader.read]))
         elif self.plan.trained:
@@ -324,23 +325,22 @@ class Fitting:
         from nlpipe.pipeline.objective import CarriedObjective, PipelineObjective
         from nlpipe.training.loop import train as run_training
 
-        head, corrupts, model = able(self.head, Trained), able(self.head, Corrupts), able(self.head, Generates)
-        assert head is not None and corrupts is not None and model is not None
-        tokenizer, *stages = self.body
+        head, corrupts = able(self.head, Trained), able(self.head, Corrupts)
+        assert head is not None and corrupts is not None
+        stages = self.body[1:]
         self.head.bind(self.body)
-        corpus = Corpus.read(Batches(train, [tokenizer.process, opened]), model.vocabulary)
-        if not corpus.lengths.any():
+        corpus, wrap = self._corpus(train)
+        if not corpus.sizes.any():
             raise DataError("no features: every text is empty after tokenisation")
-        corrupts.learn(corpus.tokens(), corpus.lengths, corpus.vocabulary, corpus.counts)
+        corrupts.learn(corpus.words(), np.maximum(corpus.sizes - 1, 0), corpus.vocabulary, corpus.counts)
         self.head.build(width)
-        carries = train.continuous and any(
-            (steps := able(stage, Steps)) is not None and steps.recurrent for stage in stages
-        )
+        continuous = train.continuous and not self.reader.hides
+        carries = continuous and any((steps := able(stage, Steps)) is not None and steps.recurrent for stage in stages)
         rows = self.trainer.batch_size if carries else 0
-        examples = CorpusWindows(corpus, corrupts, train.continuous, rows)
+        examples = CorpusWindows(corpus, corrupts, wrap, continuous, rows)
         objective = CarriedObjective(stages, head, rows) if carries else PipelineObjective(stages, head)
         metric, primary = self.deciding or self.task.deciding(())
-        held = None if dev is None else opened(tokenizer.process(dev.inputs))
+        held = None if dev is None else self.reader.tokens(dev.inputs)
 
         def evaluate() -> float:
             assert held is not None and dev is not None
@@ -361,6 +361,27 @@ class Fitting:
             after_epoch=self.after_epoch,
             plan=examples.plan() if carries else None,
         )
+
+    def _corpus(self, train: Split) -> tuple[Corpus, Wrap]:
+        """The training split as ids, and how windows of them become wires."""
+        tokenizer = self.body[0]
+        if self.reader.hides:
+            offers = self.reader.offers
+            assert offers is not None
+            none = Vocabulary.from_counts({})
+
+            def hidden(inputs: list[np.ndarray], targets: list[np.ndarray], begins: bool) -> tuple[Any, TokenIds]:
+                return offers.hidden(inputs, targets, [""] * len(inputs)), TokenIds(targets, none)
+
+            return Corpus.of_pieces(Batches(train, [tokenizer.process]), offers), hidden
+        model = able(self.head, Generates)
+        assert model is not None
+        corpus = Corpus.of_words(Batches(train, [tokenizer.process, opened]), model.vocabulary)
+
+        def numbered(inputs: list[np.ndarray], targets: list[np.ndarray], begins: bool) -> tuple[Any, TokenIds]:
+            return TokenIds(inputs, corpus.vocabulary, begins), TokenIds(targets, corpus.vocabulary)
+
+        return corpus, numbered
 
     def _impatient(self, has_dev: bool) -> Trainer:
         """The trainer's options, without patience where there is no dev split to go by."""

