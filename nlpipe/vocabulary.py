@@ -14,6 +14,13 @@ PAD, UNKNOWN = "<pad>", "<unk>"
 START, END, MASK = "<s>", "</s>", "<mask>"
 PAD_ID, UNKNOWN_ID = 0, 1
 """The ids of ``<pad>`` and ``<unk>`` in every vocabulary."""
+SPECIAL = frozenset({PAD, START, END, MASK})
+"""Words that a text may hold by chance, and that models read otherwise."""
+
+
+def without_special(words: Sequence[str]) -> list[str]:
+    """``words`` of a text, with the unknown word for each that is spelled like a special one."""
+    return [UNKNOWN if word in SPECIAL else word for word in words]
 
 
 class Vocabulary:

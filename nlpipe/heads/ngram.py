@@ -23,7 +23,7 @@ from nlpipe.errors import DataError
 from nlpipe.options import Positive, PositiveFloat
 from nlpipe.predictions import Predictions
 from nlpipe.stage import Data, Head, State
-from nlpipe.vocabulary import END, START, Vocabulary
+from nlpipe.vocabulary import END, START, Vocabulary, without_special
 from nlpipe.wire import Text, Tokens
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Ngram(Head[Tokens, Text], Generates[Tokens]):
         numbers: dict[str, int] = {}  # in the order of their first occurrence
         flat, lengths = array("i"), array("q")
         for source, _ in data:
-            for words in source.words:
+            for words in map(without_special, source.words):
                 flat.extend([numbers.setdefault(word, len(numbers)) for word in words])
                 lengths.append(len(words))
         if not len(flat):
@@ -115,11 +115,10 @@ class Ngram(Head[Tokens, Text], Generates[Tokens]):
     def surprisals(self, source: Tokens) -> list[np.ndarray]:
         model, spelling = self._fitted()
         lengths = source.lengths
-        end = self.vocabulary.id(END)
-        flat = self.vocabulary.ids([word for words in source.words for word in [*words, END]])  # (sum of T_b + 1,)
-        flat[np.cumsum(lengths + 1) - 1] = end
+        texts = [without_special(words) for words in source.words]
+        flat = self.vocabulary.ids([word for words in texts for word in [*words, END]])  # (sum of T_b + 1,)
         costs = -model.score(flat, lengths + 1)  # (sum of T_b + 1,)
-        return spelled(np.split(costs, np.cumsum(lengths + 1)[:-1]), source.words, self.vocabulary, spelling)
+        return spelled(np.split(costs, np.cumsum(lengths + 1)[:-1]), texts, self.vocabulary, spelling)
 
     def predict(self, source: Tokens) -> Predictions[Text]:
         scores = [-float(costs.sum()) for costs in self.surprisals(source)]

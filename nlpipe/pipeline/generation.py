@@ -17,14 +17,12 @@ from nlpipe.capabilities import Generates, able
 from nlpipe.errors import DataError, NlpipeError, NlpipeWarning, suggest
 from nlpipe.pipeline.batches import inference
 from nlpipe.registry import written_name
-from nlpipe.stage import Tokenizer
+from nlpipe.stage import AnyHead, Tokenizer
 from nlpipe.vocabulary import END, MASK, PAD, START, UNKNOWN
 from nlpipe.wire import Text
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from nlpipe.pipeline.pipeline import Pipeline
 
 MOST_PROMPTS = 64
 """Prompts that are continued side by side."""
@@ -119,7 +117,8 @@ class Continuation:
 
 
 def generate(
-    pipeline: Pipeline,
+    head: AnyHead,
+    tokenizer: Tokenizer | None,
     prompts: Sequence[str],
     how: Generation = Generation(),
     stream: Callable[[str], None] | None = None,
@@ -127,17 +126,18 @@ def generate(
     """Continue each prompt.
 
     Args:
-        pipeline: of a language model.
+        head: of a language model.
+        tokenizer: of its pipeline.
         prompts: beginnings of texts; an empty one asks for a whole text.
         how: see ``Generation``.
         stream: called with what the text has become longer by, token after token; for one prompt, not in a beam search.
 
     Raises:
-        NlpipeError: the pipeline is no language model; or ``stream`` is given for several prompts or a beam search.
+        NlpipeError: the head is no language model; or ``stream`` is given for several prompts or a beam search.
     """
     if stream is not None and (len(prompts) != 1 or how.beam is not None):
         raise NlpipeError("stream: one prompt alone can be streamed, and no beam search, which changes its mind")
-    writer = Writer(pipeline, how)
+    writer = Writer(head, tokenizer, how)
     with inference():
         return [
             continuation
@@ -147,16 +147,16 @@ def generate(
 
 
 class Writer:
-    """Writes texts with one pipeline, in one way."""
+    """Writes texts with one model, in one way."""
 
-    def __init__(self, pipeline: Pipeline, how: Generation) -> None:
-        head, tokenizer = able(pipeline.head, Generates), pipeline.tokenizer
-        if head is None or tokenizer is None:
-            name = written_name(pipeline.head)
+    def __init__(self, head: AnyHead, tokenizer: Tokenizer | None, how: Generation) -> None:
+        model = able(head, Generates)
+        if model is None or tokenizer is None:
+            name = written_name(head)
             raise NlpipeError(f"'{name}' is no language model and continues no text; language_model and ngram do")
         self.tokenizer: Tokenizer = tokenizer
-        self.vocabulary = head.vocabulary
-        self.model = head.next_tokens()
+        self.vocabulary = model.vocabulary
+        self.model = model.next_tokens()
         self.how = how
         self.end = self.vocabulary.id(END)
         specials = (PAD, START, UNKNOWN, MASK)

@@ -108,7 +108,7 @@ class Pipeline:
         self,
         inputs: Sequence[str | Sequence[str]] | Wire,
         targets: Sequence[Any] | Wire | None = None,
-        dev: tuple[Sequence[str | Sequence[str]] | Wire, Sequence[Any] | Wire] | None = None,
+        dev: tuple[Sequence[str | Sequence[str]] | Wire, Sequence[Any] | Wire | None] | None = None,
     ) -> Pipeline:
         """Learn from texts and their targets; ``dev`` decides what must be decided on other data (early stopping).
 
@@ -169,7 +169,7 @@ class Pipeline:
         wire = inputs_of(inputs)
         if not len(wire):
             return Predictions(self.task.targets([]))
-        if self.task.target is Text and isinstance(wire, Text):
+        if self.task.target is Text and self.task.capability is None and isinstance(wire, Text):
             wire = without_blanks(wire)
         through = self._tag_batch if self.task.target is Tags else self._answer_batch
         predictions = predict_all(wire, through, batch_size)
@@ -237,7 +237,7 @@ class Pipeline:
         """
         from nlpipe.pipeline.generation import generate, options_of
 
-        return generate(self, prompts, options_of(options), stream)
+        return generate(self.head, self.tokenizer, prompts, options_of(options), stream)
 
     def surprisals(self, texts: Sequence[str]) -> list[Surprisal]:
         """How unexpected each token of the texts is to a language model.
@@ -247,7 +247,7 @@ class Pipeline:
         """
         from nlpipe.pipeline.surprisal import surprisals
 
-        return surprisals(self, texts)
+        return surprisals(self.body, self.head, texts)
 
     def fill(self, texts: Sequence[str], top: int = 5) -> list[list[list[tuple[str, float]]]]:
         """Of each text, for each gap (``[MASK]``): the ``top`` most probable pieces with their probabilities.

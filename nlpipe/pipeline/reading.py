@@ -20,7 +20,7 @@ from nlpipe.pipeline.batches import apply
 from nlpipe.registry import written_name
 from nlpipe.stage import AnyHead, AnyStage, Encoder, Tokenizer
 from nlpipe.tasks.task import Split
-from nlpipe.vocabulary import END, MASK, PAD, START, UNKNOWN
+from nlpipe.vocabulary import START, without_special
 from nlpipe.wire import Sequences, Span, Text, Tokens, Vectors
 
 WINDOWS = 64
@@ -113,16 +113,13 @@ def sliced(tokens: Tokens, cuts: Sequence[tuple[int, int, int]]) -> Tokens:
 
 def opened(tokens: Tokens) -> Tokens:
     """``tokens`` with the start token before each text; a word that is spelled like a special one is unknown."""
-    words = [[START, *(UNKNOWN if word in SPECIAL else word for word in text)] for text in tokens.words]
+    words = [[START, *without_special(text)] for text in tokens.words]
     locate = tokens.locate
 
     def find(text: str, found: list[str]) -> list[Span]:
         return [(0, 0), *locate(text, found[1:])]
 
     return Tokens(words, tokens.texts, find)
-
-
-SPECIAL = frozenset({PAD, START, END, MASK})
 
 
 def check_spelled(tokenizer: AnyStage, train: Split) -> None:

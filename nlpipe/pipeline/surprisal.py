@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,11 +17,8 @@ from nlpipe.pipeline.batches import cuts, inference, sizes_of
 from nlpipe.pipeline.python_data import inputs_of
 from nlpipe.pipeline.reading import Reader
 from nlpipe.registry import written_name
-from nlpipe.stage import Tokenizer
+from nlpipe.stage import AnyHead, AnyStage, Tokenizer
 from nlpipe.wire import Text
-
-if TYPE_CHECKING:
-    from nlpipe.pipeline.pipeline import Pipeline
 
 
 @dataclass(frozen=True)
@@ -53,24 +49,28 @@ class Surprisal:
         return bits
 
 
-def surprisals(pipeline: Pipeline, texts: Sequence[str]) -> list[Surprisal]:
+def surprisals(body: Sequence[AnyStage], head: AnyHead, texts: Sequence[str]) -> list[Surprisal]:
     """The surprisal of every token of ``texts``.
 
+    Args:
+        body: the stages before the head, a tokenizer first.
+        head: of a language model.
+
     Raises:
-        NlpipeError: the pipeline is no language model.
+        NlpipeError: the head is no language model.
     """
-    head, tokenizer = able(pipeline.head, Generates), pipeline.tokenizer
-    if head is None or not isinstance(tokenizer, Tokenizer):
-        raise NlpipeError(f"'{written_name(pipeline.head)}' is no language model; language_model and ngram are")
+    model, tokenizer = able(head, Generates), body[0] if body else None
+    if model is None or not isinstance(tokenizer, Tokenizer):
+        raise NlpipeError(f"'{written_name(head)}' is no language model; language_model and ngram are")
     wire = inputs_of(texts)
     assert isinstance(wire, Text), type(wire)
-    reader = Reader(pipeline.body, pipeline.head)
+    reader = Reader(body, head)
     found = []
     with inference():
         for start, end in cuts(sizes_of(wire)):
             batch = wire.take(range(start, end))
             tokens = tokenizer.forward(batch)
-            for b, nats in enumerate(head.surprisals(reader.read(batch))):
+            for b, nats in enumerate(model.surprisals(reader.read(batch))):
                 spans = tuple(tokens.spans(b))
                 found.append(Surprisal(batch.strings[b], tuple(tokens.words[b]), spans, nats))
     return found

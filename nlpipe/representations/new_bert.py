@@ -7,7 +7,7 @@ section 3; Wu et al. 2016, "Google's Neural Machine Translation System", section
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import transformers
 from tokenizers import Tokenizer as Backend
@@ -37,6 +37,7 @@ class NewBert(Bert):
         feed_forward: features inside the feed-forward networks; null: 4 x hidden.
         max_length: maximum number of pieces that are read at once, with the two special ones around them.
         dropout: dropout rate inside the model.
+        precision: auto: bf16 in prediction if the processor supports it, else fp32.
     """
 
     seeded = False
@@ -51,12 +52,13 @@ class NewBert(Bert):
         feed_forward: Positive | None = None,
         max_length: Positive = 128,
         dropout: Dropout = 0.1,
+        precision: Literal["auto", "fp32", "bf16"] = "auto",
     ) -> None:
         if hidden % heads:
             raise ValueError(f"heads: {heads} do not divide hidden: {hidden}; choose a multiple of {heads}")
         if max_length < 8:
             raise ValueError(f"max_length: invalid value {max_length}: expected 8 or more")
-        super().__init__(trainable=True, dropout=0.0)
+        super().__init__(trainable=True, dropout=0.0, precision=precision)
         self.name = "new_bert"
         self.piece_count = pieces
         self.lowercase = lowercase

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from nlpipe.capabilities import Fills, Generates
-from nlpipe.errors import DataError, NlpipeWarning
+from nlpipe.errors import DataError
 from nlpipe.metrics.language_metrics import masked_metrics, text_metrics
 from nlpipe.metrics.metric import Metric
 from nlpipe.predictions import AnyPredictions, Predictions
@@ -68,12 +67,7 @@ class LanguageModelling(Task):
         if len(texts) < FEWEST:
             blocks = [block for text in texts for block in blocks_of(text)]
             if len(blocks) > len(texts):
-                message = (
-                    f"the corpus has {len(texts)} documents, fewer than {FEWEST}: they are cut into {len(blocks):,} "
-                    f"blocks of at least {BLOCK:,} words, which count as items; intervals are less exact than with "
-                    "documents (documents: paragraph or line, or one file for each, makes more)"
-                )
-                warnings.warn(message, NlpipeWarning, stacklevel=2)
+                note("cut_into_blocks", f"{len(texts)} into {len(blocks):,} blocks of at least {BLOCK:,} words")
             texts = blocks
         wire = Text(texts)
         return Split(wire, wire, continuous=self.documents == "file")
@@ -166,7 +160,8 @@ def blocks_of(text: str, size: int = BLOCK) -> Iterator[str]:
     start, first = 0, 0
     while len(ends) - first >= 2 * size:
         last = first + size - 1
-        line = next((i for i in range(last, min(last + 64, len(ends))) if "\n" in text[ends[i] - 1 : ends[i]]), last)
+        near = range(last, min(last + 64, len(ends) - size))
+        line = next((i for i in near if text[ends[i] - 1] == "\n"), last)
         yield text[start : ends[line]]
         start, first = ends[line], line + 1
     yield text[start:]

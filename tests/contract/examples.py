@@ -125,6 +125,7 @@ OPTIONS: dict[tuple[str, str], list[dict[str, Any]]] = {
         {"model": str(ENCODER), "precision": "fp32"},
         {"model": str(ENCODER), "precision": "fp32", "trainable": True, "layers": "mix", "window": 12},
     ],
+    ("representation", "new_bert"): [{"pieces": 150, "depth": 2, "hidden": 8, "heads": 2, "precision": "fp32"}],
     ("representation", "join"): [
         {"parts": [Static(str(VECTORS)), Window()]},
         {"parts": [Static(str(VECTORS), trainable=True), Characters(min_count=1)]},
@@ -138,6 +139,9 @@ OPTIONS: dict[tuple[str, str], list[dict[str, Any]]] = {
         {"decoder": decoders.GRU(hidden=6), "tokenizer": Whitespace(), "max_length": 5},
         {"decoder": decoders.Transformer(heads=2), "tokenizer": Whitespace(), "beam": 2, "max_length": 5},
     ],
+    ("head", "language_model"): [],  # those that predict what stands before them: test_language_models.py
+    ("head", "masked_language_model"): [],
+    ("head", "interpolated"): [],
     ("head", "lexical"): [{"tokenizer": Regex(lowercase=False)}],
     ("head", "pretrained_seq2seq"): [{"model": str(TRANSLATOR), "max_length": 3, "beam": 2, "batch": 4}],
     ("head", "estimator"): [{"estimator": "RidgeClassifier"}, {"estimator": "ComplementNB"}],

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from . import test_decoders, test_stages, test_tokenizers
+from . import test_decoders, test_language_models, test_stages, test_tokenizers
 from .examples import label, registered
 
 
@@ -16,6 +16,7 @@ def tried() -> set[tuple[str, str]]:
         *(parameters.values[0] for parameters in test_stages.ALL),
         *test_tokenizers.CASES,
         *test_decoders.CASES,
+        *test_language_models.CASES,
     ]
     return {case[:2] for case in tests}
 

@@ -9,7 +9,7 @@ from nlpipe.errors import Fault, SpecError
 from nlpipe.options import Dropout, Positive, PositiveFloat
 from nlpipe.registry import FOLDERS, slot
 from nlpipe.stage import Decoder, Encoder, Head, LabelHead, Representation, Tokenizer
-from nlpipe.wire import Labels, Sequences, Tags, Text, Tokens, Vectors, Wire
+from nlpipe.wire import Labels, Sequences, Tags, Text, Tokens, Vectors
 from nlpipe.yaml_values import Value
 
 
@@ -177,9 +177,9 @@ def attempt(read: Any, *arguments: Any) -> tuple[Any, tuple[Fault, ...]]:
         return None, error.faults
 
 
-def no_cards(value: Value) -> tuple[Any, type[Wire], type[Wire] | None]:
+def no_cards(value: Value) -> tuple[Any, None]:
     """Instead of ``read_data``: any name is a card, of an unknown task."""
-    return value.plain(), Text, None
+    return value.plain(), None
 
 
 def install(monkeypatch: Any) -> None:

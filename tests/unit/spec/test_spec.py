@@ -16,7 +16,8 @@ from nlpipe.errors import DataError, SpecError
 from nlpipe.options import Positive, PositiveFloat
 from nlpipe.spec import PipelineSpec, StageSpec, read_pipeline, to_yaml
 from nlpipe.spec.stages import spec_of
-from nlpipe.wire import Labels, Tags, Text, Tokens
+from nlpipe.tasks.classification import Classification
+from nlpipe.tasks.tagging import Tagging
 from tests.unit.spec import spec_stages
 
 GOOD = """\
@@ -204,7 +205,7 @@ def test_the_wires_of_the_data_are_checked(monkeypatch):
     def read_data(value):
         if value.content == "nowhere":
             raise DataError("there is no card 'nowhere'")
-        return (value.content, *((Tokens, Tags) if value.content == "entities" else (Text, Labels)))
+        return value.content, Tagging() if value.content == "entities" else Classification()
 
     monkeypatch.setattr("nlpipe.spec.pipelines.read_data", read_data)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from nlpipe.errors import SpecError
 from nlpipe.spec import is_comparison, read_comparison, read_pipeline, read_pipelines
+from nlpipe.tasks import task_named
 from tests.unit.spec import spec_stages
 
 BILSTM = "data: d\nrepresentation: embedding\nencoder: [{name: lstm, hidden: 8}, mean]\nhead: classifier\n"
@@ -165,9 +166,8 @@ def test_vary_gives_the_combinations_that_fit():
 
 
 def test_a_label_head_over_sequences_is_no_classifier(monkeypatch):
-    from nlpipe.wire import Labels, Text
-
-    monkeypatch.setattr("nlpipe.spec.pipelines.read_data", lambda value: (value.plain(), Text, Labels))
+    task = task_named("classification")
+    monkeypatch.setattr("nlpipe.spec.pipelines.read_data", lambda value: (value.plain(), task))
     found = read_pipelines(write(VARY))
     assert len(found.pipelines) == 3
     assert found.left_out[-1] == (
