@@ -126,13 +126,13 @@ def check_spelled(tokenizer: AnyStage, train: Split) -> None:
     """Refuse a tokenizer that changes the text: the probability of the text itself would not be known.
 
     Raises:
-        DataError: the words of one of the first texts do not spell it; white space apart.
+        DataError: the words of one of the first texts do not spell it; white space and invisible characters apart.
     """
     if not (isinstance(tokenizer, Tokenizer) and isinstance(train.inputs, Text)):
         return
     for text in train.inputs.strings[:CHECKED]:
         part = text[:LONGEST_CHECKED]
-        given, spelled = ("".join(unicodedata.normalize("NFC", t).split()) for t in (part, _joined(tokenizer, part)))
+        given, spelled = _visible(part), _visible(_joined(tokenizer, part))
         if given != spelled:
             i = next((i for i, (a, b) in enumerate(zip(given, spelled, strict=False)) if a != b), len(spelled))
             shown = f"{given[max(0, i - 10) : i + 10]!r} becomes {spelled[max(0, i - 10) : i + 10]!r}"
@@ -141,6 +141,12 @@ def check_spelled(tokenizer: AnyStage, train: Split) -> None:
                 f"tokenizer '{written_name(tokenizer)}' changes the text ({shown}), and a language model must give the "
                 f"probability of the text as it is{way}"
             )
+
+
+def _visible(text: str) -> str:
+    return "".join(
+        c for c in unicodedata.normalize("NFC", text) if not c.isspace() and unicodedata.category(c)[0] != "C"
+    )
 
 
 def _joined(tokenizer: Tokenizer, text: str) -> str:

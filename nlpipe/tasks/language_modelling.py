@@ -61,7 +61,15 @@ class LanguageModelling(Task):
         Raises:
             DataError: a text is none, or all are empty.
         """
-        texts = [text for text in self._documents(rows) if text.strip()]
+        of_lines = False
+
+        def seen(given: Iterable[Row]) -> Iterator[Row]:
+            nonlocal of_lines
+            for row in given:
+                of_lines = of_lines or row.columns.get("text") == LINE
+                yield row
+
+        texts = [text for text in self._documents(seen(rows)) if text.strip()]
         if not texts:
             raise DataError("the corpus is empty: no line has a word")
         if len(texts) < FEWEST:
@@ -70,7 +78,7 @@ class LanguageModelling(Task):
                 note("cut_into_blocks", f"{len(texts)} into {len(blocks):,} blocks of at least {BLOCK:,} words")
             texts = blocks
         wire = Text(texts)
-        return Split(wire, wire, continuous=self.documents == "file")
+        return Split(wire, wire, continuous=of_lines and self.documents == "file")
 
     def _documents(self, rows: Iterable[Row]) -> Iterator[str]:
         lines: list[str] = []
