@@ -18,6 +18,7 @@ import numpy as np
 from nlpipe.compare.comparison import compare
 from nlpipe.compare.plan import jobs_of
 from nlpipe.datasets.load import load_dataset
+from nlpipe.pipeline.stage_store import StageStore
 from nlpipe.runs.result import Result
 from nlpipe.runs.run import run
 from nlpipe.spec import read_comparison
@@ -44,7 +45,7 @@ def sharing(folder: Path) -> list[list[str]]:
     dataset = load_dataset(DATA)
     run(jobs[0].spec, dataset, folder / "first", jobs[0].seed, measuring=False)  # imports are nobody's
     seconds, answers = {}, {}
-    for name, store in (("apart", None), ("shared", folder / "stages")):
+    for name, store in (("apart", None), ("shared", StageStore(folder / "stages"))):
         started = time.perf_counter()
         results = [run(job.spec, dataset, folder / name, job.seed, store=store, measuring=False) for job in jobs]
         seconds[name] = time.perf_counter() - started
