@@ -61,7 +61,7 @@ def carry_out(order: Order, report: Callable[[str], None]) -> Result:
         dataset = fold_of(dataset, order["folds"], order["fold"])
     return run(
         spec, dataset, Path(order["out"]), order["seed"], order["train_size"], report=report, progress=False,
-        store=_store(Path(order["out"]) / STAGES), measuring=order["measure"],
+        store=_store(Path(order["out"]) / STAGES, threading.get_ident()), measuring=order["measure"],
     )  # fmt: skip
 
 
@@ -95,7 +95,8 @@ def _dataset(data: str) -> Dataset:
 
 
 @functools.lru_cache(maxsize=1)
-def _store(folder: Path) -> StageStore:
+def _store(folder: Path, thread: int) -> StageStore:
+    """The one that was used last is kept; threads of a Dask worker have one each, since it counts a run's seconds."""
     return StageStore(folder)
 
 
