@@ -229,7 +229,7 @@ def test_without_jinja_the_comparison_is_whole_and_report_names_the_extra(
 
     module.write_comparison(replace(comparison, folder=tmp_path / "comparison-x"), [])
     assert sorted(path.name for path in (tmp_path / "comparison-x").iterdir()) == [
-        "comparison.json", "table.md", "verdict.json",
+        "audit.json", "comparison.json", "table.md", "verdict.json",
     ]  # fmt: skip
 
 
