@@ -37,12 +37,24 @@ def slices(dataset: Dataset, threshold: float = THRESHOLD) -> dict[str, np.ndarr
         NlpipeError: the threshold is not above 0, or above 1.
     """
     train, test = dataset.train, dataset.test
-    found = {**_lengths(test), **_unknown_words(train, test), **_targets(test)}
     seen = leaked(dataset, threshold).mask
-    found |= {"input: seen in training": seen, "input: not seen in training": ~seen}
-    found |= _entities_seen(train, test)
-    for column, values in test.columns.items():
+    by_training = {
+        **_unknown_words(train, test), "input: seen in training": seen, "input: not seen in training": ~seen,
+        **_entities_seen(train, test),
+    }  # fmt: skip
+    return {**slices_of(test), **_parts(by_training)}
+
+
+def slices_of(split: Split) -> dict[str, np.ndarray]:
+    """The slices of ``slices`` that depend on no training split: by length, by gold, and by the card's columns."""
+    found = {**_lengths(split), **_targets(split)}
+    for column, values in split.columns.items():
         found |= _by_value(column, values)
+    return _parts(found)
+
+
+def _parts(found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Those that hold an example, and not all of them."""
     return {name: mask for name, mask in found.items() if mask.any() and not mask.all()}
 
 

@@ -171,6 +171,10 @@ def _show_verdict(output: Any, comparison: Comparison) -> None:
     output.print(answer, style="bold", **PLAIN)
     for sentence in reasons:
         output.print(f"- {sentence}", **PLAIN)
+    if comparison.audit:
+        output.print("The data:", **PLAIN)
+    for finding in comparison.audit:
+        output.print(f"- {finding['sentence']}", **PLAIN)
     output.print()
 
 

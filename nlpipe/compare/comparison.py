@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from nlpipe.audit import leaked
+from nlpipe.audit.findings import findings
 from nlpipe.compare.elsewhere import take_in
 from nlpipe.compare.execute import Outcome, execute
 from nlpipe.compare.gather import Entry, gather, record_of
@@ -126,8 +128,16 @@ def compare(
     digest = hash_of(made.jobs, " ".join([made.dataset.digest, *(path.name for _, path in made.answers)]))
     folder = out / f"comparison-{_slug(spec.title)}-{digest}"
     comparison = gather(made.facts, entries, folder)
-    write_comparison(comparison, entries)
+    write_comparison(comparison, entries, audited(made.dataset))
     return comparison
+
+
+def audited(dataset: Dataset) -> list[dict[str, Any]]:
+    """What is worth knowing of the data, as plain data; should looking fail, a sentence says so."""
+    try:
+        return [finding.record() for finding in findings(dataset)]
+    except Exception as error:  # hours of runs must not be lost to a look at the data
+        return [{"sentence": f"The data was not looked through: {type(error).__name__}: {error}", "examples": []}]
 
 
 def _tuned(spec: ComparisonSpec, dataset: Dataset, out: Path, report: Callable[[str], None]) -> ComparisonSpec:
@@ -217,8 +227,9 @@ def entries_of(runs: Sequence[Job], outcomes: Sequence[Outcome], added: str | No
     return list(entries.values())
 
 
-def write_comparison(comparison: Comparison, entries: Sequence[Entry]) -> None:
-    """Write the comparison's own folder: ``comparison.json``, ``verdict.json``, ``table.md`` and ``report.html``.
+def write_comparison(comparison: Comparison, entries: Sequence[Entry], audit: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Write the comparison's own folder: ``comparison.json``, ``verdict.json``, ``audit.json``, ``table.md`` and
+    ``report.html``.
 
     The report is left out where Jinja2 is not installed; should it fail, that is a warning and the rest is there.
     """
@@ -226,6 +237,7 @@ def write_comparison(comparison: Comparison, entries: Sequence[Entry]) -> None:
         write_json(partial / "comparison.json", record_of(comparison, entries))
         if comparison.verdict is not None:
             write_json(partial / "verdict.json", comparison.verdict.record())
+        write_json(partial / "audit.json", list(audit))
         (partial / "table.md").write_text(comparison.table() + "\n", encoding="utf-8")
     try:
         comparison.report(comparison.folder / "report.html")

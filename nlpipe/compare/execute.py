@@ -17,12 +17,12 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from nlpipe.compare.job_queue import JobQueue
 from nlpipe.compare.plan import Job, Order
 from nlpipe.compare.worker import Message, attempt
 from nlpipe.errors import NlpipeWarning
@@ -87,12 +87,15 @@ def orders_of(jobs: Sequence[Job], out: Path, here: bool = False) -> list[Order]
 
 
 def _in_process(jobs: Sequence[Job], orders: Sequence[Order], report: Report) -> Iterator[Outcome]:
-    for job, order in zip(jobs, orders, strict=True):
-        yield outcome_of(job, attempt(order, lambda text, job=job: report(job, text)))  # type: ignore[misc]
+    waiting, last = JobQueue(jobs), None
+    while waiting:
+        last = waiting.take(last)
+        job = jobs[last]
+        yield outcome_of(job, attempt(orders[last], lambda text, job=job: report(job, text)))  # type: ignore[misc]
 
 
 def _in_workers(jobs: Sequence[Job], orders: Sequence[Order], workers: int, report: Report) -> Iterator[Outcome]:
-    waiting = deque(orders)
+    waiting = JobQueue(jobs)
     running: dict[Worker, int] = {}
     idle: list[Worker] = []
     messages: queue.SimpleQueue[tuple[Worker, Message | None]] = queue.SimpleQueue()
@@ -101,9 +104,9 @@ def _in_workers(jobs: Sequence[Job], orders: Sequence[Order], workers: int, repo
         while waiting or running:
             while waiting and len(running) < workers:
                 worker = idle.pop() if idle else Worker(threads, messages)
-                order = waiting.popleft()
-                running[worker] = order["number"]
-                worker.send(order)
+                worker.last = number = waiting.take(worker.last, running.values())
+                running[worker] = number
+                worker.send(orders[number])
             worker, message = messages.get()
             if message is None:  # its end
                 if worker in running:
@@ -146,6 +149,8 @@ class Worker:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=process_environment(threads),
         )  # fmt: skip
         self.messages = messages
+        self.last: int | None = None
+        """Number of the job that it was given last."""
         self.listener = threading.Thread(target=self._listen, daemon=True)
         self.listener.start()
 

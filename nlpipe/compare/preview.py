@@ -12,6 +12,7 @@ from nlpipe.compare.plan import Job
 from nlpipe.compare.sample_fits import probe
 from nlpipe.compare.table import Line, Table
 from nlpipe.datasets.folds import fold_of
+from nlpipe.pipeline.shared_outputs import BUDGET
 from nlpipe.runs.identity import run_hash
 from nlpipe.runs.run import is_whole
 from nlpipe.training.progress import format_duration
@@ -52,7 +53,8 @@ def preview(made: Plan, out: Path, report: Callable[[str], None] = lambda text: 
         lines.append(Line((label, train, str(len(numbers)), str(done), shared or "–", *costs)))
     caption = (
         f"{len(made.jobs)} runs, about {format_duration(total)} to fit what is not done; estimated from samples, "
-        "without early stopping. Pipelines that share tokenizer and representation fit them once"
+        "without early stopping. Pipelines that share tokenizer and representation fit them once; "
+        f"what these gave takes at most {BUDGET / 1e6:,.0f} MB more in each process"
     )
     return Table(f"{made.spec.title}: plan", HEADINGS, tuple(lines), caption, essential=frozenset(HEADINGS))
 

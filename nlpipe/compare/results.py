@@ -12,6 +12,7 @@ from nlpipe.compare.question import COSTS as COST_NAMES
 from nlpipe.compare.question import Question, default_tolerance, known_costs
 from nlpipe.compare.table import Line, Table
 from nlpipe.compare.verdict import Verdict
+from nlpipe.files import read_json
 from nlpipe.report.page_contents import Contents, CostAxis
 from nlpipe.report.page_contents import Line as PageLine
 from nlpipe.runs.result import Result
@@ -332,7 +333,15 @@ class Comparison:
             tuple(note for note in table.notes if note not in sentences and not note.startswith("failed: ")),
             self.folder.name, f"items in {self.facts.items}" if self.facts.folds else self.facts.items,
             self.facts.choose == "dev", self.facts.folds,
+            tuple((each["sentence"], tuple(each["examples"])) for each in self.audit),
         )  # fmt: skip
+
+    @property
+    def audit(self) -> list[dict[str, Any]]:
+        """What is worth knowing of the data: ``sentence`` and ``examples`` of each kind of finding."""
+        path = self.folder / "audit.json"
+        found: list[dict[str, Any]] = read_json(path) if path.exists() else []
+        return found
 
     def to_frame(self) -> pandas.DataFrame:
         """The rows as a pandas table: ``name``, ``score``, ``scores.f1_macro``, ``costs.fit_seconds`` …

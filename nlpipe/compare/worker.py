@@ -28,6 +28,7 @@ from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.folds import fold_of
 from nlpipe.datasets.load import load_dataset
 from nlpipe.errors import NlpipeError
+from nlpipe.pipeline.stage_store import StageStore
 from nlpipe.runs.costs import own_output
 from nlpipe.runs.result import Result
 from nlpipe.runs.run import run
@@ -60,7 +61,7 @@ def carry_out(order: Order, report: Callable[[str], None]) -> Result:
         dataset = fold_of(dataset, order["folds"], order["fold"])
     return run(
         spec, dataset, Path(order["out"]), order["seed"], order["train_size"], report=report, progress=False,
-        store=Path(order["out"]) / STAGES, measuring=order["measure"],
+        store=_store(Path(order["out"]) / STAGES, threading.get_ident()), measuring=order["measure"],
     )  # fmt: skip
 
 
@@ -91,6 +92,12 @@ def carry_alone(order: Order) -> Message:
 @functools.lru_cache(maxsize=1)
 def _dataset(data: str) -> Dataset:
     return load_dataset(json.loads(data))
+
+
+@functools.lru_cache(maxsize=1)
+def _store(folder: Path, thread: int) -> StageStore:
+    """The one that was used last is kept; threads of a Dask worker have one each, since it counts a run's seconds."""
+    return StageStore(folder)
 
 
 @functools.cache

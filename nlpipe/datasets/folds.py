@@ -59,6 +59,11 @@ def fold_of(dataset: Dataset, count: int, number: int) -> Dataset:
     )  # fmt: skip
 
 
+def fold_numbers(dataset: Dataset, count: int, repeat: int = 0) -> np.ndarray:
+    """(N,) the fold whose test split each example of ``pool_of`` is in."""
+    return _assigned(dataset, pool_of(dataset), count, repeat)
+
+
 def check_folds(dataset: Dataset, count: int) -> None:
     """Check that every fold has examples, and every label is in at least two of them.
 

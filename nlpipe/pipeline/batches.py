@@ -20,8 +20,8 @@ BATCH = 256
 PADDED = 400_000
 """Most characters in a batch, were each text as long as its longest; ``Wire.characters`` converts other lengths."""
 
-Step = Callable[[Any], Any]
-"""What one stage does to a batch; the wires' types are checked where the pipeline is made."""
+Through = Callable[[Sequence[AnyStage], Any], Any]
+"""How a wire goes through stages: ``apply``, or from memory as far as another pipeline has been there."""
 
 
 def cuts(sizes: np.ndarray, most: int = BATCH) -> Iterator[tuple[int, int]]:
@@ -40,27 +40,27 @@ def cuts(sizes: np.ndarray, most: int = BATCH) -> Iterator[tuple[int, int]]:
 
 
 class Batches:
-    """Inputs and targets in batches, each passed through ``steps`` when it is asked for; can be iterated repeatedly.
+    """Inputs and targets in batches, each passed through ``stages`` when it is asked for; can be iterated repeatedly.
 
     A very long text makes its batch smaller, so that padding the others to its length costs no memory.
     """
 
-    def __init__(self, split: Split, steps: Sequence[Step] = (), size: int = BATCH) -> None:
+    def __init__(
+        self, split: Split, stages: Sequence[AnyStage] = (), size: int = BATCH, through: Through | None = None
+    ) -> None:
         self.split = split
-        self.steps = tuple(steps)
+        self.stages = tuple(stages)
         self.size = size
+        self.through = through or apply
 
-    def then(self, step: Step) -> Batches:
-        """The same batches with one more step."""
-        return Batches(self.split, (*self.steps, step), self.size)
+    def then(self, stage: AnyStage) -> Batches:
+        """The same batches through one more stage."""
+        return Batches(self.split, (*self.stages, stage), self.size, self.through)
 
     def __iter__(self) -> Iterator[tuple[Any, Any]]:
         for start, end in cuts(sizes_of(self.split.inputs), self.size):
             batch = self.split.take(range(start, end))
-            wire: Any = batch.inputs
-            for step in self.steps:
-                wire = step(wire)
-            yield wire, batch.targets
+            yield self.through(self.stages, batch.inputs), batch.targets
 
 
 def apply(stages: Sequence[AnyStage], wire: Any) -> Any:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from nlpipe.capabilities import Corrupts, OffersPieces
+from nlpipe.pipeline.reading import opened
 from nlpipe.vocabulary import START, TokenIds, Vocabulary
 from nlpipe.wire import Tokens
 
@@ -42,10 +43,11 @@ class Corpus:
 
     @classmethod
     def of_words(cls, batches: Iterable[tuple[Tokens, Any]], vocabulary: Vocabulary) -> Corpus:
-        """Number the words of opened tokens, batch by batch."""
+        """Number the words of tokens, batch by batch, with the start before each text."""
         parts, sizes = [], [np.zeros(0, np.int64)]
         counts = Counter[str]()
-        for tokens, _ in batches:
+        for source, _ in batches:
+            tokens = opened(source)
             words = [word for text in tokens.words for word in text]
             counts.update(words)
             parts.append(vocabulary.ids(words).astype(np.int32))

@@ -21,8 +21,7 @@ import numpy as np
 
 from nlpipe.errors import NlpipeError
 from nlpipe.files import PARTIAL, read_json, whole_folder, write_json
-from nlpipe.fingerprint import fingerprint
-from nlpipe.registry import to_plain
+from nlpipe.pipeline.stage_digest import stage_digest
 from nlpipe.stage import AnyStage
 from nlpipe.training.processes import main_first
 from nlpipe.wheels import cache_folder
@@ -101,13 +100,7 @@ def entry_name(stages: Sequence[AnyStage], inputs: Wire, source: str) -> str:
     """24 hexadecimal digits, different wherever the outputs could differ."""
     total = hashlib.sha256(source.encode())
     for stage in stages:
-        total.update(json.dumps(to_plain(stage), sort_keys=True, default=str).encode())
-        for nested in stage.with_nested():
-            total.update(fingerprint(type(nested)).encode())
-            state = nested.state()
-            total.update(json.dumps(state.data, sort_keys=True, default=str).encode())
-            for key in sorted(state.arrays):
-                total.update(np.ascontiguousarray(state.arrays[key]).tobytes())
+        total.update(stage_digest(stage).encode())
     assert isinstance(inputs, Text | Tokens), type(inputs)
     texts: Iterable[Any] = inputs.strings if isinstance(inputs, Text) else zip(inputs.texts, inputs.words, strict=True)
     for text in texts:

@@ -23,12 +23,12 @@ import numpy as np
 
 from nlpipe.capabilities import Corrupts, Generates, Steps, Trained, able
 from nlpipe.errors import DataError, NlpipeWarning
-from nlpipe.fingerprint import source_hash, version_of
+from nlpipe.fingerprint import source_hash
 from nlpipe.metrics.metric import Metric
-from nlpipe.pipeline.batches import BATCH, Batches, Step, apply, inference, predict_all
+from nlpipe.pipeline.batches import BATCH, Batches, apply, inference, predict_all
 from nlpipe.pipeline.corpus import Corpus, CorpusWindows, Wrap
 from nlpipe.pipeline.fitting_plan import FittingPlan, StagePlan, plan_fitting
-from nlpipe.pipeline.reading import Reader, check_spelled, opened
+from nlpipe.pipeline.reading import Reader, check_spelled
 from nlpipe.pipeline.tag_words import for_target
 from nlpipe.registry import written_name
 from nlpipe.stage import AnyHead, AnyStage, Head, Representation
@@ -39,7 +39,7 @@ from nlpipe.vocabulary import TokenIds, Vocabulary
 from nlpipe.wire import Labels, Tags, Text, Tokens
 
 if TYPE_CHECKING:
-    from nlpipe.pipeline.stage_store import StageStore
+    from nlpipe.pipeline.stage_store import FittedStages, StageStore
     from nlpipe.training.history import Epoch, History
 
 
@@ -73,15 +73,15 @@ class Flow:
     joint: Batches | None = None
     done: int = 0
 
-    def then(self, step: Step) -> Flow:
-        """One more step for all of them."""
-        train, dev, joint = (None if batches is None else batches.then(step) for batches in self._all())
+    def then(self, stage: AnyStage) -> Flow:
+        """All of them through one more stage."""
+        train, dev, joint = (None if batches is None else batches.then(stage) for batches in self._all())
         assert train is not None
         return Flow(train, dev, joint, self.done)
 
-    def with_train_outputs(self, outputs: Batches, step: Step, done: int) -> Flow:
-        """``outputs`` are the training split after ``step``, in memory; the others take the step."""
-        _, dev, joint = (None if batches is None else batches.then(step) for batches in self._all())
+    def with_train_outputs(self, outputs: Batches, stage: AnyStage, done: int) -> Flow:
+        """``outputs`` are the training split after ``stage``, in memory; the others go through it."""
+        _, dev, joint = (None if batches is None else batches.then(stage) for batches in self._all())
         return Flow(outputs, dev, joint, done)
 
     def _all(self) -> tuple[Batches | None, ...]:
@@ -100,7 +100,7 @@ class Fitting:
         report: called with a line about the progress.
         progress: whether training by gradients draws a bar; None: where there is a terminal.
         deciding: the metric and the score of it that stop training; by default the task's.
-        store: the folder of fitted stages that several pipelines share; None: each is fitted here.
+        store: of what several pipelines share; None: every stage is fitted here.
         after_epoch: called after each epoch of training by gradients; what it raises ends the fitting.
     """
 
@@ -114,7 +114,7 @@ class Fitting:
         report: Callable[[str], None] = lambda message: None,
         progress: bool | None = None,
         deciding: tuple[Metric, str] | None = None,
-        store: Path | None = None,
+        store: StageStore | None = None,
         after_epoch: Callable[[Epoch], None] | None = None,
     ) -> None:
         *self.body, head = stages
@@ -134,6 +134,8 @@ class Fitting:
         self.store = store
         self.after_epoch = after_epoch
         self.seconds: dict[str, float] = {}
+        self.digests: list[str] = []
+        """Of the stages fitted so far; kept only where there is a store."""
 
     def fit(self, train: Split, dev: Split | None = None) -> Fitted:
         """Learn from ``train``; ``dev`` decides what must be decided on other data.
@@ -149,37 +151,42 @@ class Fitting:
             for nested in stage.with_nested():
                 nested.seed = self.seed
         dev = dev if dev is not None and len(dev) else None
+        through = apply if self.store is None else self.store.outputs.through
         flow = Flow(
-            Batches(train),
-            Batches(dev) if dev is not None else None,
-            Batches(self._joint_split(train)) if self.plan.joint else None,
+            Batches(train, through=through),
+            Batches(dev, through=through) if dev is not None else None,
+            Batches(self._joint_split(train), through=through) if self.plan.joint else None,
         )
-        store = self._open_store(train)
+        clock = time.perf_counter if self.store is None else self.store.outputs.clock
+        entries = None if self.store is None else self.store.fitted_on(train, self.seed)
         width = 0
         for position, plan in enumerate(self.plan.stages, 1):
-            flow = self._fit_stage(plan, position, flow, store)
+            flow = self._fit_stage(plan, position, flow, entries, clock)
             if position == 1 and self.models_language:
                 check_spelled(plan.stage, train)
             if position == 1 and self.reader.opens:
                 self._set_specials()
-                flow = flow.then(opened)
             if plan.learns:
                 seed_everything(self.seed)  # what follows is the same whether the stage was fitted here or shared
             width = plan.stage.build(width)
             plan.stage.freeze(answers_in_bf16(self.task, self.trainer))
+            if self.store is not None:
+                self._freeze(plan, position, self.store)
             if plan.cached:
                 flow = self._cached(flow, train, dev, position)
-        started = time.perf_counter()
+        started = clock()
         history = None
         if self.reader.opens or self.reader.hides:
             history = self._train_language_model(train, dev, width)
-            flow = Flow(flow.train, None if dev is None else Batches(dev, [self.reader.read]))
+            flow = Flow(
+                flow.train, None if dev is None else Batches(dev, through=lambda stages, wire: self.reader.read(wire))
+            )
         elif self.plan.trained:
             history = self._train(flow, width)
         else:
             self.answering.fit(flow.train)
         self.answering.calibrate(flow.dev if flow.dev is not None else [])
-        self.seconds[written_name(self.head)] = time.perf_counter() - started
+        self.seconds[written_name(self.head)] = clock() - started
         return Fitted(history, self.seconds)
 
     def _joint_split(self, train: Split) -> Split:
@@ -195,42 +202,42 @@ class Fitting:
             if isinstance(stage, Representation):
                 stage.specials = self.head.specials
 
-    def _open_store(self, train: Split) -> StageStore | None:
-        """Where fitted stages are shared; None where none of the pipeline's could be."""
-        if self.store is None or not any(_shareable(plan) for plan in self.plan.stages):
-            return None
-        from nlpipe.pipeline.stage_store import StageStore
+    def _freeze(self, plan: StagePlan, position: int, store: StageStore) -> None:
+        """Have others use the outputs of a stage, unless it has parameters, and name later stages by what it learnt."""
+        if plan.stage.module is None or any(map(_shareable, self.plan.stages[position:])):
+            self.digests[position - 1 :] = [store.outputs.freeze(plan.stage)]
 
-        versions = [f"{name} {version_of(name)}" for name in ("numpy", "scipy", "scikit-learn", "gensim", "tokenizers")]
-        return StageStore(self.store, train, self.seed, " ".join([source_hash(), *versions]))
-
-    def _fit_stage(self, plan: StagePlan, position: int, flow: Flow, store: StageStore | None) -> Flow:
+    def _fit_stage(
+        self, plan: StagePlan, position: int, flow: Flow, entries: FittedStages | None, clock: Callable[[], float]
+    ) -> Flow:
         """Fit one stage where it learns, or take it from the store, and lead the examples through it."""
         stage = plan.stage
         if not plan.learns:
-            return flow.then(stage.process)
-        shareable = store if _shareable(plan) else None
+            return flow.then(stage)
+        shareable = entries if _shareable(plan) else None
         if shareable is not None:
-            taken = shareable.take(self.body[: position - 1], stage, plan.joint)
+            taken = shareable.take(self.digests, stage, plan.joint)
             if taken is not None:
                 self.seconds[plan.name] = taken
                 self.report(f"{plan.name}: fitted before, shared")
                 if not plan.keeps_outputs:
-                    return flow.then(stage.process)
-                outputs = stage.gives.concat([stage.process(source) for source, _ in flow.train])
+                    return flow.then(stage)
+                assert self.store is not None
+                self._freeze(plan, position, self.store)
+                outputs = stage.gives.concat([wire for wire, _ in flow.train.then(stage)])
                 batches = Batches(Split(outputs, flow.train.split.targets), size=max(1, len(outputs)))
-                return flow.with_train_outputs(batches, stage.process, position)
-        started = time.perf_counter()
+                return flow.with_train_outputs(batches, stage, position)
+        started = clock()
         if plan.keeps_outputs:
             outputs = stage.gives.concat(list(stage.fit_forward(flow.train)))
             batches = Batches(Split(outputs, flow.train.split.targets), size=max(1, len(outputs)))
-            flow = flow.with_train_outputs(batches, stage.process, position)
+            flow = flow.with_train_outputs(batches, stage, position)
         else:
             stage.fit(flow.joint if flow.joint is not None else flow.train)
-            flow = flow.then(stage.process)
-        self.seconds[plan.name] = time.perf_counter() - started
+            flow = flow.then(stage)
+        self.seconds[plan.name] = clock() - started
         if shareable is not None:
-            shareable.keep(self.body[: position - 1], stage, plan.joint, self.seconds[plan.name])
+            shareable.keep(self.digests, stage, plan.joint, self.seconds[plan.name])
         return flow
 
     def _cached(self, flow: Flow, train: Split, dev: Split | None, end: int) -> Flow:
@@ -252,7 +259,7 @@ class Fitting:
         def compute() -> Iterator[Any]:
             done = 0
             with inference():
-                for wire, targets in Batches(split, [stage.process for stage in self.body[:end]]):
+                for wire, targets in Batches(split, self.body[:end]):
                     self.report(f"features of {done:,} of {len(split):,} examples")
                     done += len(targets)
                     yield wire
@@ -373,10 +380,10 @@ class Fitting:
             def hidden(inputs: list[np.ndarray], targets: list[np.ndarray], begins: bool) -> tuple[Any, TokenIds]:
                 return offers.hidden(inputs, targets, [""] * len(inputs)), TokenIds(targets, none)
 
-            return Corpus.of_pieces(Batches(train, [tokenizer.process]), offers), hidden
+            return Corpus.of_pieces(Batches(train, [tokenizer]), offers), hidden
         model = able(self.head, Generates)
         assert model is not None
-        corpus = Corpus.of_words(Batches(train, [tokenizer.process, opened]), model.vocabulary)
+        corpus = Corpus.of_words(Batches(train, [tokenizer]), model.vocabulary)
 
         def numbered(inputs: list[np.ndarray], targets: list[np.ndarray], begins: bool) -> tuple[Any, TokenIds]:
             return TokenIds(inputs, corpus.vocabulary, begins), TokenIds(targets, corpus.vocabulary)
@@ -401,7 +408,7 @@ class Fitting:
 
         def through(batches: Batches) -> Batches:
             split = batches.split
-            tokens = [wire for wire, _ in Batches(split, [tokenizer.process])]
+            tokens = [wire for wire, _ in Batches(split, [tokenizer], through=batches.through)]
             return Batches(Split(tokenizer.gives.concat(tokens), split.targets))
 
         return Flow(through(flow.train), None if flow.dev is None else through(flow.dev), flow.joint, 1)

@@ -18,7 +18,7 @@ from nlpipe.errors import ModelError, NlpipeError, NlpipeWarning, WiringError
 from nlpipe.files import whole_folder
 from nlpipe.long_texts import cut_long
 from nlpipe.metrics.metric import Metric
-from nlpipe.pipeline.batches import BATCH, Batches, apply, inference, predict_all
+from nlpipe.pipeline.batches import BATCH, Batches, Through, apply, inference, predict_all
 from nlpipe.pipeline.fitting import Fitting, answers_in_bf16
 from nlpipe.pipeline.fitting_plan import FittingPlan, plan_fitting
 from nlpipe.pipeline.python_data import inputs_of, split_of, without_blanks
@@ -38,6 +38,7 @@ from nlpipe.wire import Tags, Text, Wire
 
 if TYPE_CHECKING:
     from nlpipe.pipeline.generation import Continuation
+    from nlpipe.pipeline.stage_store import StageStore
     from nlpipe.pipeline.surprisal import Surprisal
 
 
@@ -80,6 +81,7 @@ class Pipeline:
             raise WiringError("\n".join(fault.message for fault in faults))
         self._answering = for_target(self.head, self.task.target)
         self._reader = Reader(self.body, self.head)
+        self._through: Through = apply
 
     @property
     def head(self) -> AnyHead:
@@ -133,7 +135,7 @@ class Pipeline:
         report: Callable[[str], None] = lambda message: None,
         progress: bool | None = None,
         deciding: tuple[Metric, str] | None = None,
-        store: Path | None = None,
+        store: StageStore | None = None,
         after_epoch: Callable[[Epoch], None] | None = None,
     ) -> Pipeline:
         """``fit`` on wires.
@@ -143,7 +145,7 @@ class Pipeline:
             report: called with a line about the progress.
             progress: whether training by gradients draws a bar; None: where there is a terminal.
             deciding: the metric and the score of it that stop training; by default the task's.
-            store: the folder of fitted stages that several pipelines share; None: each is fitted here.
+            store: of what several pipelines share; None: every stage is fitted here.
             after_epoch: called after each epoch of training by gradients; what it raises ends the fitting.
         """
         if deciding is None:
@@ -151,6 +153,7 @@ class Pipeline:
         fitting = Fitting(
             self.stages, self.task, self.trainer, self.seed, checkpoint, report, progress, deciding, store, after_epoch
         )
+        self._through = apply if store is None else store.outputs.through
         fitted = fitting.fit(train, dev)
         self.history, self.fit_seconds = fitted.history, fitted.seconds
         return self
@@ -183,14 +186,15 @@ class Pipeline:
 
     def _answer_batch(self, wire: Any) -> AnyPredictions:
         """The answers for one batch."""
-        return self._answering.predict(self._reader.read(wire))
+        reads = self._reader.opens or self._reader.hides
+        return self._answering.predict(self._reader.read(wire) if reads else self._through(self.body, wire))
 
     def _tag_batch(self, wire: Any) -> AnyPredictions:
         """The tags for one batch; long texts are tagged in overlapping parts."""
-        tokens = self.stages[0].process(wire)
+        tokens = self._through(self.stages[:1], wire)
 
         def tag(batch: Any) -> AnyPredictions:
-            return self._answering.predict(apply(self.body[1:], batch))
+            return self._answering.predict(self._through(self.body[1:], batch))
 
         long = cut_long(tokens)
         return tag(tokens) if long is None else long.join(predict_all(long.windows, tag))
@@ -215,10 +219,11 @@ class Pipeline:
         wire = inputs_of(inputs)
         if isinstance(wire, Text):
             wire = without_blanks(wire)
-        steps = [stage.process for stage in self.body]
         try:
             with inference():
-                return [answers for batch, _ in Batches(Split(wire, wire), steps) for answers in head.n_best(batch, n)]
+                return [
+                    answers for batch, _ in Batches(Split(wire, wire), self.body) for answers in head.n_best(batch, n)
+                ]
         except ValueError as error:
             raise NlpipeError(str(error)) from None
 
@@ -271,7 +276,7 @@ class Pipeline:
         if tokenizer is None:
             return {}
         counts: dict[str, float] = {"tokens": 0, "without_tokens": 0}
-        for batch, _ in Batches(Split(inputs, inputs), [tokenizer.process]):
+        for batch, _ in Batches(Split(inputs, inputs), [tokenizer], through=self._through):
             counts["tokens"] += sum(map(len, batch.words))
             counts["without_tokens"] += sum(not words for words in batch.words)
             for stage in self.body[1:2]:

@@ -1,6 +1,7 @@
-"""Fitted stages that pipelines of a comparison share: word vectors that several have in front are learned once.
+"""What pipelines of a comparison share: word vectors that several have in front are learned once.
 
-An entry is named by a hash of all that fitting depends on: the examples, the stages before with their states, the
+Fitted stages are kept in a folder, for all processes; their outputs in memory (``shared_outputs.py``). An entry of the
+folder is named by a hash of all that fitting depends on: the examples, the stages before with their states, the
 stage's options and code, the packages' versions, and the seed where a stage uses one. It keeps the seconds that fitting
 took, which count for every pipeline that uses it, so that sharing does not flatter.
 """
@@ -15,41 +16,61 @@ from pathlib import Path
 
 from nlpipe.errors import NlpipeError
 from nlpipe.files import read_json, whole_folder
-from nlpipe.fingerprint import fingerprint
+from nlpipe.fingerprint import fingerprint, source_hash, version_of
 from nlpipe.pipeline.feature_cache import budget, make_room
 from nlpipe.pipeline.integrity import check_sealed
-from nlpipe.pipeline.saving import all_states, read_states, write_model
+from nlpipe.pipeline.saving import read_states, write_model
+from nlpipe.pipeline.shared_outputs import SharedOutputs
 from nlpipe.registry import slot_name, to_plain
 from nlpipe.stage import AnyStage, Representation
 from nlpipe.tasks.task import Split
 from nlpipe.wire import Labels, Tags, Text, Tokens, Wire
 
-WORTHWHILE = 1.0
+WORTHWHILE = 0.2
 """Seconds from which a fitted stage is kept."""
+
+PACKAGES = ("numpy", "scipy", "scikit-learn", "gensim", "tokenizers")
+"""Their versions are part of every entry's name."""
 
 
 class StageStore:
-    """Stages fitted on one training split.
+    """What the pipelines that this process fits one after another share.
+
+    Args:
+        folder: of fitted stages; other processes may use it at the same time.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.outputs = SharedOutputs()
+
+    def fitted_on(self, split: Split, seed: int) -> FittedStages:
+        """The entries of stages fitted on ``split`` with ``seed``."""
+        return FittedStages(self.folder, split, seed)
+
+
+class FittedStages:
+    """The entries of stages fitted on one training split.
 
     Args:
         folder: where the entries are.
         split: what the stages are fitted on.
         seed: of every random number drawn.
-        source: hash of the code and the versions, part of every entry's name.
     """
 
-    def __init__(self, folder: Path, split: Split, seed: int, source: str) -> None:
+    def __init__(self, folder: Path, split: Split, seed: int) -> None:
         self.folder = folder
         self.seed = seed
-        self.examples = hashlib.sha256(source.encode())
+        versions = [f"{name} {version_of(name)}" for name in PACKAGES]
+        self.examples = hashlib.sha256(" ".join([source_hash(), *versions]).encode())
         for wire in (split.inputs, split.targets):
             self.examples.update(json.dumps(_content(wire), ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
-    def take(self, before: Sequence[AnyStage], stage: AnyStage, joint: bool) -> float | None:
+    def take(self, before: Sequence[str], stage: AnyStage, joint: bool) -> float | None:
         """Give ``stage`` the state of an entry; the seconds that fitting it took, or None where there is none.
 
         Args:
-            before: the stages in front of it, fitted.
+            before: ``stage_digest`` of each stage in front of it.
             joint: whether it is fitted on sources and targets together.
         """
         entry = self.folder / self._name(before, stage, joint)
@@ -66,7 +87,7 @@ class StageStore:
             entry.touch()  # the time of its last use
         return seconds
 
-    def keep(self, before: Sequence[AnyStage], stage: AnyStage, joint: bool, seconds: float) -> None:
+    def keep(self, before: Sequence[str], stage: AnyStage, joint: bool, seconds: float) -> None:
         """Make an entry of a stage that has been fitted, if that took long enough and there is room."""
         if seconds < WORTHWHILE:
             return
@@ -76,23 +97,15 @@ class StageStore:
                 write_model(partial, [stage], {"seconds": seconds})
             make_room(self.folder, entry, budget())
 
-    def _name(self, before: Sequence[AnyStage], stage: AnyStage, joint: bool) -> str:
+    def _name(self, before: Sequence[str], stage: AnyStage, joint: bool) -> str:
         """24 hexadecimal digits, different wherever the fitted stage could differ."""
         total = self.examples.copy()
         seeded = any(nested.uses_seed for nested in stage.with_nested())
-        head: list[object] = [slot_name(stage), to_plain(stage), joint, self.seed if seeded else None]
-        head.append(list(stage.specials) if isinstance(stage, Representation) else [])
+        specials = list(stage.specials) if isinstance(stage, Representation) else []
+        head = [slot_name(stage), to_plain(stage), joint, self.seed if seeded else None, specials, list(before)]
         total.update(json.dumps(head, sort_keys=True, default=str).encode())
         for nested in stage.with_nested():
             total.update(fingerprint(type(nested)).encode())
-        for other in before:
-            total.update(json.dumps(to_plain(other), sort_keys=True, default=str).encode())
-            for _, nested in all_states(other):
-                total.update(fingerprint(type(nested)).encode())
-                state = nested.state()
-                total.update(json.dumps(state.data, sort_keys=True, default=str).encode())
-                for key in sorted(state.arrays):
-                    total.update(state.arrays[key].tobytes())
         return total.hexdigest()[:24]
 
 

@@ -21,7 +21,9 @@ from nlpipe.registry import missing_extra
 from nlpipe.report.disagreements import Disagreements, disagreements
 from nlpipe.report.page_answers import Answers, answers_of, joined
 from nlpipe.report.page_contents import Contents, Line
-from nlpipe.report.page_slices import slice_rows
+from nlpipe.report.page_features import top_features
+from nlpipe.report.page_slices import SliceRow, slice_rows
+from nlpipe.report.power_law import power_law
 from nlpipe.runs.item_texts import data_as_it_is, texts_of
 from nlpipe.runs.result import Result
 from nlpipe.runs.score import read_predictions
@@ -68,12 +70,14 @@ def comparison_page(contents: Contents) -> str:
         "items": contents.items,
         "answered_by": "all folds" if contents.folds else "the first seed",
         "losses": _losses(contents.lines, problems),
+        "laws": _laws(contents.lines),
         **_diagnosis(answers),
-        "slices": _slices(contents, lines, dataset, problems),
         "disagreements": _disagreements(contents, lines, answers, dataset, problems),
     }
     page = template.render(
-        contents=contents, style=_file("comparison.css"), script=_file("comparison.js"), data=embedded(data),
+        contents=contents, features=top_features(lines, problems),
+        slices=_slices(contents, lines, dataset, problems), style=_file("comparison.css"),
+        script=_file("comparison.js"), data=embedded(data),
         chosen=next((line for line in contents.lines if line.chosen), None),
         warnings=_warnings(contents.lines, problems), problems=problems, files=_files(lines, problems),
         differences=_differences(lines, problems), made=_made(lines, problems), has=data,
@@ -125,6 +129,17 @@ def _examples(line: Line) -> int | None:
         return line.train_size
 
 
+def _laws(lines: Sequence[Line]) -> dict[str, list[tuple[float, float]]]:
+    """The power law through the scores of each pipeline that was trained on three sizes or more."""
+    points: dict[str, dict[int, float]] = {}
+    for line in lines:
+        size = _examples(line) if line.results else None
+        if size is not None and line.score is not None and math.isfinite(line.score):
+            points.setdefault(line.name, {})[size] = line.score
+    laws = {name: power_law(list(each), list(each.values())) for name, each in points.items()}
+    return {name: law for name, law in laws.items() if law}
+
+
 def _answers(contents: Contents, lines: Sequence[Line], problems: list[str]) -> dict[str, Answers]:
     """The answers of each pipeline's first seed or of all folds, those alone that are to the same items and words."""
     every: dict[str, Answers] = {}
@@ -169,17 +184,44 @@ def _dataset(lines: Sequence[Line], problems: list[str]) -> Dataset | None:
 
 def _slices(
     contents: Contents, lines: Sequence[Line], dataset: Dataset | None, problems: list[str]
-) -> list[dict[str, Any]]:
-    """Scores in parts of the test split, where that is what was answered and it is still the same."""
-    if dataset is None or contents.dev or contents.folds:
-        return []
+) -> dict[str, Any] | None:
+    """Scores in parts of what was answered, where the data is still the same."""
+    if dataset is None or not lines:
+        return None
+    complete = [line for line in lines if not contents.folds or len(line.results) % contents.folds == 0]
+    sign = 1 if contents.higher_is_better else -1
+    best = max(range(len(complete)), key=lambda i: sign * (complete[i].score or 0.0), default=None)
+    if best is None:
+        return None
+    reference = next((i for i, line in enumerate(complete) if line.chosen), best)
     try:
-        if any(result.environment["data_digest"] != dataset.digest for line in lines for result in line.results):
-            return []
-        return [asdict(row) for row in slice_rows(dataset, lines, contents.primary)]
+        changed = any(result.environment["data_digest"] != dataset.digest for line in lines for result in line.results)
+        if changed and not contents.folds:  # the folds have digests of their own
+            return None
+        rows = slice_rows(dataset, complete, contents.primary, reference, contents.dev, contents.folds)
     except NlpipeError as error:
-        problems.append(f"Scores in parts of the test split are not shown: {error}")
-        return []
+        problems.append(f"Scores in parts of what was answered are not shown: {error}")
+        return None
+    if not rows:
+        return None
+    return {
+        "rows": rows, "titles": [line.title for line in complete], "reference": complete[reference].title,
+        "worst": _worst(rows, [line.title for line in complete], complete[reference].title, sign),
+    }  # fmt: skip
+
+
+def _worst(rows: Sequence[SliceRow], titles: Sequence[str], reference: str, sign: int) -> list[str]:
+    """Sentences about the parts in which another pipeline is shown to be better, the largest differences first."""
+    found = [
+        (sign * (cell.difference or 0.0), row.name, titles[p], cell)
+        for row in rows for p, cell in enumerate(row.cells) if cell.apart and sign * (cell.difference or 0.0) > 0
+    ]  # fmt: skip
+    found.sort(key=lambda each: -each[0])
+    return [
+        f"In {name}, {title} is better than {reference} by {abs(cell.difference or 0.0):.3g} "
+        f"({min(abs(cell.low or 0), abs(cell.high or 0)):.3g} at least)."
+        for _, name, title, cell in found[:5]
+    ]
 
 
 def _disagreements(

@@ -69,6 +69,7 @@ class Contents:
         items: what is answered, for sentences: ``test items``, ``dev items``, ``items in 5 folds``.
         dev: whether the answers that count are those to dev, so that those to test must not be shown.
         folds: runs of a pipeline that together answer every item once; 0 without cross-validation.
+        audit: what is worth knowing of the data: sentences, each with examples.
     """
 
     title: str
@@ -91,3 +92,4 @@ class Contents:
     items: str = "test items"
     dev: bool = False
     folds: int = 0
+    audit: tuple[tuple[str, tuple[str, ...]], ...] = ()

@@ -121,7 +121,8 @@ def write_predictions(path: Path, task: Task, split: Split, pipeline: Pipeline, 
 
 def same_answers(split: Split, predictions: AnyPredictions, head: str) -> list[str]:
     """A sentence if all inputs, two at least, get one answer that is not the target of them all; ``majority`` may."""
-    answers = {_as_text(predictions.values, i) for i in range(len(split)) if split.inputs.lengths[i]}
+    lengths = split.inputs.lengths
+    answers = {_as_text(predictions.values, i) for i in range(len(split)) if lengths[i]}
     targets = {_as_text(split.targets, i) for i in range(len(split))}
     if len(answers) != 1 or answers == targets or len(split) < 2 or head == "majority":
         return []

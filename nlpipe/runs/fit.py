@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from nlpipe.tasks.task import Split
 from nlpipe.training.processes import rank
 from nlpipe.user_code import all_others, modules_of
 
+if TYPE_CHECKING:
+    from nlpipe.pipeline.stage_store import StageStore
+
 
 def fit(
     spec: PipelineSpec,
@@ -33,7 +37,7 @@ def fit(
     checkpoint: Path | None = None,
     report: Callable[[str], None] = lambda message: None,
     progress: bool | None = None,
-    store: Path | None = None,
+    store: StageStore | None = None,
 ) -> Pipeline:
     """Fit ``spec`` and write ``folder``, which is whole or absent afterwards.
 
@@ -48,7 +52,7 @@ def fit(
         checkpoint: where training by gradients leaves its checkpoints; one that is there is gone on from.
         report: called with what is being done, in a few words.
         progress: whether training by gradients draws a bar; None: where there is a terminal.
-        store: the folder of fitted stages that several pipelines share; None: each is fitted here.
+        store: of what several pipelines share; None: every stage is fitted here.
 
     Raises:
         NlpipeError: the data, the wiring or the disk does not allow it.

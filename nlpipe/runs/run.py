@@ -21,6 +21,7 @@ import contextlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.errors import NlpipeError
@@ -39,6 +40,9 @@ from nlpipe.spec import PipelineSpec
 from nlpipe.training.processes import rank, wait_for_all
 from nlpipe.user_code import stop_if_registering
 
+if TYPE_CHECKING:
+    from nlpipe.pipeline.stage_store import StageStore
+
 
 def run(
     spec: PipelineSpec,
@@ -50,7 +54,7 @@ def run(
     report: Callable[[str], None] = lambda message: None,
     progress: bool | None = None,
     split: SplitName = "test",
-    store: Path | None = None,
+    store: StageStore | None = None,
     measuring: bool = True,
 ) -> Result:
     """Fit ``spec`` on the training split, answer a split, measure the costs, score; leave the run's folder in ``out``.
@@ -66,7 +70,7 @@ def run(
         progress: whether training by gradients draws a bar; None: where there is a terminal.
         split: what is answered and scored. ``dev`` is for choosing options: the test split is left untouched, and the
             costs in use are not measured.
-        store: the folder of fitted stages that several pipelines share; None: each is fitted here.
+        store: of what several pipelines share; None: every stage is fitted here.
         measuring: whether the costs in use are measured now; a later call of the same run can do it.
 
     Raises:

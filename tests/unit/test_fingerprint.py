@@ -14,7 +14,7 @@ import nlpipe
 from nlpipe import fingerprint as fingerprints
 from nlpipe.encoders import Max
 from nlpipe.fingerprint import ALONE, ROOMS, fingerprint, is_own, source_hash
-from nlpipe.pipeline import feature_cache
+from nlpipe.pipeline import feature_cache, stage_digest
 from nlpipe.runs.costs import process_environment
 from nlpipe.tokenizers import Regex, Whitespace
 from nlpipe.wire import Text
@@ -99,7 +99,7 @@ def test_code_without_a_file_has_one_too_the_same_in_every_process() -> None:
 def test_features_on_disk_are_named_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
     names = []
     for changed in ("one", "two", "one"):
-        monkeypatch.setattr(feature_cache, "fingerprint", lambda owner, changed=changed: f"{owner.__name__} {changed}")
+        monkeypatch.setattr(stage_digest, "fingerprint", lambda owner, changed=changed: f"{owner.__name__} {changed}")
         names.append(feature_cache.entry_name([Max()], Text(["a"]), "source"))
     assert names[0] == names[2] != names[1]
 

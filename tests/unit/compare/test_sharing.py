@@ -15,6 +15,7 @@ from nlpipe.datasets.load import load_dataset
 from nlpipe.errors import NlpipeError
 from nlpipe.files import read_json
 from nlpipe.pipeline import stage_store
+from nlpipe.pipeline.stage_store import StageStore
 from nlpipe.runs.ledger import steps_done
 from nlpipe.runs.result import Result
 from nlpipe.runs.run import run
@@ -46,7 +47,7 @@ def compared(out: Path, pipelines: list[dict[str, Any]] = PIPELINES) -> dict[str
     return {row.name: list(row.results) for row in found.rows}
 
 
-def fitted(out: Path, pipeline: dict[str, Any], seed: int, store: Path | None) -> Result:
+def fitted(out: Path, pipeline: dict[str, Any], seed: int, store: StageStore | None) -> Result:
     spec = read_pipeline({**pipeline, "data": "sample_reviews"})
     return run(spec, load_dataset("sample_reviews"), out, seed, store=store, measuring=False)
 
@@ -57,7 +58,7 @@ def answers(result: Result) -> list[Any]:
 
 def test_shared_stages_give_the_predictions_of_separate_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage_store, "WORTHWHILE", 0.0)
-    store = tmp_path / "stages"
+    store = StageStore(tmp_path / "stages")
     for seed in (1, 2):
         for pipeline in PIPELINES:
             alone = fitted(tmp_path / "alone", pipeline, seed, None)
@@ -67,22 +68,37 @@ def test_shared_stages_give_the_predictions_of_separate_runs(tmp_path: Path, mon
             # what fitting took counts for everyone who uses it
             seconds = [next(iter(each.costs["fit_seconds_by_stage"].values())) for each in (first, again)]
             assert seconds[0] == seconds[1]
-    entries = [read_json(path / "model.json")["stages"][0]["stage"]["name"] for path in store.iterdir()]
+    entries = [read_json(path / "model.json")["stages"][0]["stage"]["name"] for path in store.folder.iterdir()]
     assert sorted(entries) == ["bow", "bpe", "word2vec", "word2vec"]  # of two seeds where one is used
+
+
+def test_tags_and_translations_are_those_of_separate_runs_too(tmp_path: Path) -> None:
+    store = StageStore(tmp_path / "stages")
+    tagger = {"representation": {"name": "window", "min_count": 1}, "head": "logistic_regression"}
+    for data, pipeline in (
+        ("sample_entities", tagger),
+        ("sample_translation", {"head": {"name": "lexical", "tokenizer": "regex"}}),
+    ):
+        spec, dataset = read_pipeline({"name": data, **pipeline, "data": data}), load_dataset(data)
+        alone, *shared = (
+            list(run(spec, dataset, tmp_path / name, 1, store=used, measuring=False).records())
+            for name, used in (("alone", None), ("shared", store), ("again", store))
+        )
+        assert shared == [alone, alone]
 
 
 def test_a_damaged_entry_is_fitted_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage_store, "WORTHWHILE", 0.0)
-    store = tmp_path / "stages"
+    store = StageStore(tmp_path / "stages")
     expected = fitted(tmp_path / "one", PIPELINES[0], 1, store)
-    (entry,) = store.iterdir()
+    (entry,) = store.folder.iterdir()
     for name in ("model.json", *(path.name for path in entry.glob("*.safetensors"))):
         (entry / name).write_bytes(b"rubbish")
         assert answers(fitted(tmp_path / name, PIPELINES[0], 1, store)) == answers(expected)
 
 
 def test_quick_stages_are_not_kept(tmp_path: Path) -> None:
-    fitted(tmp_path / "one", PIPELINES[2], 1, tmp_path / "stages")
+    fitted(tmp_path / "one", PIPELINES[2], 1, StageStore(tmp_path / "stages"))
     assert not (tmp_path / "stages").exists()
 
 

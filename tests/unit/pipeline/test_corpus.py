@@ -12,7 +12,7 @@ import nlpipe
 from nlpipe.capabilities import Corrupts, Trained, able
 from nlpipe.pipeline.corpus import Corpus, CorpusWindows
 from nlpipe.pipeline.objective import CarriedObjective
-from nlpipe.pipeline.reading import opened, windows
+from nlpipe.pipeline.reading import windows
 from nlpipe.vocabulary import END, START, TokenIds, Vocabulary
 from nlpipe.wire import Tokens
 
@@ -36,7 +36,7 @@ class Shift(Corrupts):
 
 
 def windows_of(continuous: bool, columns: int, context: int = 3) -> tuple[Corpus, CorpusWindows]:
-    corpus = Corpus.of_words([(opened(Tokens.from_words(TEXTS)), None)], VOCABULARY)
+    corpus = Corpus.of_words([(Tokens.from_words(TEXTS), None)], VOCABULARY)
 
     def wrap(inputs, targets, begins):  # type: ignore[no-untyped-def]
         return TokenIds(inputs, VOCABULARY, begins), TokenIds(targets, VOCABULARY)

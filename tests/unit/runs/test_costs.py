@@ -1,0 +1,60 @@
+"""What a fitted pipeline costs in use: the least seconds of each text, whatever else the machine does."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from nlpipe.pipeline import Pipeline
+from nlpipe.runs import costs
+
+PAUSE = 0.02
+"""Seconds that something else takes up the machine."""
+
+
+class Interrupted:
+    """A pipeline that answers at once, but is held up the first times that it answers a text alone or in a batch."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+        self.calls: Counter[tuple[str, ...]] = Counter()
+
+    def predict(self, texts: list[str]) -> None:
+        self.calls[tuple(texts)] += 1
+        if self.calls[tuple(texts)] <= self.times:
+            time.sleep(PAUSE)
+
+
+@pytest.fixture(autouse=True)
+def collecting() -> Iterator[None]:
+    """Garbage is collected again afterwards."""
+    yield
+    gc.unfreeze()
+    gc.enable()
+
+
+def timed(monkeypatch: pytest.MonkeyPatch, pipeline: Interrupted) -> costs.Use:
+    monkeypatch.setattr(Pipeline, "load", lambda folder: pipeline)
+    monkeypatch.setattr(costs, "WARM_UP_SECONDS", 0.0)
+    return costs._time("a folder", ["one", "two", "three", "four"])
+
+
+def test_what_holds_up_a_few_rounds_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = Interrupted(times=3)
+    use = timed(monkeypatch, pipeline)
+    assert use["latency_p50_seconds"] <= use["latency_p95_seconds"] < PAUSE / 2
+    assert use["texts_per_second"] > 4 / PAUSE
+    assert pipeline.calls["two",] == pipeline.calls["one", "two", "three", "four"] == costs.ROUNDS
+
+
+def test_a_slow_pipeline_has_one_round_of_a_few_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = Interrupted(times=1000)
+    monkeypatch.setattr(costs, "LATENCY_SECONDS", 1.5 * PAUSE)
+    monkeypatch.setattr(costs, "ROUNDS_SECONDS", PAUSE)
+    use = timed(monkeypatch, pipeline)
+    assert PAUSE <= use["latency_p50_seconds"] < 10 * PAUSE
+    assert pipeline.calls == {("one",): 2, ("two",): 1, ("one", "two", "three", "four"): 1}  # the first to warm up
