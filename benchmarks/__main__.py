@@ -35,6 +35,8 @@ NAMES = [
     "translation_training",
     "translation_decoding",
     "answer_lengths",
+    "language_models",
+    "generating",
 ]
 
 

@@ -23,6 +23,17 @@ def sst2() -> dict[str, Any]:
     return {"task": "classification", "format": "tsv", **files, "columns": {"text": 0, "label": 1}}
 
 
+def war_and_peace() -> dict[str, Any]:
+    """War and Peace as inline data, lines as documents; needs the public data sets in the folder shared/."""
+    folder = ROOT.parent / "shared" / "data" / "war_and_peace"
+    if not folder.exists():
+        sys.exit(f"{folder} does not exist; this benchmark needs the public data sets beside the project")
+    files = {
+        split: str(folder / f"{name}.txt") for split, name in (("train", "train"), ("dev", "valid"), ("test", "test"))
+    }
+    return {"task": "language_modelling", "documents": "line", **files}
+
+
 def multi30k() -> dict[str, Any]:
     """Multi30k as inline data, English to German; needs the public data sets in the folder shared/."""
     folder = ROOT.parent / "shared" / "data" / "multi30k"

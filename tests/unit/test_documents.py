@@ -27,7 +27,9 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(table_of(kind), "_registered", {})
 
 
-@pytest.mark.parametrize("path", ["README.md", "docs/adding-a-stage.md", "docs/auditing-data.md"])
+@pytest.mark.parametrize(
+    "path", ["README.md", "docs/adding-a-stage.md", "docs/auditing-data.md", "docs/language-models.md"]
+)
 def test_python_blocks_run_in_order(
     path: str, registered: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -1,0 +1,126 @@
+"""What people give a language model by mistake: a clear message with status 2, or the right answer at the edge."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nlpipe.pipeline import Pipeline
+from tests.unit.cli.test_cli import complaint
+from tests.unit.cli.test_cli import nlpipe as command
+
+WORDS = "{name: whitespace, lowercase: false}"
+
+
+def corpus(folder: Path, text: str = "the cat sat on the mat\nthe dog ran\na cat ran\n" * 5) -> str:
+    for name in ("train", "dev", "test"):
+        (folder / f"{name}.txt").write_text(text, encoding="utf-8")
+    files = ", ".join(f"{name}: {folder / name}.txt" for name in ("train", "dev", "test"))
+    return f"data: {{task: language_modelling, documents: line, {files}}}\n"
+
+
+def write(folder: Path, rest: str, **given: Any) -> Path:
+    file = folder / "p.yaml"
+    file.write_text(corpus(folder, **given) + rest, encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("lm")
+    file = write(folder, f"tokenizer: {WORDS}\nhead: {{name: ngram, order: 3}}\n")
+    done = command("run", file, "--out", folder / "runs")
+    assert done.returncode == 0, done.stderr
+    return next((folder / "runs").glob("p-*"))
+
+
+@pytest.mark.parametrize(
+    ("rest", "message"),
+    [
+        (f"tokenizer: {WORDS}\nhead: {{name: ngram, order: 0}}\n", "order"),
+        (f"tokenizer: {WORDS}\nhead: {{name: ngram, order: 50}}\n", "order"),
+        ("representation: embedding\nencoder: {name: lstm, bidirectional: true}\nhead: language_model\n",
+         "it would read the answer; set bidirectional: false"),
+        ("representation: embedding\nencoder: transformer\nhead: language_model\n", "set causal: true"),
+        ("representation: embedding\nencoder: convolution\nhead: language_model\n", "causal encoders: gru, lstm, rnn"),
+        ("representation: tfidf\nhead: language_model\n", "takes Sequences, but"),
+        ("head: translation_memory\n", "is no language model; heads that are: "),
+        ("representation: embedding\nencoder: lstm\nhead: {name: interpolated, models: [ngram]}\n",
+         "expected one neural language model"),
+        ("representation: embedding\nencoder: lstm\nhead: {name: interpolated, models: [classifier, ngram]}\n",
+         "Classifier is no language model"),
+        ("representation: new_bert\nhead: masked_language_model\n", "is no language model"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_language_model_is_told_why(tmp_path: Path, rest: str, message: str) -> None:
+    done = command("run", write(tmp_path, rest), "--out", tmp_path / "runs")
+    assert done.returncode == 2 and message in complaint(done), complaint(done)
+
+
+@pytest.mark.parametrize(
+    "text", ["word", "word " * 30_000, "x" * 300_000, "\n\n a \n"], ids=["one", "long", "giant", "blank"]
+)
+def test_corpora_at_the_edge_have_a_model(tmp_path: Path, text: str) -> None:
+    file = write(tmp_path, f"tokenizer: {WORDS}\nhead: {{name: ngram, order: 5}}\n", text=text)
+    done = command("run", file, "--out", tmp_path / "runs")
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads(next((tmp_path / "runs").glob("p-*/metrics.json")).read_text())
+    assert metrics["scores"]["perplexity_per_word"] >= 1.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--temperature", "-1"], "--temperature: invalid value -1.0"),
+        (["--temperature", "nan"], "--temperature: invalid value nan"),
+        (["--top-k", "0"], "--top-k: invalid value 0"),
+        (["--top-p", "0"], "--top-p: invalid value 0.0"),
+        (["--top-p", "1.5"], "--top-p: invalid value 1.5"),
+        (["--max-new-tokens", "0"], "--max-new-tokens: invalid value 0"),
+        (["--beam", "3", "--temperature", "0.5"], "--beam: a beam search draws nothing"),
+        (["--stop", ""], "--stop: an empty text ends every continuation at once"),
+        (["--format", "xml"], "invalid value 'xml' for --format"),
+    ],
+)
+def test_options_of_generation_out_of_range(run: Path, arguments: list[str], message: str) -> None:
+    assert message in complaint("generate", run, *arguments)
+
+
+def test_edges_of_generation(run: Path) -> None:
+    pipeline = Pipeline.load(run)
+    with pytest.warns(UserWarning, match="top_k: 1,000 is more than the"):
+        assert pipeline.generate(["the"], top_k=1000)[0].text.startswith("the")
+    with pytest.warns(UserWarning, match="the model does not know 'xyzzy'"):
+        assert pipeline.generate(["xyzzy"], temperature=0)[0].text.startswith("xyzzy")
+    long = " ".join(["the cat"] * 400)
+    assert pipeline.generate([long], max_new_tokens=3)[0].text.startswith(long)
+    assert pipeline.generate([""], temperature=0)[0].prompt == ""
+    assert pipeline.generate([]) == []
+    stopped = pipeline.generate(["the"], stop=("dog",), temperature=0, max_new_tokens=20)[0]
+    assert stopped.ended and stopped.text == "the dog"
+
+
+def test_commands_of_language_models_need_one(run: Path, tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("data: sample_reviews\nrepresentation: bow\nhead: naive_bayes\n")
+    assert command("run", file, "--out", tmp_path / "runs").returncode == 0
+    other = next((tmp_path / "runs").glob("c-*"))
+    for arguments in (["generate", other, "--prompt", "a"], ["score", other, "a"]):
+        assert "is no language model" in complaint(*arguments)
+    assert "fills no gaps" in complaint("fill", run, "a [MASK]")
+    assert "neither a run of nlpipe nor a model" in complaint("fill", tmp_path / "nowhere", "a [MASK]")
+
+
+def test_scores_are_lines_tokens_records_or_a_page(run: Path) -> None:
+    line = command("score", run, "the cat <b>sat</b>").stdout.decode()
+    total, text = line.rstrip("\n").split("\t")
+    assert text == "the cat <b>sat</b>" and float(total) < 0
+    record = json.loads(command("score", run, "the cat <b>sat</b>", "--format", "jsonl").stdout)
+    assert record["log_probability"] == pytest.approx(float(total), abs=1e-4)
+    assert len(record["bits"]) == len(record["tokens"]) + 1 == 4
+    assert [record["text"][start:end] for start, end in record["spans"]] == record["tokens"]
+    page = command("score", run, "the cat <b>sat</b>", "--format", "html").stdout.decode()
+    assert "&lt;b&gt;sat&lt;/b&gt;" in page and "<b>" not in page and "http" not in page
