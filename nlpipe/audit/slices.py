@@ -18,11 +18,13 @@ from nlpipe.tasks.task import Split
 from nlpipe.tokenizers import Regex
 from nlpipe.wire import Labels, Tags, Text, Tokens
 
+SEEN = "input: seen in training"
+"""The part of the inputs that stand, exactly or nearly, in the training split."""
 UNKNOWN = (0.0, 0.1, 0.25)
 """Shares of unknown words up to which each slice goes; the last one has more."""
 
 
-def slices(dataset: Dataset, threshold: float = THRESHOLD) -> dict[str, np.ndarray]:
+def slices(dataset: Dataset, threshold: float = THRESHOLD, seen: np.ndarray | None = None) -> dict[str, np.ndarray]:
     """Which test examples are in each slice: name, such as ``label: positive``, to (n_test,) bool.
 
     By length (quarters of the test split), by the share of words that training does not have, by gold label or type of
@@ -32,14 +34,15 @@ def slices(dataset: Dataset, threshold: float = THRESHOLD) -> dict[str, np.ndarr
 
     Args:
         threshold: Jaccard similarity from which an input counts as seen in training; see ``leaked``.
+        seen: (n_test,) bool, which inputs stand in training, where that is known already.
 
     Raises:
         NlpipeError: the threshold is not above 0, or above 1.
     """
     train, test = dataset.train, dataset.test
-    seen = leaked(dataset, threshold).mask
+    seen = leaked(dataset, threshold).mask if seen is None else seen
     by_training = {
-        **_unknown_words(train, test), "input: seen in training": seen, "input: not seen in training": ~seen,
+        **_unknown_words(train, test), SEEN: seen, "input: not seen in training": ~seen,
         **_entities_seen(train, test),
     }  # fmt: skip
     return {**slices_of(test), **_parts(by_training)}

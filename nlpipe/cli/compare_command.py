@@ -171,6 +171,11 @@ def _show_verdict(output: Any, comparison: Comparison) -> None:
     output.print(answer, style="bold", **PLAIN)
     for sentence in reasons:
         output.print(f"- {sentence}", **PLAIN)
+    slices = comparison.slices.sentences()
+    if slices:
+        output.print("Slices (all intervals hold together with 95 %):", **PLAIN)
+    for sentence in slices:
+        output.print(f"- {sentence}", **PLAIN)
     if comparison.audit:
         output.print("The data:", **PLAIN)
     for finding in comparison.audit:

@@ -17,7 +17,8 @@ from nlpipe.compare.elsewhere import take_in
 from nlpipe.compare.execute import Outcome, execute
 from nlpipe.compare.gather import Entry, gather, record_of
 from nlpipe.compare.plan import Job, hash_of, is_neural, jobs_of, uses_seed, with_baseline
-from nlpipe.compare.results import Comparison, Facts
+from nlpipe.compare.results import Comparison
+from nlpipe.compare.rows import Facts
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.folds import check_folds, fold_of, pool_of
 from nlpipe.datasets.load import load_dataset
@@ -228,8 +229,8 @@ def entries_of(runs: Sequence[Job], outcomes: Sequence[Outcome], added: str | No
 
 
 def write_comparison(comparison: Comparison, entries: Sequence[Entry], audit: Sequence[Mapping[str, Any]] = ()) -> None:
-    """Write the comparison's own folder: ``comparison.json``, ``verdict.json``, ``audit.json``, ``table.md`` and
-    ``report.html``.
+    """Write the comparison's own folder: ``comparison.json``, ``verdict.json``, ``audit.json``,
+    ``slices.json``, ``table.md`` and ``report.html``.
 
     The report is left out where Jinja2 is not installed; should it fail, that is a warning and the rest is there.
     """
@@ -238,6 +239,7 @@ def write_comparison(comparison: Comparison, entries: Sequence[Entry], audit: Se
         if comparison.verdict is not None:
             write_json(partial / "verdict.json", comparison.verdict.record())
         write_json(partial / "audit.json", list(audit))
+        write_json(partial / "slices.json", comparison.slices.records())
         (partial / "table.md").write_text(comparison.table() + "\n", encoding="utf-8")
     try:
         comparison.report(comparison.folder / "report.html")

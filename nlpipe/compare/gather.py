@@ -13,7 +13,8 @@ import numpy as np
 from nlpipe.compare.curves import overtakings
 from nlpipe.compare.evidence import Evidence
 from nlpipe.compare.question import Candidate
-from nlpipe.compare.results import Comparison, Facts, Row, size_of
+from nlpipe.compare.results import Comparison
+from nlpipe.compare.rows import Facts, Row, size_of
 from nlpipe.compare.statistics import Sample, compare_folds, compare_samples
 from nlpipe.compare.verdict import Verdict, decide
 from nlpipe.errors import NlpipeError
@@ -236,7 +237,7 @@ def _candidate(entry: Entry) -> Candidate:
 
 def _row(entry: Entry, facts: Facts, evidence: Evidence | None, place: int | None) -> Row:
     results = tuple(Result(folder) for folder in entry.folders)
-    row = Row(entry.name, entry.train_size, results, entry.errors, added=entry.added)
+    row = Row(entry.name, entry.train_size, results, entry.errors, added=entry.added, folds=entry.folds)
     if not results:
         return row
     on_dev = facts.choose == "dev"

@@ -6,7 +6,6 @@ Efron 1982, "The jackknife, the bootstrap and other resampling plans"; Wilson 19
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
@@ -94,45 +93,6 @@ def score_intervals(
         if low < high:
             intervals[name] = (float(low), float(high))
     return intervals
-
-
-@dataclass(frozen=True)
-class Difference:
-    """How much more one pipeline scored than another on the same items.
-
-    Args:
-        value: mean over the seeds of each.
-        error: its standard error, by the luck of items and of seeds.
-        freedom: degrees of freedom of that.
-    """
-
-    value: float
-    error: float
-    freedom: float
-
-    def interval(self, level: float = LEVEL) -> tuple[float, float]:
-        """The interval that holds the true difference with this probability."""
-        reach = float(student(0.5 + level / 2, np.array(self.freedom))) * self.error
-        return self.value - reach, self.value + reach
-
-
-def difference(one: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray]) -> Difference:
-    """The difference of two pipelines, each given as scores (s,) of its seeds and item values (s, n).
-
-    It is that of ``nlpipe.compare.statistics.compare_samples`` for a pair, where each has its own seeds.
-    """
-    n = one[1].shape[1]
-    of_items = float((one[1].mean(axis=0) - other[1].mean(axis=0)).var(ddof=1)) / n
-    of_seeds = term = 0.0
-    for scores, values in (one, other):
-        count = len(scores)
-        if count > 1 and not bool((values == values[0]).all()):
-            spread = float(scores.var(ddof=1))
-            of_seeds += max(0.0, spread - float(values.var(axis=0, ddof=1).mean()) / n) / count
-            term += (spread / count) ** 2 / (count - 1)
-    variance, below = of_items + of_seeds, of_items**2 / (n - 1) + term
-    freedom = variance**2 / below if below > 0 else n - 1.0
-    return Difference(float(one[0].mean() - other[0].mean()), float(np.sqrt(variance)), freedom)
 
 
 def student(level: float, freedom: np.ndarray) -> np.ndarray:

@@ -14,7 +14,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from nlpipe.datasets.dataset import Dataset
 from nlpipe.errors import NlpipeError
 from nlpipe.files import read_json, whole_file
 from nlpipe.registry import missing_extra
@@ -22,9 +21,8 @@ from nlpipe.report.disagreements import Disagreements, disagreements
 from nlpipe.report.page_answers import Answers, answers_of, joined
 from nlpipe.report.page_contents import Contents, Line
 from nlpipe.report.page_features import top_features
-from nlpipe.report.page_slices import SliceRow, slice_rows
 from nlpipe.report.power_law import power_law
-from nlpipe.runs.item_texts import data_as_it_is, texts_of
+from nlpipe.runs.item_texts import texts_of
 from nlpipe.runs.result import Result
 from nlpipe.runs.score import read_predictions
 from nlpipe.yaml_reader import read_yaml
@@ -63,7 +61,10 @@ def comparison_page(contents: Contents) -> str:
     problems: list[str] = []
     lines = [line for line in contents.lines if line.last and line.results]
     answers = _answers(contents, lines, problems)
-    dataset = _dataset(lines, problems)
+    if contents.data_problem:
+        problems.append(contents.data_problem[0].upper() + contents.data_problem[1:])
+    elif contents.slices is not None and contents.slices.problem:
+        problems.append(f"Scores in slices are not shown: {contents.slices.problem}")
     data = {
         **_leaderboard(contents),
         "titles": [line.title for line in lines],
@@ -72,12 +73,11 @@ def comparison_page(contents: Contents) -> str:
         "losses": _losses(contents.lines, problems),
         "laws": _laws(contents.lines),
         **_diagnosis(answers),
-        "disagreements": _disagreements(contents, lines, answers, dataset, problems),
+        "disagreements": _disagreements(contents, lines, answers, problems),
     }
     page = template.render(
-        contents=contents, features=top_features(lines, problems),
-        slices=_slices(contents, lines, dataset, problems), style=_file("comparison.css"),
-        script=_file("comparison.js"), data=embedded(data),
+        contents=contents, features=top_features(lines, problems), slices=contents.slices,
+        style=_file("comparison.css"), script=_file("comparison.js"), data=embedded(data),
         chosen=next((line for line in contents.lines if line.chosen), None),
         warnings=_warnings(contents.lines, problems), problems=problems, files=_files(lines, problems),
         differences=_differences(lines, problems), made=_made(lines, problems), has=data,
@@ -170,65 +170,10 @@ def _runs(contents: Contents, line: Line) -> tuple[Result, ...]:
     return line.results[: contents.folds or 1]
 
 
-def _dataset(lines: Sequence[Line], problems: list[str]) -> Dataset | None:
-    """The data of the comparison, as it is now; answers from elsewhere do not name it."""
-    for line in lines:
-        if (line.results[0].folder / "pipeline.yaml").exists():
-            try:
-                return data_as_it_is(line.results[0].folder)
-            except NlpipeError as error:
-                problems.append(f"The data cannot be read: {error}")
-                return None
-    return None
-
-
-def _slices(
-    contents: Contents, lines: Sequence[Line], dataset: Dataset | None, problems: list[str]
-) -> dict[str, Any] | None:
-    """Scores in parts of what was answered, where the data is still the same."""
-    if dataset is None or not lines:
-        return None
-    complete = [line for line in lines if not contents.folds or len(line.results) % contents.folds == 0]
-    sign = 1 if contents.higher_is_better else -1
-    best = max(range(len(complete)), key=lambda i: sign * (complete[i].score or 0.0), default=None)
-    if best is None:
-        return None
-    reference = next((i for i, line in enumerate(complete) if line.chosen), best)
-    try:
-        changed = any(result.environment["data_digest"] != dataset.digest for line in lines for result in line.results)
-        if changed and not contents.folds:  # the folds have digests of their own
-            return None
-        rows = slice_rows(dataset, complete, contents.primary, reference, contents.dev, contents.folds)
-    except NlpipeError as error:
-        problems.append(f"Scores in parts of what was answered are not shown: {error}")
-        return None
-    if not rows:
-        return None
-    return {
-        "rows": rows, "titles": [line.title for line in complete], "reference": complete[reference].title,
-        "worst": _worst(rows, [line.title for line in complete], complete[reference].title, sign),
-    }  # fmt: skip
-
-
-def _worst(rows: Sequence[SliceRow], titles: Sequence[str], reference: str, sign: int) -> list[str]:
-    """Sentences about the parts in which another pipeline is shown to be better, the largest differences first."""
-    found = [
-        (sign * (cell.difference or 0.0), row.name, titles[p], cell)
-        for row in rows for p, cell in enumerate(row.cells) if cell.apart and sign * (cell.difference or 0.0) > 0
-    ]  # fmt: skip
-    found.sort(key=lambda each: -each[0])
-    return [
-        f"In {name}, {title} is better than {reference} by {abs(cell.difference or 0.0):.3g} "
-        f"({min(abs(cell.low or 0), abs(cell.high or 0)):.3g} at least)."
-        for _, name, title, cell in found[:5]
-    ]
-
-
 def _disagreements(
     contents: Contents,
     lines: Sequence[Line],
     answers: Mapping[str, Answers],
-    dataset: Dataset | None,
     problems: list[str],
 ) -> dict[str, Any] | None:
     if len(answers) < 2:
@@ -237,7 +182,7 @@ def _disagreements(
     name = "predictions_dev.jsonl" if contents.dev else "predictions.jsonl"
     folders = [result.folder for result in _runs(contents, line)]
     records = [record for folder in folders for record in read_predictions(folder / name)]
-    texts = texts_of(dataset, records)
+    texts = texts_of(contents.dataset, records)
     if missing := sum(not text for text in texts):
         problems.append(f"{missing:,} texts are not shown, as they are not in the data as it is now.")
     found: Disagreements = disagreements(list(answers), list(answers.values()), texts)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from nlpipe.datasets.dataset import Dataset
+from nlpipe.report.page_slices import Slices
 from nlpipe.runs.result import Result
 
 
@@ -70,6 +72,9 @@ class Contents:
         dev: whether the answers that count are those to dev, so that those to test must not be shown.
         folds: runs of a pipeline that together answer every item once; 0 without cross-validation.
         audit: what is worth knowing of the data: sentences, each with examples.
+        slices: scores in slices of what was answered.
+        dataset: the data as it is now; None where it cannot be read.
+        data_problem: why it cannot be read; empty where it can.
     """
 
     title: str
@@ -93,3 +98,6 @@ class Contents:
     dev: bool = False
     folds: int = 0
     audit: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    slices: Slices | None = None
+    dataset: Dataset | None = None
+    data_problem: str = ""

@@ -1,42 +1,22 @@
-"""The score of every pipeline in parts of what was answered, and where it differs from that of one pipeline.
-
-The intervals of the differences hold together with 95 % for all parts and pipelines (Bonferroni), so that the reader
-may look for the worst part: the luck of looking at many is in their width.
-"""
+"""Scores in slices of what was answered, as the page and the terminal show them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-
-from nlpipe.audit.slices import slices, slices_of
-from nlpipe.datasets.dataset import Dataset
-from nlpipe.datasets.folds import fold_numbers, pool_of
-from nlpipe.metrics.jackknife import LEVEL, difference, item_values
-from nlpipe.metrics.metric import Metric, Statistics
-from nlpipe.report.page_contents import Line
-from nlpipe.runs.result import Result
-
-MOST_EXAMPLES = 300_000
-"""Training and test examples up to which slices are made; with more, the search for similar texts would take long."""
-FEWEST = 10
-"""Items of a part from which differences in it have an interval."""
-
-Values = tuple[np.ndarray, np.ndarray]
-"""Scores (s,) of the seeds of a pipeline in a part, and item values (s, n)."""
+SHOWN = 3
+"""Sentences of each kind."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A pipeline in a part.
+    """A pipeline in a slice.
 
     Args:
-        score: mean over its seeds; None where it is not defined in this part.
-        difference: to the pipeline that the others are compared with; None for itself, and in parts of few items.
-        low: lower end of the joint interval of the difference.
+        score: mean over its seeds; None where it is not defined in this slice.
+        difference: to the reference; None for the reference itself, and in slices of few items.
+        low: lower end of the joint interval of the difference; of the reference, of its score.
         high: its upper end.
     """
 
@@ -47,96 +27,129 @@ class Cell:
 
     @property
     def apart(self) -> bool:
-        """Whether the pipeline is shown to differ."""
-        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
+        """Whether the pipeline is shown to differ from the reference."""
+        return self.difference is not None and self.low is not None and self.high is not None and not (
+            self.low <= 0 <= self.high
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class SliceRow:
-    """A part of what was answered.
+    """A slice: a part of what was answered.
 
     Args:
         count: how many items it has.
+        measure: the score that is shown, where it is not the one that decides.
         cells: one a pipeline.
+        overall: the same score of the reference in all items.
     """
 
     name: str
     count: int
     cells: tuple[Cell, ...]
+    overall: float
+    measure: str = ""
+
+    @property
+    def title(self) -> str:
+        """The slice's name, with the score that is shown in it."""
+        return f"{self.name} ({self.measure})" if self.measure else self.name
 
 
-def slice_rows(
-    dataset: Dataset, lines: Sequence[Line], primary: str, reference: int, dev: bool = False, folds: int = 0
-) -> list[SliceRow]:
-    """The primary score in each part of what the runs answered.
+@dataclass(frozen=True)
+class Slices:
+    """Scores of all pipelines in all slices, with intervals that hold together.
 
     Args:
-        dataset: what the runs were fitted on.
-        reference: which of ``lines`` the others are compared with.
-        dev: whether the dev split was answered.
-        folds: of the cross-validation whose folds were answered; its items, not its folds, are what luck counts here.
-
-    Raises:
-        NlpipeError: a file of a run is missing or damaged.
+        primary: the score that is shown.
+        titles: of the pipelines.
+        reference: the place of the one that the others are compared with.
+        clean: whether items that stand in training too are left out, but of the slice that is made of them.
+        folds: of the cross-validation whose items these are; 0 for none.
+        seeds_unknown: whether a pipeline that a seed changes was run with one seed.
+        problem: why there are no rows; empty where there is nothing to say.
     """
-    if len(dataset.train) + len(dataset.test) > MOST_EXAMPLES:
-        return []
-    masks = _masks(dataset, dev, folds)
-    values = [[_values(line, np.flatnonzero(mask), primary, dev, folds) for mask in masks.values()] for line in lines]
-    counts = [int(mask.sum()) for mask in masks.values()]
-    compared = max(1, (len(lines) - 1) * sum(count >= FEWEST for count in counts))
-    level = 1 - (1 - LEVEL) / compared
-    return [
-        SliceRow(
-            name, counts[i],
-            tuple(_cell(of_line[i], values[reference][i], level, p == reference) for p, of_line in enumerate(values)),
-        )
-        for i, name in enumerate(masks)
-    ]  # fmt: skip
 
+    primary: str
+    digits: int = 3
+    higher_is_better: bool = True
+    titles: tuple[str, ...] = ()
+    reference: int = 0
+    rows: tuple[SliceRow, ...] = ()
+    clean: bool = False
+    folds: int = 0
+    seeds_unknown: bool = False
+    problem: str = ""
 
-def _masks(dataset: Dataset, dev: bool, folds: int) -> dict[str, np.ndarray]:
-    """The parts, in the order in which the runs answered; with folds without those that depend on a training split."""
-    if not folds:
-        return slices(replace(dataset, test=dataset.dev) if dev else dataset)
-    pool, numbers = pool_of(dataset), fold_numbers(dataset, folds)
-    order = np.argsort(numbers, kind="stable")
-    return {name: mask[order] for name, mask in slices_of(pool).items()}
-
-
-def _values(line: Line, places: np.ndarray, primary: str, dev: bool, folds: int) -> Values:
-    """Scores and item values of a pipeline in a part; the runs of all folds together are one seed."""
-    parts = [_items(result, dev) for result in line.results]
-    if folds:
-        metric = parts[0][0]
+    @property
+    def caption(self) -> str:
+        """What the numbers are, and what they are not."""
         parts = [
-            (metric, _stacked([items for _, items in parts[start : start + folds]]))
-            for start in range(0, len(parts) - folds + 1, folds)
+            f"{self.primary}, mean over seeds, of {self.titles[self.reference]} with its interval; of the others with "
+            "the difference to it. All intervals of this table hold together with 95 %. Slices overlap."
         ]
-    found = [item_values(partial(_score, metric, primary), items[places]) for metric, items in parts]
-    return np.array([score for score, _ in found]), np.stack([values for _, values in found])
+        if self.clean:
+            parts.append("Items that stand in the training split too are left out of the other slices.")
+        if self.folds:
+            parts.append("The luck of the folds' training sets is not in the intervals, which are too narrow by that.")
+        if self.seeds_unknown:
+            parts.append("Where there is one seed, they are about the trained models, not about the recipes.")
+        return " ".join(parts)
 
+    def sentences(self) -> list[str]:
+        """Where the reference is weakest, and where others are better than it, as far as that is shown."""
+        if not self.rows:
+            return []
+        found = [*self._weakest(), *self._better()]
+        if found:
+            return found
+        rest = ", and in none another pipeline to be better" if len(self.titles) > 1 else ""
+        name = self.titles[self.reference]
+        return [f"In no slice is {name} shown to be worse than in all items together{rest}."]
 
-def _items(result: Result, dev: bool) -> tuple[Metric, Statistics]:
-    return result.dev_items() if dev else result.primary_items()
+    def _weakest(self) -> list[str]:
+        """The slices in which the reference is shown to be worse than in all items, the worst first."""
+        sign = 1 if self.higher_is_better else -1
+        found = []
+        for row in self.rows:
+            own = row.cells[self.reference]
+            nearest = own.high if self.higher_is_better else own.low
+            if own.score is not None and nearest is not None and sign * nearest < sign * row.overall:
+                found.append((sign * (own.score - row.overall), row, own))
+        found.sort(key=lambda each: each[0])
+        return [
+            f"{self.titles[self.reference]} is weak in {row.title}: {self._number(own.score)} "
+            f"({self._range(own)}), in all items {self._number(row.overall)}; {row.count:,} items."
+            for _, row, own in found[:SHOWN]
+        ]
 
+    def _better(self) -> list[str]:
+        """The slices in which another pipeline is shown to be better, the largest differences first."""
+        sign = 1 if self.higher_is_better else -1
+        found = [
+            (sign * (cell.difference or 0.0), row, title, cell)
+            for row in self.rows for title, cell in zip(self.titles, row.cells, strict=True)
+            if cell.apart and sign * (cell.difference or 0.0) > 0
+        ]  # fmt: skip
+        found.sort(key=lambda each: -each[0])
+        return [
+            f"In {row.title}, {title} is better than {self.titles[self.reference]}: {cell.difference:+.{self.digits}f} "
+            f"({self._range(cell, '+')}); {row.count:,} items."
+            for _, row, title, cell in found[:SHOWN]
+        ]
 
-def _stacked(parts: Sequence[Statistics]) -> Statistics:
-    if all(isinstance(part, np.ndarray) for part in parts):
-        return np.concatenate(parts)
-    import scipy.sparse as sp
+    def _number(self, value: float | None, sign: str = "") -> str:
+        return "–" if value is None else f"{value:{sign}.{self.digits}f}"
 
-    return sp.vstack([sp.csr_matrix(part) for part in parts], format="csr")
+    def _range(self, cell: Cell, sign: str = "") -> str:
+        return f"{self._number(cell.low, sign)} to {self._number(cell.high, sign)}"
 
-
-def _score(metric: Metric, name: str, sums: np.ndarray) -> np.ndarray:
-    return metric.scores(sums)[name]
-
-
-def _cell(own: Values, other: Values, level: float, same: bool) -> Cell:
-    mean = float(own[0].mean())
-    score = mean if np.isfinite(mean) else None
-    if same or own[1].shape[1] < FEWEST or score is None:
-        return Cell(score)
-    found = difference(own, other)
-    return Cell(score, found.value, *found.interval(level))
+    def records(self) -> list[dict[str, Any]]:
+        """One record for each slice and pipeline, as plain data."""
+        return [
+            {
+                "slice": row.name, "items": row.count, "measure": row.measure or self.primary, "pipeline": title,
+                "score": cell.score, "difference": cell.difference, "low": cell.low, "high": cell.high,
+            }
+            for row in self.rows for title, cell in zip(self.titles, row.cells, strict=True)
+        ]  # fmt: skip

@@ -218,7 +218,7 @@ def test_nothing_to_compare_is_told() -> None:
 
 def test_the_function_is_called_whether_or_not_the_package_was_imported(tmp_path: Path) -> None:
     program = (
-        "import nlpipe\nfrom nlpipe.compare.results import Row\nimport inspect\n"
+        "import nlpipe\nfrom nlpipe.compare.rows import Row\nimport inspect\n"
         "assert list(inspect.signature(nlpipe.compare).parameters)[:2] == ['files', 'overrides']\n"
         "try:\n    nlpipe.compare([])\nexcept nlpipe.NlpipeError as error:\n    print(error)\n"
     )

@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from nlpipe.compare.question import Candidate
-from nlpipe.compare.results import Comparison, Facts, Row
+from nlpipe.compare.results import Comparison
+from nlpipe.compare.rows import Facts, Row
 from nlpipe.compare.statistics import Sample, compare_samples
 from nlpipe.compare.verdict import decide
 
