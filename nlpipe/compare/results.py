@@ -34,6 +34,8 @@ SECONDARY = (
     "calibration_error",
     "mean_absolute_error",
     "quadratic_kappa",
+    "perplexity_per_word",
+    "bits_per_character",
 )
 """Scores shown beside the primary one, where a task has them."""
 
