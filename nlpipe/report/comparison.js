@@ -130,6 +130,7 @@ const redrawn = [];
 function draws(draw) { redrawn.push(draw); draw(); }
 let waiting = 0;
 let widthBefore = window.innerWidth;
+window.addEventListener("beforeprint", () => document.querySelectorAll("details.printed").forEach((each) => { each.open = true; }));
 window.addEventListener("resize", () => {
   if (window.innerWidth === widthBefore) return; // the bar of a phone's browser comes and goes
   widthBefore = window.innerWidth;
