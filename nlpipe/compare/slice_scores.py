@@ -64,6 +64,8 @@ def slice_scores(
     if reference not in [row.name for row in shown]:
         return Slices(facts.primary, problem=f"{reference} has not answered all folds")
     masks = _masks(facts, dataset, split)
+    if answered[shown[0].title][0].metric.name in ("entities", "raw_entities"):
+        masks.pop("entity: none", None)  # F1 is 0 there whatever was answered
     groups = None if split.groups is None else np.unique(np.array(split.groups), return_inverse=True)[1]
     place = [row.name for row in shown].index(reference)
     found = [_slice(name, np.flatnonzero(mask), [answered[row.title] for row in shown], facts, groups, place)
@@ -182,7 +184,8 @@ def _slice(
     for seeds in answered:
         found = [item_values(score, each.items[places], own) for each in seeds]
         values.append((np.array([value for value, _ in found]), np.stack([items for _, items in found])))
-    overall = np.mean([score(np.asarray(each.items.sum(axis=0)).reshape(-1)) for each in answered[reference]])
+    kept = np.setdiff1d(np.arange(answered[reference][0].items.shape[0]), facts.leaked)
+    overall = np.mean([score(np.asarray(each.items[kept].sum(axis=0)).reshape(-1)) for each in answered[reference]])
     return _Slice(name, len(places), values, float(overall), "recall" if of_one_label else "")
 
 

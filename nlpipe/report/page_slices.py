@@ -41,7 +41,7 @@ class SliceRow:
         count: how many items it has.
         measure: the score that is shown, where it is not the one that decides.
         cells: one a pipeline.
-        overall: the same score of the reference in all items.
+        overall: the same score of the reference in all items that the verdict rests on.
     """
 
     name: str
@@ -115,7 +115,7 @@ class Slices:
         own = row.cells[self.reference]
         return [
             f"{self.titles[self.reference]} is worst in {row.title}: {self._number(own.score)} ({self._range(own)}), "
-            f"which is not shown to be worse than the {self._number(row.overall)} in all items; {row.count:,} items."
+            f"which is not shown to be worse than the {self._number(row.overall)} overall; {row.count:,} items."
         ]
 
     def _weakest(self) -> list[str]:
@@ -130,7 +130,7 @@ class Slices:
         found.sort(key=lambda each: each[0])
         return [
             f"{self.titles[self.reference]} is weak in {row.title}: {self._number(own.score)} "
-            f"({self._range(own)}), in all items {self._number(row.overall)}; {row.count:,} items."
+            f"({self._range(own)}), overall {self._number(row.overall)}; {row.count:,} items."
             for _, row, own in found[:SHOWN]
         ]
 

@@ -13,7 +13,7 @@ FOUND = Slices("accuracy", titles=("a", "b"), rows=(SliceRow("long texts", 120, 
 
 def test_a_weak_slice_and_a_better_pipeline_are_named() -> None:
     assert FOUND.sentences() == [
-        "a is weak in long texts: 0.600 (0.500 to 0.700), in all items 0.800; 120 items.",
+        "a is weak in long texts: 0.600 (0.500 to 0.700), overall 0.800; 120 items.",
         "In long texts, b is better than a: +0.150 (+0.050 to +0.250); 120 items.",
     ]
 
@@ -23,7 +23,7 @@ def test_what_is_not_shown_is_not_said() -> None:
     unsure = replace(row, overall=0.69, cells=(OWN, replace(BETTER, low=-0.01)))
     told = replace(FOUND, rows=(replace(unsure, name="short texts", overall=0.65), unsure)).sentences()
     assert told == [
-        "a is worst in long texts: 0.600 (0.500 to 0.700), which is not shown to be worse than the 0.690 in all items; "
+        "a is worst in long texts: 0.600 (0.500 to 0.700), which is not shown to be worse than the 0.690 overall; "
         "120 items.",
         "In no slice is another pipeline shown to be better than a.",
     ]
@@ -41,7 +41,7 @@ def test_of_a_loss_the_lower_is_the_better() -> None:
         "a is weak in long texts", "In long texts, b is better than a",
     ]  # fmt: skip
     assert replace(found, higher_is_better=True).sentences() == [
-        "a is worst in long texts: 3.000 (2.500 to 3.500), which is not shown to be worse than the 2.000 in all items; "
+        "a is worst in long texts: 3.000 (2.500 to 3.500), which is not shown to be worse than the 2.000 overall; "
         "120 items.",
         "In no slice is another pipeline shown to be better than a.",
     ]
