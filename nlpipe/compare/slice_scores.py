@@ -27,6 +27,8 @@ from nlpipe.tasks.task import Split
 
 MOST_EXAMPLES = 300_000
 """Training and test examples up to which slices are looked at; with more, unknown words would take long to find."""
+RANGES = {"share": 1.0, "points": 100.0}
+"""The largest score, by unit, of those that are at least 0; others have no bounds that an interval could respect."""
 FEWEST = 10
 """Items, or groups of items, of a slice from which it has intervals."""
 
@@ -62,15 +64,17 @@ def slice_scores(
     if reference not in [row.name for row in shown]:
         return Slices(facts.primary, problem=f"{reference} has not answered all folds")
     masks = _masks(facts, dataset, split)
+    if answered[shown[0].title][0].metric.name in ("entities", "raw_entities"):
+        masks.pop("entity: none", None)  # F1 is 0 there whatever was answered
     groups = None if split.groups is None else np.unique(np.array(split.groups), return_inverse=True)[1]
     place = [row.name for row in shown].index(reference)
     found = [_slice(name, np.flatnonzero(mask), [answered[row.title] for row in shown], facts, groups, place)
              for name, mask in masks.items()]  # fmt: skip
     compared = sum(len(shown) for each in found if each.units >= FEWEST)
-    level = 1 - (1 - LEVEL) / max(1, compared)
+    level, largest = 1 - (1 - LEVEL) / max(1, compared), RANGES.get(facts.unit, np.inf)
     return Slices(
         facts.primary, 1 if facts.unit == "points" else 3, facts.higher_is_better,
-        tuple(row.title for row in shown), place, tuple(each.row(place, level) for each in found),
+        tuple(row.title for row in shown), place, tuple(each.row(place, level, largest) for each in found),
         bool(facts.leaked), facts.folds, seeds_unknown,
     )  # fmt: skip
 
@@ -146,12 +150,12 @@ class _Slice:
         """Items, or groups of items, that luck counts."""
         return int(self.values[0][1].shape[1])
 
-    def row(self, reference: int, level: float) -> SliceRow:
-        """With intervals of this level."""
-        cells = tuple(self._cell(place, reference, level) for place in range(len(self.values)))
+    def row(self, reference: int, level: float, largest: float) -> SliceRow:
+        """With intervals of this level, of a score from 0 to ``largest``."""
+        cells = tuple(self._cell(place, reference, level, largest) for place in range(len(self.values)))
         return SliceRow(self.name, self.count, cells, self.overall, self.measure)
 
-    def _cell(self, place: int, reference: int, level: float) -> Cell:
+    def _cell(self, place: int, reference: int, level: float, largest: float) -> Cell:
         own = self.values[place]
         score = float(own[0].mean())
         if not np.isfinite(score):
@@ -159,9 +163,10 @@ class _Slice:
         if self.units < FEWEST:
             return Cell(score)
         if place == reference:
-            return Cell(score, None, *score_of(own).interval(level))
+            least = -np.inf if np.isinf(largest) else 0.0
+            return Cell(score, None, *_within(least, largest, score_of(own).interval(level)))
         found = difference_of(own, self.values[reference])
-        return Cell(score, found.value, *found.interval(level))
+        return Cell(score, found.value, *_within(-largest, largest, found.interval(level)))
 
 
 def _slice(
@@ -179,8 +184,13 @@ def _slice(
     for seeds in answered:
         found = [item_values(score, each.items[places], own) for each in seeds]
         values.append((np.array([value for value, _ in found]), np.stack([items for _, items in found])))
-    overall = np.mean([score(np.asarray(each.items.sum(axis=0)).reshape(-1)) for each in answered[reference]])
+    kept = np.setdiff1d(np.arange(answered[reference][0].items.shape[0]), facts.leaked)
+    overall = np.mean([score(np.asarray(each.items[kept].sum(axis=0)).reshape(-1)) for each in answered[reference]])
     return _Slice(name, len(places), values, float(overall), "recall" if of_one_label else "")
+
+
+def _within(least: float, most: float, interval: tuple[float, float]) -> tuple[float, float]:
+    return max(least, interval[0]), min(most, interval[1])
 
 
 def _score(metric: Metric, name: str, sums: np.ndarray) -> np.ndarray:

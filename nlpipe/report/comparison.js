@@ -130,6 +130,7 @@ const redrawn = [];
 function draws(draw) { redrawn.push(draw); draw(); }
 let waiting = 0;
 let widthBefore = window.innerWidth;
+window.addEventListener("beforeprint", () => document.querySelectorAll("details.printed").forEach((each) => { each.open = true; }));
 window.addEventListener("resize", () => {
   if (window.innerWidth === widthBefore) return; // the bar of a phone's browser comes and goes
   widthBefore = window.innerWidth;
@@ -235,7 +236,7 @@ function lines(place, series, axes) {
   shown.forEach((each, i) => {
     const stroke = COLOURS[i % COLOURS.length];
     const dash = ["", "7 4", "2 3"][Math.floor(i / COLOURS.length) % 3];
-    drawn.svg.append(shape("path", { class: "series", stroke, "stroke-dasharray": dash, d: each.points.map((p, k) => `${k ? "L" : "M"}${drawn.px(p[0])},${drawn.py(p[1])}`).join("") }));
+    drawn.svg.append(shape("path", { class: each.law ? "series faint" : "series", stroke, "stroke-dasharray": dash, d: each.points.map((p, k) => `${k ? "L" : "M"}${drawn.px(p[0])},${drawn.py(p[1])}`).join("") }));
     if (each.law) drawn.svg.append(shape("path", { class: "law", stroke, d: each.law.map((p, k) => `${k ? "L" : "M"}${drawn.px(p[0])},${drawn.py(p[1])}`).join("") }));
     for (const p of each.points) if (p[2] != null) drawn.svg.append(shape("line", { stroke, opacity: 0.5, x1: drawn.px(p[0]), x2: drawn.px(p[0]), y1: drawn.py(p[2]), y2: drawn.py(p[3]) }));
     const key = shape("svg", { width: 26, height: 10, "aria-hidden": "true", style: "display:inline" }, shape("line", { x1: 0, x2: 22, y1: 5, y2: 5, stroke, "stroke-width": 3, "stroke-dasharray": dash }));

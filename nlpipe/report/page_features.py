@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,31 +12,58 @@ from nlpipe.classical.linear import Linear
 from nlpipe.pipeline import Pipeline
 from nlpipe.report.page_contents import Line
 from nlpipe.representations import BagOfWords
+from nlpipe.yaml_reader import read_yaml
 
 SHOWN = 12
 """Features of each label."""
 MOST_LABELS = 20
+UNNAMED = {"", "hashing", "word2vec", "static", "embedding", "characters", "bert", "window", "join"}
+"""Representations of nlpipe whose columns are no words."""
 
 
-def top_features(lines: Sequence[Line], problems: list[str]) -> dict[str, dict[str, list[tuple[str, float]]]]:
-    """Pipeline to label to its features with their weights, largest first; of the first seed.
+@dataclass(frozen=True)
+class Features:
+    """What is shown of the linear pipelines of a comparison.
 
-    Of two labels, the weights of the second are those of the first with the other sign. A weight is that of one
-    occurrence, as the representation counts or weighs it: large weights of rare words say less than they seem to.
+    Args:
+        tables: pipeline to label to its features with their weights, largest first.
+        notes: which pipelines have none, where one could expect them, and why.
     """
-    found: dict[str, dict[str, list[tuple[str, float]]]] = {}
+
+    tables: dict[str, dict[str, list[tuple[str, float]]]]
+    notes: tuple[str, ...] = ()
+
+
+def top_features(lines: Sequence[Line], problems: list[str]) -> Features:
+    """The features of the pipelines whose representation has names of its columns, of the first seed.
+
+    Of two labels, the weights of the second are those of the first with the other sign. Only such pipelines are loaded:
+    a neural network would take seconds.
+    """
+    tables, notes = {}, []
     for line in lines:
         folder = line.results[0].folder
-        if not (folder / "model").exists():
+        if not (folder / "pipeline.yaml").exists():
             continue  # answers from elsewhere
         try:
-            features = features_of(Pipeline.load(folder))
+            file = read_yaml(folder / "pipeline.yaml").plain()
+            name = file["representation"]["name"] if file.get("representation") and not file.get("encoder") else ""
+            if name == "hashing":
+                notes.append(f"{line.title}: hashing keeps no words, so that its columns have no names.")
+            if name in UNNAMED:
+                continue
+            pipeline = Pipeline.load(folder)
+            features = features_of(pipeline)
         except Exception as error:  # a page about results must not fail for a stage that is not here
             problems.append(f"{line.title}: its features are not shown: {error}")
             continue
         if features:
-            found[line.title] = features
-    return found
+            tables[line.title] = features
+        elif isinstance(pipeline.head, Linear) and len(pipeline.head.classes) > MOST_LABELS:
+            notes.append(
+                f"{line.title}: it has {len(pipeline.head.classes)} labels, of more than {MOST_LABELS} none are shown."
+            )
+    return Features(tables, tuple(notes))
 
 
 def features_of(pipeline: Pipeline) -> dict[str, list[tuple[str, float]]]:

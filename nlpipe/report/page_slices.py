@@ -41,7 +41,7 @@ class SliceRow:
         count: how many items it has.
         measure: the score that is shown, where it is not the one that decides.
         cells: one a pipeline.
-        overall: the same score of the reference in all items.
+        overall: the same score of the reference in all items that the verdict rests on.
     """
 
     name: str
@@ -100,12 +100,23 @@ class Slices:
         """Where the reference is weakest, and where others are better than it, as far as that is shown."""
         if not self.rows:
             return []
-        found = [*self._weakest(), *self._better()]
-        if found:
-            return found
-        rest = ", and in none another pipeline to be better" if len(self.titles) > 1 else ""
-        name = self.titles[self.reference]
-        return [f"In no slice is {name} shown to be worse than in all items together{rest}."]
+        found = [*(self._weakest() or self._lowest()), *self._better()]
+        if len(self.titles) > 1 and not self._better():
+            found.append(f"In no slice is another pipeline shown to be better than {self.titles[self.reference]}.")
+        return found
+
+    def _lowest(self) -> list[str]:
+        """The slice in which the reference is worst, where that may be luck."""
+        sign = 1 if self.higher_is_better else -1
+        known = [row for row in self.rows if row.cells[self.reference].low is not None]
+        if not known:
+            return []
+        row = min(known, key=lambda row: sign * ((row.cells[self.reference].score or 0.0) - row.overall))
+        own = row.cells[self.reference]
+        return [
+            f"{self.titles[self.reference]} is worst in {row.title}: {self._number(own.score)} ({self._range(own)}), "
+            f"which is not shown to be worse than the {self._number(row.overall)} overall; {row.count:,} items."
+        ]
 
     def _weakest(self) -> list[str]:
         """The slices in which the reference is shown to be worse than in all items, the worst first."""
@@ -119,7 +130,7 @@ class Slices:
         found.sort(key=lambda each: each[0])
         return [
             f"{self.titles[self.reference]} is weak in {row.title}: {self._number(own.score)} "
-            f"({self._range(own)}), in all items {self._number(row.overall)}; {row.count:,} items."
+            f"({self._range(own)}), overall {self._number(row.overall)}; {row.count:,} items."
             for _, row, own in found[:SHOWN]
         ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,14 @@ import pytest
 import nlpipe
 from nlpipe.compare.gather import reopen
 from nlpipe.compare.results import Comparison
+from nlpipe.compare.rows import Facts, Row
 from nlpipe.compare.slice_scores import slice_scores
+from nlpipe.datasets.dataset import Dataset
 from nlpipe.errors import NlpipeError
+from nlpipe.metrics.tag_metrics import entities
+from nlpipe.predictions import Predictions
+from nlpipe.tasks.task import Split
+from nlpipe.wire import Tags, Tokens
 
 PIPELINES = [
     {"name": "words", "representation": "bow", "head": "naive_bayes"},
@@ -101,3 +108,19 @@ def test_changed_data_and_a_failure_are_said_and_are_no_failure_of_the_compariso
     assert again.slices.problem == "ValueError: no" and again.slices.sentences() == again.slices.records() == []
     page = again.report(tmp_path / "page.html").read_text(encoding="utf-8")
     assert "Scores in slices are not shown: ValueError: no" in page
+
+
+def test_sentences_without_entities_are_no_slice_where_f1_decides() -> None:
+    """F1 of entities is 0 there, whatever was answered, so that every pipeline would be called weak in them."""
+    words = [["Ann", "ran"], ["it", "ran"]] * 15
+    gold = Tags([["B-PER", "O"], ["O", "O"]] * 15)
+    answers = Predictions(Tags([["B-PER", "O"], ["B-PER", "O"]] * 15))
+    split = Split(Tokens(words, [" ".join(each) for each in words]), gold)
+    task: Any = None
+    dataset = Dataset("x", task, split, split, split, digest="d")
+    metric = entities(("PER",))
+    found = (metric, metric.statistics(gold, answers))
+    result: Any = SimpleNamespace(environment={"data_digest": "d"}, primary_items=lambda: found)
+    rows = [Row("tagger", None, (result,))]
+    made = slice_scores(rows, Facts("t", "x", "f1", 30, digest="d"), dataset, "tagger")
+    assert not made.problem and "entity: none" not in [row.name for row in made.rows]

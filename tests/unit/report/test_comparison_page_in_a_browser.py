@@ -166,6 +166,11 @@ def test_nothing_is_wider_than_a_phone(opened: Any) -> None:
     assert opened.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
 
 
+def test_what_is_folded_is_printed(opened: Any) -> None:
+    opened.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert opened.locator("details.printed:not([open])").count() == 0
+
+
 def test_every_control_and_table_has_a_name(opened: Any) -> None:
     assert opened.locator("table:not(:has(caption))").count() == 0
     assert opened.locator("thead th:not([scope])").count() == 0
