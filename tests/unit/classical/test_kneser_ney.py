@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlpipe.classical.kneser_ney import KneserNey, _discounts
+from nlpipe.classical.kneser_ney import KneserNey
 
 START, END, SIZE = 1, 2, 7
 CORPORA = st.lists(st.lists(st.integers(3, 5), max_size=6), min_size=1, max_size=6)
@@ -38,6 +38,17 @@ def test_it_is_a_distribution_after_every_history(corpus, order, words):
     assert (found[2:] > 0).all()
 
 
+def discount(count, counts):
+    """D(count) of Chen and Goodman 1998, equation 26, from the counts of counts; within 0.1 and the count less 0.1."""
+    if count == 0:
+        return 0.0
+    having = [sum(other == n for other in counts) for n in range(5)]
+    share = having[1] / (having[1] + 2 * having[2]) if having[1] else 0.5
+    n = int(min(count, 3))
+    estimate = n - (n + 1) * share * having[n + 1] / having[n] if having[n] else share
+    return min(max(estimate, 0.1), n - 0.1)
+
+
 def formula(corpus, order):
     """p(word | history) by the formula, with dictionaries."""
     padded = [(START, *sentence, END) for sentence in corpus]
@@ -58,8 +69,8 @@ def formula(corpus, order):
     off = []
     for n, found in enumerate(adjusted):
         values = [found.get((w,), 0.0) for w in range(SIZE)] if n == 0 else list(found.values())
-        taken = _discounts(np.array(values))
-        off.append(dict(zip([(w,) for w in range(SIZE)] if n == 0 else found, taken.tolist(), strict=True)))
+        taken = [discount(value, values) for value in values]
+        off.append(dict(zip([(w,) for w in range(SIZE)] if n == 0 else found, taken, strict=True)))
 
     def p(history, word):
         found = adjusted[len(history)]

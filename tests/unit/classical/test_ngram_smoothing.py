@@ -1,0 +1,65 @@
+"""Add-k and stupid backoff by hand, and laws of every smoothing: word by word, all words at once, whole texts."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nlpipe.classical.kneser_ney import KneserNey
+from nlpipe.classical.ngram_model import NgramModel
+from nlpipe.classical.ngram_smoothing import AddK, StupidBackoff
+
+START, END, SIZE = 1, 2, 7
+TEXTS = [[3, 4, 5], [3, 4], [4, 4]]
+
+
+def fitted(kind: type[NgramModel], texts: list[list[int]], order: int) -> NgramModel:
+    words, lengths = np.array([w for text in texts for w in text], dtype=int), np.array([len(text) for text in texts])
+    return kind.fit(words, lengths, SIZE, order, START, END)
+
+
+def after(model: NgramModel, words: list[int]) -> np.ndarray:
+    history = model.begin(1)
+    for word in words:
+        _, history = model.step(history, np.array([word]))
+    return np.exp(model.log_probs(history)[0])
+
+
+def test_add_one_is_the_rule_of_succession() -> None:
+    found = after(fitted(AddK, TEXTS, 2), [3])  # 3 occurs twice, both times before 4; 5 words are predicted
+    assert found[4] == pytest.approx((2 + 1) / (2 + 5)) and found[5] == pytest.approx(1 / (2 + 5))
+    assert found[START] == found[0] == 0.0 and found.sum() == pytest.approx(1.0)
+
+
+def test_stupid_backoff_is_a_relative_frequency_or_less() -> None:
+    model = fitted(StupidBackoff, TEXTS, 2)
+    found = after(model, [4])  # 4 occurs four times: before 5 once, before 4 once, at the end twice
+    assert found[5] == pytest.approx(1 / 4) and found[END] == pytest.approx(2 / 4)
+    counts = {3: 2, 4: 4, 5: 1, END: 3, 6: 0.5}
+    assert found[3] == pytest.approx(0.4 * 2 / sum(counts.values()))
+
+
+@given(
+    st.lists(st.lists(st.integers(3, 6), max_size=6), min_size=1, max_size=5), st.integers(1, 5),
+    st.lists(st.integers(3, 6), max_size=6), st.sampled_from([KneserNey, AddK, StupidBackoff]),
+)  # fmt: skip
+@settings(max_examples=80, deadline=None)
+def test_a_text_at_once_is_its_words_one_by_one(
+    texts: list[list[int]], order: int, words: list[int], kind: type[NgramModel]
+) -> None:
+    model = fitted(kind, texts, order)
+    text = [*words, END]
+    whole = model.score(np.array([*text, *text]), np.array([len(text)] * 2))
+    history, logs = model.begin(1), []
+    for word in text:
+        every = model.log_probs(history)[0]
+        (log,), history = model.step(history, np.array([word]))
+        assert every[word] == pytest.approx(log)
+        if kind is not StupidBackoff:  # whose scores are no probabilities
+            assert math.fsum(np.exp(every)) == pytest.approx(1.0)
+        logs.append(float(log))
+    assert whole == pytest.approx([*logs, *logs])
