@@ -171,6 +171,8 @@ def _show_verdict(output: Any, comparison: Comparison) -> None:
     output.print(answer, style="bold", **PLAIN)
     for sentence in reasons:
         output.print(f"- {sentence}", **PLAIN)
+    if comparison.facts.searched:
+        output.print(f"- {comparison.facts.searched}", **PLAIN)
     slices = comparison.slices.sentences()
     if slices:
         output.print("Slices (all intervals hold together with 95 %):", **PLAIN)

@@ -15,7 +15,6 @@ from nlpipe.compare.plan import Job, Order
 from nlpipe.compare.worker import Message, carry_alone
 from nlpipe.errors import NlpipeError
 from nlpipe.names import missing_extra
-from nlpipe.runs.identity import names_of
 from nlpipe.user_code import all_others, only_here
 
 PATIENCE = 20
@@ -39,7 +38,7 @@ def on_cluster(
         import distributed
     except ModuleNotFoundError as error:
         raise missing_extra("--cluster", error) from None
-    if here := only_here(all_others().union(*(names_of(job.spec) for job in jobs))):
+    if here := only_here(all_others().union(*(job.needed for job in jobs))):
         raise NlpipeError(f"{', '.join(here)}: known in this process alone; write the definition to a module")
     try:
         client: Any = distributed.Client(address, timeout=PATIENCE)  # type: ignore[no-untyped-call]

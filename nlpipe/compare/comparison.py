@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from nlpipe.files import whole_folder, write_json
 from nlpipe.runs.ledger import recorded, steps_done
 from nlpipe.runs.measure import measure
 from nlpipe.spec import ComparisonSpec
+from nlpipe.tuning import tune, tuned_before
 from nlpipe.user_code import stop_if_registering
 
 
@@ -38,7 +39,8 @@ class Plan:
         spec: with the baseline, where one was added.
         added: name of that baseline.
         answers: names of the answers from elsewhere, and the folders that they were taken into.
-        jobs: every run.
+        jobs: every run; in folds, each with a search of its own where its pipeline asks for one.
+        tune_seconds: name of each pipeline that was tuned beforehand to how long all its trials took to fit.
     """
 
     spec: ComparisonSpec
@@ -47,6 +49,7 @@ class Plan:
     added: str | None
     answers: tuple[tuple[str, Path], ...]
     jobs: tuple[Job, ...]
+    tune_seconds: Mapping[str, float] = field(default_factory=dict)
 
     def measured(self, job: Job) -> bool:
         """Whether the costs in use are those of this run: one for each pipeline and training size, the first."""
@@ -62,8 +65,11 @@ def plan(
 ) -> Plan:
     """Read the data and the answers from elsewhere, tune the pipelines that ask for it, and list the runs.
 
+    In folds nothing is tuned yet: each run is to search the options in the training part of its own fold.
+
     Args:
-        tuning: whether to search the options that pipelines name under ``tune``; what was searched before is read.
+        tuning: whether to search the options that pipelines name under ``tune``; otherwise what was searched before is
+            read, and a pipeline of which nothing was keeps its ``tune``.
         report: called with what a search is doing.
 
     Raises:
@@ -78,9 +84,18 @@ def plan(
         check_folds(dataset, spec.folds)
     answers = tuple((each.name, take_in(each, dataset, out)) for each in spec.answers)
     spec, added = with_baseline(spec, dataset.task.name)
-    if tuning and any(pipeline.tune is not None for pipeline in spec.pipelines):
-        spec = _tuned(spec, dataset, out, report)
-    return Plan(spec, dataset, facts, added, answers, tuple(jobs_of(spec)))
+    seconds: dict[str, float] = {}
+    if spec.folds is None:
+        pipelines = []
+        for each in spec.pipelines:
+            if tuning and each.tune is not None:
+                search = tune(each, dataset, out, report=lambda text, name=each.name: report(f"{name}: {text}"))  # type: ignore[misc]
+                seconds[each.name] = search.fit_seconds
+                pipelines.append(search.spec)
+            else:
+                pipelines.append(tuned_before(each, dataset, out) or each)
+        spec = replace(spec, pipelines=tuple(pipelines))
+    return Plan(spec, dataset, facts, added, answers, tuple(jobs_of(spec)), seconds)
 
 
 def compare(
@@ -122,7 +137,7 @@ def compare(
         outcomes.append(outcome)
         ended(outcome)
     _measure(made, outcomes, report)
-    entries = entries_of(made.jobs, outcomes, made.added)
+    entries = entries_of(made.jobs, outcomes, made.added, made.tune_seconds)
     sizes = [job.train_size for job in made.jobs]
     largest = None if None in sizes else max(size for size in sizes if size is not None)
     entries += [Entry(name, largest, (path,), uses_seed=False, neural=None) for name, path in made.answers]
@@ -141,25 +156,20 @@ def audited(dataset: Dataset) -> list[dict[str, Any]]:
         return [{"sentence": f"The data was not looked through: {type(error).__name__}: {error}", "examples": []}]
 
 
-def _tuned(spec: ComparisonSpec, dataset: Dataset, out: Path, report: Callable[[str], None]) -> ComparisonSpec:
-    """``spec`` with the options that the searches of its pipelines found on dev.
-
-    Raises:
-        NlpipeError: a search failed; or there are folds, which dev examples are a part of.
-    """
-    from nlpipe.tuning import tuned
-
-    if spec.folds is not None:
-        raise NlpipeError(
-            f"{spec.path}: tune and folds: dev would be in the folds; tune first, and name the tuned.yaml"
-        )
-    return replace(
-        spec,
-        pipelines=tuple(
-            tuned(each, dataset, out, report=lambda text, name=each.name: report(f"{name}: {text}"))  # type: ignore[misc]
-            for each in spec.pipelines
-        ),
+def _how_searched(spec: ComparisonSpec) -> str:
+    """A sentence that says how the options of pipelines with ``tune`` are searched; empty where none has it."""
+    searches = {each.name: each.tune for each in spec.pipelines if each.tune is not None}
+    if not searches:
+        return ""
+    tuning = next(iter(searches.values()))  # the number of trials and folds is the same for all
+    where = "anew in each fold, on its training and dev parts" if spec.folds else "on training and dev"
+    text = (
+        f"Options of {', '.join(searches)} were searched {where} alone: at most {tuning.trials} trials for each, "
+        f"scored {tuning.scored_on}."
     )
+    if spec.choose == "dev":
+        text += " The verdict rests on dev too; the best of several trials on it is partly luck, which favours them."
+    return text
 
 
 def _measure(made: Plan, outcomes: Sequence[Outcome], report: Callable[[Job, str], None]) -> None:
@@ -194,23 +204,31 @@ def facts_of(spec: ComparisonSpec, dataset: Dataset) -> Facts:
         spec.tolerance, spec.cost, spec.budget, tuple(metric.name for metric in dataset.task.user_metrics()),
         dataset.task.reason, spec.choose, spec.folds or 0, spec.repeats, items.groups is not None,
         () if spec.folds or spec.choose == "dev" else tuple(np.flatnonzero(leaked(dataset).mask).tolist()),
-        "" if spec.folds else dataset.digest,
+        "" if spec.folds else dataset.digest, _how_searched(spec),
     )  # fmt: skip
 
 
-def entries_of(runs: Sequence[Job], outcomes: Sequence[Outcome], added: str | None = None) -> list[Entry]:
+def entries_of(
+    runs: Sequence[Job],
+    outcomes: Sequence[Outcome],
+    added: str | None = None,
+    tune_seconds: Mapping[str, float] | None = None,
+) -> list[Entry]:
     """What became of each pipeline at each training size.
 
     Args:
         added: name of the baseline that was added.
+        tune_seconds: of the pipelines that were tuned before their runs, by name.
     """
+    beforehand = tune_seconds or {}
+    searched: dict[tuple[str, int | None], list[float]] = {}
     entries: dict[tuple[str, int | None], Entry] = {}
     for job in runs:
         entries.setdefault(
             (job.spec.name, job.train_size),
             Entry(
                 job.spec.name, job.train_size, (), (), uses_seed(job.spec) or job.train_size is not None,
-                is_neural(job.spec), job.spec.name == added,
+                is_neural(job.spec), job.spec.name == added, tune_seconds=beforehand.get(job.spec.name, 0.0),
             ),
         )  # fmt: skip
     order = {id(job): i for i, job in enumerate(runs)}
@@ -218,8 +236,11 @@ def entries_of(runs: Sequence[Job], outcomes: Sequence[Outcome], added: str | No
         key = outcome.job.spec.name, outcome.job.train_size
         entry = entries[key]
         if outcome.result is not None:
+            seconds = searched.setdefault(key, [])
+            seconds += [outcome.tune_seconds] if outcome.tune_seconds else []
             entries[key] = replace(
                 entry,
+                tune_seconds=float(np.mean(seconds)) if seconds else entry.tune_seconds,
                 folders=(*entry.folders, outcome.result.folder),
                 folds=(*entry.folds, outcome.job.fold) if outcome.job.fold is not None else (),
             )

@@ -28,7 +28,6 @@ from nlpipe.compare.worker import Message, attempt
 from nlpipe.errors import NlpipeWarning
 from nlpipe.runs.costs import ending, process_environment
 from nlpipe.runs.environment import thread_count
-from nlpipe.runs.identity import names_of
 from nlpipe.runs.result import Result
 from nlpipe.user_code import UserCode, all_others, only_here, user_code
 
@@ -38,11 +37,16 @@ PATIENCE = 10.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job: its result, or what went wrong."""
+    """What became of a job: its result, or what went wrong.
+
+    Args:
+        tune_seconds: how long all trials of the search before it took to fit; 0 where there was none.
+    """
 
     job: Job
     result: Result | None = None
     error: str = ""
+    tune_seconds: float = 0.0
 
 
 Report = Callable[[Job, str], None]
@@ -58,7 +62,7 @@ def execute(
         out: the folder that run folders are written into.
         workers: processes at a time; they share the processor's threads evenly.
     """
-    here = only_here(all_others().union(*(names_of(job.spec) for job in jobs)))
+    here = only_here(all_others().union(*(job.needed for job in jobs)))
     orders = orders_of(jobs, out, bool(here))
     if here:
         message = f"{', '.join(here)}: known in this process alone, so the runs go one after another in it"
@@ -76,10 +80,10 @@ def orders_of(jobs: Sequence[Job], out: Path, here: bool = False) -> list[Order]
     """
     others, orders = all_others(), list[Order]()
     for number, job in enumerate(jobs):
-        needed = names_of(job.spec) | others
+        needed = job.needed | others
         code = UserCode() if here else user_code(needed, job.spec.imports)
         orders.append({
-            "number": number, "pipeline": job.spec.resolved(), "seed": job.seed, "train_size": job.train_size,
+            "number": number, "pipeline": job.pipeline, "seed": job.seed, "train_size": job.train_size,
             "folds": job.folds, "fold": job.fold, "measure": False,
             "out": str(out), "user_code": code.plain(), "needed": [list(pair) for pair in sorted(needed)],
         })  # fmt: skip
@@ -130,9 +134,9 @@ def _in_workers(jobs: Sequence[Job], orders: Sequence[Order], workers: int, repo
 
 def outcome_of(job: Job, message: Message) -> Outcome:
     """What a worker says became of a job."""
-    return (
-        Outcome(job, Result(Path(message["folder"]))) if "folder" in message else Outcome(job, error=message["error"])
-    )
+    if "folder" not in message:
+        return Outcome(job, error=message["error"])
+    return Outcome(job, Result(Path(message["folder"])), tune_seconds=message.get("tune_seconds", 0.0))
 
 
 class Worker:

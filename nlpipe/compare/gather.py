@@ -35,6 +35,7 @@ class Entry:
         neural: whether it is trained by gradients; None of answers from elsewhere.
         added: whether it is the baseline that nlpipe added.
         folds: which fold each run answered; empty without folds.
+        tune_seconds: how long the trials of a search of its options took to fit, on average over folds; 0 without one.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Entry:
     neural: bool | None = False
     added: bool = False
     folds: tuple[int, ...] = ()
+    tune_seconds: float = 0.0
 
 
 def gather(facts: Facts, entries: Sequence[Entry], folder: Path) -> Comparison:
@@ -243,9 +245,12 @@ def _row(entry: Entry, facts: Facts, evidence: Evidence | None, place: int | Non
     on_dev = facts.choose == "dev"
     all_scores = [result.metrics["dev"] if on_dev else result.scores for result in results]
     scores = np.array([each[facts.primary] for each in all_scores])
+    costs = mean_of([result.costs for result in results])
+    if entry.tune_seconds:
+        costs["tune_seconds"] = entry.tune_seconds
     row = replace(
         row, score=float(scores.mean()), deviation=float(scores.std(ddof=1)) if len(scores) > 1 else None,
-        scores=mean_of(all_scores), costs=mean_of([result.costs for result in results]),
+        scores=mean_of(all_scores), costs=costs,
         dev=None if on_dev else _dev(results, facts.primary),
     )  # fmt: skip
     if evidence is None or place is None:

@@ -10,8 +10,10 @@ from typing import Any, TypedDict
 from nlpipe.capabilities import Trained, declares
 from nlpipe.errors import NlpipeError
 from nlpipe.registry import slot
+from nlpipe.runs.identity import names_of
 from nlpipe.spec import ComparisonSpec, PipelineSpec, read_pipeline
 from nlpipe.spec.comparisons import FIRST_SEED
+from nlpipe.spec.tune import names_to_try
 
 BASELINES = {
     "classification": "pipelines/sentiment/tfidf_logreg.yaml",
@@ -27,7 +29,7 @@ class Order(TypedDict):
     number: int
     """Which of the comparison's jobs it is."""
     pipeline: dict[str, Any]
-    """The resolved pipeline with its data, as ``pipeline.yaml`` has it."""
+    """The resolved pipeline with its data, as ``pipeline.yaml`` has it; with ``tune``, options are searched first."""
     seed: int
     train_size: int | None
     folds: int | None
@@ -43,7 +45,10 @@ class Order(TypedDict):
 
 @dataclass(frozen=True)
 class Job:
-    """One run to be done."""
+    """One run to be done.
+
+    What its spec names under ``tune`` is searched first; that is so in folds, where each has a search of its own.
+    """
 
     spec: PipelineSpec
     seed: int
@@ -57,6 +62,17 @@ class Job:
         if self.fold is not None:
             return f"{self.spec.name}, fold {self.fold + 1}{size}"
         return f"{self.spec.name}, seed {self.seed}{size}"
+
+    @property
+    def pipeline(self) -> dict[str, Any]:
+        """Its pipeline as plain data, with what is searched before it is run."""
+        searched = {} if self.spec.tune is None else {"tune": self.spec.tune.plain()}
+        return {**self.spec.resolved(), **searched}
+
+    @property
+    def needed(self) -> set[tuple[str, str]]:
+        """Kind and name of the stages that it may use, nested ones too."""
+        return names_of(self.spec) | names_to_try(self.spec)
 
 
 def jobs_of(spec: ComparisonSpec) -> list[Job]:
@@ -123,5 +139,5 @@ def hash_of(jobs: Sequence[Job], digest: str) -> str:
     Args:
         digest: of the data set.
     """
-    parts = [digest, *(f"{job.spec.resolved()} {job.seed} {job.train_size} {job.folds} {job.fold}" for job in jobs)]
+    parts = [digest, *(f"{job.pipeline} {job.seed} {job.train_size} {job.folds} {job.fold}" for job in jobs)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]

@@ -16,6 +16,7 @@ from nlpipe.pipeline.shared_outputs import BUDGET
 from nlpipe.runs.identity import run_hash
 from nlpipe.runs.run import is_whole
 from nlpipe.training.progress import format_duration
+from nlpipe.tuning import tuned_before
 
 HEADINGS = ("pipeline", "train", "runs", "done", "shares", "one run", "all runs", "memory MB")
 
@@ -42,7 +43,9 @@ def preview(made: Plan, out: Path, report: Callable[[str], None] = lambda text: 
         elif found is None:
             costs = ["–", "–", "–"]
         else:
-            rest = found["seconds"] * (len(numbers) - done)
+            left = len(numbers) - done
+            searches = 0 if first.spec.tune is None else (left if first.fold is not None else 1)
+            rest = found["seconds"] * (left + searches * (first.spec.tune.fits if first.spec.tune is not None else 0))
             total += rest
             costs = [format_duration(found["seconds"]), format_duration(rest), f"{found['memory_bytes'] / 1e6:,.0f}"]
         shared = ", ".join(
@@ -70,4 +73,5 @@ def _is_done(made: Plan, job: Job, out: Path) -> bool:
     dataset = made.dataset
     if job.folds is not None and job.fold is not None:
         dataset = fold_of(dataset, job.folds, job.fold)
-    return is_whole(out / f"{job.spec.name}-{run_hash(job.spec, dataset, job.seed, job.train_size)}")
+    spec = tuned_before(job.spec, dataset, out)
+    return spec is not None and is_whole(out / f"{spec.name}-{run_hash(spec, dataset, job.seed, job.train_size)}")

@@ -45,6 +45,7 @@ ESSENTIAL = frozenset({
 """Columns that every table shows, beside the primary score; of the others as many as the terminal has room for."""
 
 COSTS = {
+    "tune s": ("tune_seconds", 1, ",.1f"),
     "fit s": ("fit_seconds", 1, ",.1f"),
     "latency ms": ("latency_p50_seconds", 1000, ",.1f"),
     "texts/s": ("texts_per_second", 1, ",.0f"),
@@ -145,6 +146,8 @@ class Comparison:
             if name != self.primary and best is not None and name in (best.scores or {}):
                 columns[name.replace("_", " ")] = _score_column(name)
         for heading, (name, scale, form) in COSTS.items():
+            if name == "tune_seconds" and not any(name in (row.costs or {}) for row in self.rows):
+                continue
             columns[heading] = _cost_column(name, scale, form)
         return columns
 
@@ -166,6 +169,7 @@ class Comparison:
         notes = list(self.verdict.sentences) if self.verdict is not None else []
         if self.facts.primary_reason:
             notes.append(why_it_decides(self.primary, self.facts.primary_reason))
+        notes += [self.facts.searched] if self.facts.searched else []
         notes += [f"failed: {line}" for line in self.failures]
         return Table(
             self.title,

@@ -31,6 +31,7 @@ class Facts:
         grouped: whether items belong to groups, which then count as one item each.
         digest: of the data; empty with folds, which have digests of their own.
         leaked: indices of the items that stand in the training split too, on which the verdict does not rest.
+        searched: a sentence that says how options were searched; empty where none were.
     """
 
     title: str
@@ -50,6 +51,7 @@ class Facts:
     grouped: bool = False
     leaked: tuple[int, ...] = ()
     digest: str = ""
+    searched: str = ""
 
     @property
     def items(self) -> str:

@@ -30,9 +30,9 @@ from nlpipe.datasets.load import load_dataset
 from nlpipe.errors import NlpipeError
 from nlpipe.pipeline.stage_store import StageStore
 from nlpipe.runs.costs import own_output
-from nlpipe.runs.result import Result
 from nlpipe.runs.run import run
 from nlpipe.spec import read_pipeline
+from nlpipe.tuning import tune
 from nlpipe.user_code import UserCode, check_known
 
 STAGES = ".stages"
@@ -45,11 +45,13 @@ class Message(TypedDict):
     number: int
     report: NotRequired[str]
     folder: NotRequired[str]
+    tune_seconds: NotRequired[float]
+    """How long all trials of the search before the run took to fit."""
     error: NotRequired[str]
 
 
-def carry_out(order: Order, report: Callable[[str], None]) -> Result:
-    """Do the job in this process.
+def carry_out(order: Order, report: Callable[[str], None]) -> Message:
+    """Do the job in this process: the search of its options where it has one, then the run.
 
     Raises:
         NlpipeError: the data, the wiring or the disk does not allow it.
@@ -59,17 +61,22 @@ def carry_out(order: Order, report: Callable[[str], None]) -> Result:
     dataset = _dataset(json.dumps(spec.data))
     if order["folds"] is not None and order["fold"] is not None:
         dataset = fold_of(dataset, order["folds"], order["fold"])
-    return run(
+    message: Message = {"number": order["number"]}
+    if spec.tune is not None:
+        search = tune(spec, dataset, Path(order["out"]), report=report)
+        spec, message["tune_seconds"] = search.spec, search.fit_seconds
+    result = run(
         spec, dataset, Path(order["out"]), order["seed"], order["train_size"], report=report, progress=False,
         store=_store(Path(order["out"]) / STAGES, threading.get_ident()), measuring=order["measure"],
     )  # fmt: skip
+    return {**message, "folder": str(result.folder)}
 
 
 def attempt(order: Order, report: Callable[[str], None]) -> Message:
     """Do the job in this process; whatever goes wrong is told in the message, for a crash is a row, not the end."""
     number = order["number"]
     try:
-        return {"number": number, "folder": str(carry_out(order, report).folder)}
+        return carry_out(order, report)
     except NlpipeError as error:
         return {"number": number, "error": str(error)}
     except MemoryError:

@@ -59,6 +59,17 @@ def fold_of(dataset: Dataset, count: int, number: int) -> Dataset:
     )  # fmt: skip
 
 
+def inner_folds(dataset: Dataset, count: int) -> tuple[Dataset, ...]:
+    """Data sets whose test splits are ``count`` parts of the training and dev splits; the test split is in none.
+
+    Raises:
+        DataError: there are fewer examples or groups than the folds need.
+    """
+    inner = replace(dataset, name=f"{dataset.name}, training and dev", made=dataset.made - {"test"})
+    check_folds(inner, count)
+    return tuple(fold_of(inner, count, number) for number in range(count))
+
+
 def fold_numbers(dataset: Dataset, count: int, repeat: int = 0) -> np.ndarray:
     """(N,) the fold whose test split each example of ``pool_of`` is in."""
     return _assigned(dataset, pool_of(dataset), count, repeat)

@@ -18,7 +18,7 @@ from nlpipe.spec.overrides import Override, apply, extended
 from nlpipe.spec.pipelines import Data, PipelineSpec, Seed, ordered, read_plain, safe_name
 from nlpipe.spec.sources import Root, Source, find_file, read_source
 from nlpipe.spec.tune import KEY as TUNE
-from nlpipe.spec.tune import same_trials
+from nlpipe.spec.tune import same_budget
 from nlpipe.spec.vary import Expansion, expand
 from nlpipe.yaml_reader import no_such_file
 from nlpipe.yaml_values import Place, Value, from_plain, join
@@ -103,7 +103,7 @@ def comparison_from(root: Root, overrides: Sequence[Override]) -> ComparisonSpec
             message = "a value is given twice; give each once" if values[name] else "the list is empty; give a value"
             faults.append(value.entries[name].place.fault(name, message))
     expansion, answers = _pipelines(value, others, imports, faults)
-    expansion = replace(expansion, pipelines=same_trials(value, expansion.pipelines, faults))
+    expansion = replace(expansion, pipelines=same_budget(value, expansion.pipelines, faults))
     budget = read_costs(value, "budget", "", faults)
     title = read_plain(value, Option("compare", str, root.stem), faults)
     _check_folds(value, values, answers, faults)

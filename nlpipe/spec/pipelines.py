@@ -31,6 +31,12 @@ SLOTS = ("tokenizer", "representation", "encoder", "head")
 KEYS = ("name", "description", "extend", IMPORT, "data", *SLOTS, "trainer", "seed", "train_size", "vary", "tune")
 """The keys of a pipeline file."""
 
+OF_COMPARISONS = {
+    "folds": "; 'tune: {folds: ...}' scores what is searched in folds, 'folds:' of a comparison scores pipelines",
+    "repeats": "; it belongs in a comparison, which scores pipelines in folds",
+}
+"""Keys that a comparison has, to the end of the message where a pipeline has one."""
+
 SEED = Option("seed", Seed, 13)
 TRAIN_SIZE = Option("train_size", Positive, None)
 DESCRIPTION = Option("description", str, "")
@@ -157,7 +163,7 @@ def _check_keys(root: Value, faults: list[Fault]) -> None:
         return
     for key in root.entries:
         if key not in KEYS:
-            hint = elsewhere(key, "pipeline", KEYS) or suggest(key, KEYS)
+            hint = OF_COMPARISONS.get(key) or elsewhere(key, "pipeline", KEYS) or suggest(key, KEYS)
             faults.append(root.keys[key].fault(key, f"a pipeline has no key '{key}'{hint}"))
 
 

@@ -12,6 +12,7 @@ from nlpipe.spec.comparisons import OPTIONS
 from nlpipe.spec.given_answers import COSTS
 from nlpipe.spec.pipelines import NAME, SEED, SLOTS, trainer_options
 from nlpipe.spec.stages import nested_shape
+from nlpipe.spec.tune import FOLDS as TUNE_FOLDS
 from nlpipe.spec.tune import TRIALS
 
 Schema = dict[str, Any]
@@ -166,7 +167,12 @@ def _pipeline() -> Schema:
     searched = r"^(tokenizer|representation|encoder|head|trainer)([.\[].*)?$"
     tune = {
         "type": ["object", "null"],
-        "properties": {"trials": {**TRIALS.schema(), "description": "How many settings are tried."}},
+        "properties": {
+            "trials": {**TRIALS.schema(), "description": "How many settings are tried."},
+            "folds": _option(
+                TUNE_FOLDS, "Folds of the training and dev splits to score each setting in; by default dev scores it."
+            ),
+        },
         "patternProperties": {searched: {"type": ["array", "object"]}},
         "additionalProperties": False,
         "description": "Key paths to what 'nlpipe tune' tries: a range [0.01, 100, log], or a list of choices.",
@@ -258,7 +264,10 @@ def _comparison() -> Schema:
             "budget": costs,
             "tune": {
                 "type": ["object", "null"],
-                "properties": {"trials": {**TRIALS.schema(), "description": "For each pipeline that has 'tune'."}},
+                "properties": {
+                    "trials": {**TRIALS.schema(), "description": "For each pipeline that has 'tune'."},
+                    "folds": _option(TUNE_FOLDS, "In which each setting is scored, for each pipeline that has 'tune'."),
+                },
                 "additionalProperties": False,
                 "description": "Pipelines that have 'tune' are tuned before they are run, with as many trials each.",
             },

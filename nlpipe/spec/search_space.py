@@ -30,6 +30,10 @@ class Range:
     def __str__(self) -> str:
         return f"{self.low:g} to {self.high:g}, {self.scale}{', integers' if self.integers else ''}"
 
+    def plain(self) -> list[Any]:
+        """As a file spells it."""
+        return [self.low, self.high, "int" if self.integers and self.scale == "linear" else self.scale]
+
     def __contains__(self, value: object) -> bool:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
@@ -44,6 +48,10 @@ class Choices:
 
     def __str__(self) -> str:
         return f"{len(self.values)} values"
+
+    def plain(self) -> list[Any]:
+        """As a file spells it."""
+        return list(self.values)
 
     def __contains__(self, value: object) -> bool:
         return value in self.values
@@ -68,13 +76,31 @@ class Tuning:
 
     Args:
         trials: how many settings are tried.
+        folds: of the training and dev splits, over which the score of a trial is the mean; None: it is that on dev.
     """
 
     axes: tuple[Axis, ...]
     trials: int = DEFAULT_TRIALS
+    folds: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.trials} trials over {'; '.join(f'{axis.key} ({axis.domain})' for axis in self.axes)}"
+        where = "" if self.folds is None else f" in {self.folds} folds"
+        return f"{self.trials} trials{where} over {'; '.join(f'{axis.key} ({axis.domain})' for axis in self.axes)}"
+
+    def plain(self) -> dict[str, Any]:
+        """As a file spells it: what ``tune:`` reads as this search."""
+        folds = {} if self.folds is None else {"folds": self.folds}
+        return {"trials": self.trials, **folds, **{axis.key: axis.domain.plain() for axis in self.axes}}
+
+    @property
+    def scored_on(self) -> str:
+        """What trials are scored on, for sentences."""
+        return "on dev" if self.folds is None else f"in {self.folds} folds"
+
+    @property
+    def fits(self) -> int:
+        """How often the whole search fits a pipeline, at most."""
+        return min(self.trials, self.size or self.trials) * (self.folds or 1)
 
     @property
     def size(self) -> int | None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import Ge, Le
 
 from nlpipe.errors import Fault, SpecError, suggest
 from nlpipe.options import Option, Positive
+from nlpipe.registry import names_used
 from nlpipe.spec.overrides import Part, key_path, put
 from nlpipe.spec.pipelines import SLOTS, Built, PipelineSpec, build, read_plain
 from nlpipe.spec.search_space import DEFAULT_TRIALS, Axis, Choices, Range, Tuning
@@ -16,6 +20,9 @@ from nlpipe.yaml_values import Place, Value, from_plain, join
 
 KEY = "tune"
 TRIALS = Option("trials", Positive, DEFAULT_TRIALS)
+FOLDS = Option("folds", Annotated[int, Ge(2), Le(100)] | None, None)
+BUDGET = (TRIALS.name, FOLDS.name)
+"""The keys of ``tune:`` that say how much is tried, and not what."""
 SEARCHED = (*SLOTS, "trainer")
 """The keys of a pipeline whose values can be searched."""
 SCALES = ("log", "linear", "int")
@@ -39,7 +46,7 @@ def read_tuning(root: Value, path: str, name: str, faults: list[Fault]) -> Tunin
         faults.append(given.place.fault(KEY, message))
         return None
     before = len(faults)
-    trials = read_plain(given, TRIALS, faults, KEY)
+    trials, folds = read_plain(given, TRIALS, faults, KEY), read_plain(given, FOLDS, faults, KEY)
     root = root.without(KEY)
     known = set(build(root, path, name).faults)
     axes: list[Axis] = []
@@ -47,7 +54,7 @@ def read_tuning(root: Value, path: str, name: str, faults: list[Fault]) -> Tunin
         inner = join(KEY, key)
         parts = key_path(key)
         if parts is None or parts[0] not in SEARCHED:
-            hint = suggest(key, [*SEARCHED, TRIALS.name])
+            hint = suggest(key, [*SEARCHED, *BUDGET])
             faults.append(place.fault(inner, f"'{key}' is not an option that can be searched{hint}"))
             continue
         if (axis := _axis(root, parts, inner, place, value, path, known, faults)) is not None:
@@ -56,19 +63,20 @@ def read_tuning(root: Value, path: str, name: str, faults: list[Fault]) -> Tunin
     if not axes and len(faults) == before:
         message = "nothing to search: name an option and its values, such as head.C: [0.01, 100, log]"
         faults.append(given.place.fault(KEY, message))
-    return Tuning(tuple(axes), trials) if len(faults) == before else None
+    return Tuning(tuple(axes), trials, folds) if len(faults) == before else None
 
 
-def same_trials(root: Value, pipelines: Sequence[PipelineSpec], faults: list[Fault]) -> tuple[PipelineSpec, ...]:
-    """The pipelines of a comparison, each that is tuned with the same number of trials.
+def same_budget(root: Value, pipelines: Sequence[PipelineSpec], faults: list[Fault]) -> tuple[PipelineSpec, ...]:
+    """The pipelines of a comparison, each that is tuned with the same number of trials, scored in as many folds.
 
-    It is that of ``tune: {trials: N}`` of the comparison, or else the largest of the pipelines' own.
+    The numbers are those of ``tune: {trials: N, folds: K}`` of the comparison, or else the pipelines' largest.
 
     Args:
         root: the comparison; faults of its ``tune:`` are added to ``faults``.
     """
-    own = [spec.tune.trials for spec in pipelines if spec.tune is not None]
-    trials = max(own, default=DEFAULT_TRIALS)
+    own = [spec.tune for spec in pipelines if spec.tune is not None]
+    trials = max((tuning.trials for tuning in own), default=DEFAULT_TRIALS)
+    folds = max((tuning.folds for tuning in own if tuning.folds is not None), default=None)
     given = root.entries.get(KEY)
     if given is not None and given.content is not None:
         if not isinstance(given.content, dict):
@@ -76,13 +84,16 @@ def same_trials(root: Value, pipelines: Sequence[PipelineSpec], faults: list[Fau
             faults.append(given.place.fault(KEY, message))
             return tuple(pipelines)
         for key in given.entries:
-            if key != TRIALS.name:
-                message = f"a comparison sets 'trials' alone; '{key}' is searched where a pipeline has it under 'tune'"
+            if key not in BUDGET:
+                message = f"a comparison sets 'trials' and 'folds' alone; '{key}' belongs under 'tune' of a pipeline"
                 faults.append(given.keys[key].fault(join(KEY, key), message))
         if TRIALS.name in given.entries:
             trials = read_plain(given, TRIALS, faults, KEY)
+        if FOLDS.name in given.entries:
+            folds = read_plain(given, FOLDS, faults, KEY)
     return tuple(
-        spec if spec.tune is None else replace(spec, tune=replace(spec.tune, trials=trials)) for spec in pipelines
+        spec if spec.tune is None else replace(spec, tune=replace(spec.tune, trials=trials, folds=folds))
+        for spec in pipelines
     )
 
 
@@ -90,7 +101,7 @@ def _searched(given: Value, key: str = "") -> Iterator[tuple[str, Place, Value]]
     """Key path, place and value of each option; ``head: {C: …}`` is the same as ``head.C: …``."""
     for name, value in given.entries.items():
         inner = join(key, name)
-        if inner == TRIALS.name:
+        if inner in BUDGET:
             continue
         if isinstance(value.content, dict):
             yield from _searched(value, inner)
@@ -215,7 +226,10 @@ def with_settings(spec: PipelineSpec, settings: Mapping[str, Any]) -> PipelineSp
 
 
 def own_settings(spec: PipelineSpec, tuning: Tuning) -> dict[str, Any] | None:
-    """The file's own values of the searched options, by key path; None if one is not among those to search."""
+    """The file's own values of the searched options, by key path; None if one is not among those to search.
+
+    The bare name of a stage stands for the stage with its defaults, which is not that of a file that sets an option.
+    """
     settings: dict[str, Any] = {}
     for axis in tuning.axes:
         value: Any = spec.resolved()
@@ -233,7 +247,21 @@ def own_settings(spec: PipelineSpec, tuning: Tuning) -> dict[str, Any] | None:
         if isinstance(axis.domain, Choices):
             value = axis.domain.values[axis.domain.values.index(value)]  # spelled as it is there: 1, not 1.0
         settings[axis.key] = value
-    return settings
+    try:
+        return settings if with_settings(spec, settings) == spec else None
+    except SpecError:
+        return None
+
+
+def names_to_try(spec: PipelineSpec) -> set[tuple[str, str]]:
+    """Slot and name of the stages that only a search tries, nested ones too."""
+    names: set[tuple[str, str]] = set()
+    for axis in spec.tune.axes if spec.tune is not None else ():
+        for value in axis.domain.values if isinstance(axis.domain, Choices) else ():
+            with contextlib.suppress(SpecError):  # it fits other values of other options alone
+                chosen = with_settings(spec, {axis.key: value})
+                names |= {name for stage in chosen.stages for name in names_used(stage.slot, stage.resolved())}
+    return names
 
 
 def _names(axis: Axis) -> list[Any]:

@@ -1,7 +1,7 @@
-"""Search the options of a pipeline on the dev split: the same seed and the same number of trials for everyone."""
+"""Search the options of a pipeline by their score on dev or in folds: the same seed and number of trials for each."""
 
 from __future__ import annotations
 
-from nlpipe.tuning.search import tune, tuned
+from nlpipe.tuning.search import tune, tuned, tuned_before
 
-__all__ = ["tune", "tuned"]
+__all__ = ["tune", "tuned", "tuned_before"]

@@ -1,4 +1,4 @@
-"""Tune a pipeline: trials on dev until the budget is spent, then the pipeline with the best values.
+"""Tune a pipeline: trials until their number is reached, then the pipeline with the best values.
 
 <out>/tune-<name>-<hash>/journal.jsonl   every trial as Optuna keeps it; a search that was killed goes on from it
                          trials.jsonl    the trials that have ended, one a line
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +20,9 @@ from nlpipe.errors import NlpipeError
 from nlpipe.files import whole_file
 from nlpipe.runs.identity import run_hash
 from nlpipe.runs.lock import locked
-from nlpipe.spec import PipelineSpec, to_yaml
+from nlpipe.spec import PipelineSpec, read_pipeline, to_yaml
 from nlpipe.spec.tune import own_settings, with_settings
-from nlpipe.tuning.trial import Stopwatch, Trial, fit_and_score, primary_score
+from nlpipe.tuning.trial import Stopwatch, Trial, TrialData, fit_and_score, primary_score, trial_data
 
 if TYPE_CHECKING:
     from nlpipe.training.history import Epoch
@@ -50,7 +50,8 @@ class Tuned:
     Args:
         spec: the pipeline with the best values; it has no ``tune``.
         folder: what the search left.
-        metric: the score on dev that it chose by.
+        metric: name of the score that it chose by.
+        scored_on: what trials were scored on: ``on dev``, or ``in 5 folds``.
         trials: all of them, in the order in which they ended.
         best: the trial whose values the pipeline has.
         own: whether the first trial has the values of the file itself.
@@ -60,6 +61,7 @@ class Tuned:
     spec: PipelineSpec
     folder: Path
     metric: str
+    scored_on: str
     trials: tuple[Trial, ...]
     best: Trial
     own: bool
@@ -79,7 +81,7 @@ def tuned(
 
 
 def tune(spec: PipelineSpec, dataset: Dataset, out: Path, trials: int | None = None, report: Report = silent) -> Tuned:
-    """Search the options that ``spec.tune`` names by their score on dev; the test split is not read.
+    """Search the options that ``spec.tune`` names by their score on dev or in folds; the test split is not read.
 
     The same search again reads its journal and does only what is missing; more trials go on from the earlier ones. If
     all settings can be tried within the number of trials, each is tried once.
@@ -90,18 +92,18 @@ def tune(spec: PipelineSpec, dataset: Dataset, out: Path, trials: int | None = N
         report: called with what is being done, in a few words.
 
     Raises:
-        NlpipeError: there is nothing to search, no dev split, every trial failed, or Optuna is not installed.
+        NlpipeError: there is nothing to search, no dev split, too few examples for the folds, every trial failed, or
+            Optuna is not installed.
     """
     from nlpipe.tuning.study import Study
 
     if spec.tune is None:
         message = "no 'tune' in this file: name what to search, such as 'tune: {head.C: [0.01, 100, log]}'"
         raise NlpipeError(f"{spec.path}: {message}")
-    if not len(dataset.dev):
-        raise NlpipeError(f"{dataset.name}: there is no dev split to tune on")
     tuning = spec.tune if trials is None else replace(spec.tune, trials=trials)
+    data = trial_data(dataset, tuning.folds)
     metric, higher_is_better = primary_score(dataset)
-    folder = out / f"tune-{spec.name}-{_hash(spec, dataset, metric)}"
+    folder = out / _folder_name(spec, dataset)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -113,10 +115,11 @@ def tune(spec: PipelineSpec, dataset: Dataset, out: Path, trials: int | None = N
         if done:
             report(f"{len(done)} trials done before: going on from there")
         while (asked := study.ask()) is not None:
-            study.tell(asked[0], _attempt(spec, dataset, asked, study, report))
+            study.tell(asked[0], _attempt(spec, data, asked, study, report))
             ended = study.ended()
             _write_trials(folder / "trials.jsonl", ended)
-            report(f"[{len(ended)}/{min(tuning.trials, tuning.size or tuning.trials)}] {line(ended[-1], metric)}")
+            text = line(ended[-1], metric, tuning.scored_on)
+            report(f"[{len(ended)}/{min(tuning.trials, tuning.size or tuning.trials)}] {text}")
         ended, best = study.ended(), study.best()
         _write_trials(folder / "trials.jsonl", ended)
         if best is None:
@@ -124,21 +127,39 @@ def tune(spec: PipelineSpec, dataset: Dataset, out: Path, trials: int | None = N
             raise NlpipeError(f"{spec.path}: all {len(ended)} trials failed: {'; '.join(reasons[:3])}")
         chosen = with_settings(spec, best.settings)
         first = bool(ended) and own is not None and ended[0].settings == own
-        result = Tuned(chosen, folder, metric, tuple(ended), best, first, study.importances())
+        result = Tuned(chosen, folder, metric, tuning.scored_on, tuple(ended), best, first, study.importances())
         _write_pipeline(folder / "tuned.yaml", result)
     return result
 
 
-def _hash(spec: PipelineSpec, dataset: Dataset, metric: str) -> str:
-    """Twelve hexadecimal digits that differ where anything differs that a trial depends on; not the number of them."""
+def tuned_before(spec: PipelineSpec, dataset: Dataset, out: Path) -> PipelineSpec | None:
+    """What ``tuned`` gave when the same search was done before, as far as its folder says; None if it was not."""
+    if spec.tune is None:
+        return spec
+    folder = out / _folder_name(spec, dataset)
+    trials, tuning = folder / "trials.jsonl", spec.tune
+    try:
+        count = len(trials.read_text(encoding="utf-8").splitlines())
+        whole = count == min(tuning.trials, tuning.size or tuning.trials)
+        return replace(read_pipeline(folder / "tuned.yaml"), path=spec.path) if whole else None
+    except (OSError, NlpipeError):
+        return None
+
+
+def _folder_name(spec: PipelineSpec, dataset: Dataset) -> str:
+    """The name of the search's folder, with twelve digits that differ where anything differs that a trial depends on.
+
+    The number of trials is not part of it, so that a longer search goes on from a shorter one.
+    """
     assert spec.tune is not None
     axes = [(axis.key, repr(axis.domain)) for axis in spec.tune.axes]
-    content = [run_hash(spec, dataset, spec.seed, spec.train_size, "dev"), axes, metric]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
+    folds = [] if spec.tune.folds is None else [spec.tune.folds]
+    content = [run_hash(spec, dataset, spec.seed, spec.train_size, "dev"), axes, primary_score(dataset)[0], *folds]
+    return f"tune-{spec.name}-{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]}"
 
 
 def _attempt(
-    spec: PipelineSpec, dataset: Dataset, asked: tuple[Any, dict[str, Any]], study: Study, report: Report
+    spec: PipelineSpec, data: Sequence[TrialData], asked: tuple[Any, dict[str, Any]], study: Study, report: Report
 ) -> dict[str, Any]:
     """Carry out one trial: the fields of ``Trial`` but for its number. A trial that fails is a record too."""
     from nlpipe.tuning.study import is_worse_than_most
@@ -169,7 +190,7 @@ def _attempt(
 
     try:
         scored = fit_and_score(
-            with_settings(spec, settings), dataset, lambda text: report(f"trial {number}: {text}"), after_epoch
+            with_settings(spec, settings), data, lambda text: report(f"trial {number}: {text}"), after_epoch
         )
     except Pruned as pruned:
         return ended_with("pruned", pruned.score, watch.seconds, pruned.epoch)
@@ -184,16 +205,14 @@ def _attempt(
     return {**record, "warnings": list(scored.warnings)}
 
 
-def line(trial: Trial, metric: str) -> str:
+def line(trial: Trial, metric: str, scored_on: str) -> str:
     """A trial in one line, for a terminal."""
     values = ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in trial.settings.items())
     if trial.state == "failed":
         return f"{values}: failed: {trial.error}"
-    told = f"{values}: {metric} {trial.score:.4f} on dev"
-    if trial.repeats is not None:
-        return f"{told}, as trial {trial.repeats}"
-    told += f", {trial.fit_seconds:.1f} s to fit"
-    return f"{told}, stopped after epoch {trial.epochs}" if trial.state == "pruned" else told
+    pruned = f"stopped after epoch {trial.epochs} at " if trial.state == "pruned" else ""
+    text = f"{values}: {pruned}{metric} {trial.score:.4f} {'on dev' if pruned else scored_on}"
+    return f"{text}, as trial {trial.repeats}" if trial.repeats else f"{text}, {trial.fit_seconds:.1f} s to fit"
 
 
 def _write_trials(path: Path, trials: list[Trial]) -> None:
@@ -209,8 +228,8 @@ def _write_pipeline(path: Path, result: Tuned) -> None:
     pruned = f", {states.count('pruned')} stopped early" if "pruned" in states else ""
     comment = (
         f"# nlpipe tune: {len(states)} trials{failed}{pruned}, {result.fit_seconds:.1f} s to fit them all.\n"
-        f"# {result.metric} {result.best.score:.4f} on dev, in trial {result.best.number}. It is the best of several\n"
-        "# scores on the same examples, and so optimistic; the test split was not read.\n"
+        f"# {result.metric} {result.best.score:.4f} {result.scored_on}, in trial {result.best.number}. It is the best\n"
+        "# of several scores on the same examples, and so optimistic; the test split was not read.\n"
     )
     with whole_file(path) as partial:
         partial.write_text(comment + to_yaml(result.spec.resolved()), encoding="utf-8")

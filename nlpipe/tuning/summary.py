@@ -13,7 +13,7 @@ SHOWN = 5
 
 
 def as_table(result: Tuned) -> Table:
-    """The best trials, and that of the file's own values, with their scores on dev and costs."""
+    """The best trials, and that of the file's own values, with their scores and costs."""
     sign = 1.0 if result.best.score == max(_scores(result)) else -1.0
     complete = [trial for trial in result.trials if trial.state == "complete" and trial.repeats is None]
     ranked = sorted(complete, key=lambda trial: (-sign * (trial.score or 0.0), trial.number))
@@ -27,7 +27,7 @@ def as_table(result: Tuned) -> Table:
     counts += [f"{states.count('pruned')} stopped early"] if "pruned" in states else []
     counts += [f"{states.count('failed')} failed"] if "failed" in states else []
     caption = f"{', '.join(counts)}; {result.fit_seconds:.1f} s to fit them all; the test split was not read"
-    headings = ("trial", f"{result.metric} on dev", *keys, "fit s")
+    headings = ("trial", f"{result.metric} {result.scored_on}", *keys, "fit s")
     return Table(f"{result.spec.name}: best trials", headings, lines, caption, essential=frozenset(headings[:2]))
 
 

@@ -1,19 +1,23 @@
-"""One trial: fit a pipeline on the training split and score it on dev. The test split is not read."""
+"""One trial: fit a pipeline and score it on dev, or in folds of training and dev. The test split is not read."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from nlpipe.datasets.dataset import Dataset
+from nlpipe.datasets.folds import inner_folds
 from nlpipe.errors import NlpipeError
 from nlpipe.pipeline import Pipeline
 from nlpipe.runs.environment import thread_count, use_threads
 from nlpipe.runs.fit import import_ahead, sample
 from nlpipe.runs.ledger import recorded
 from nlpipe.spec import PipelineSpec
+from nlpipe.tasks.task import Split
 
 if TYPE_CHECKING:
     from nlpipe.training.history import Epoch
@@ -29,10 +33,11 @@ class Trial:
         number: from 1, in the order in which they ended.
         settings: the value of each option that is searched, by its key path.
         state: ``pruned`` if its training was stopped because others were better after as many epochs.
-        score: the primary score on dev; of a pruned trial, after its last epoch; None if it failed.
-        fit_seconds: how long its pipeline learned.
+        score: the primary score on dev, or its mean over folds; of a pruned trial, that on dev after its last epoch;
+            None if it failed.
+        fit_seconds: how long its pipelines learned.
         seconds: the whole trial, with its predictions.
-        epochs: of training by gradients; 0 if there is none.
+        epochs: of training by gradients, in all folds; 0 if there is none.
         repeats: the number of an earlier trial with the same values, whose score it has; None if it was fitted.
         error: why it failed.
         warnings: of fitting.
@@ -66,18 +71,55 @@ def primary_score(dataset: Dataset) -> tuple[str, bool]:
     return primary, metric.higher_is_better[primary]
 
 
+@dataclass(frozen=True)
+class TrialData:
+    """What a trial fits a pipeline on, the training and dev splits of ``dataset``, and what it then scores."""
+
+    dataset: Dataset
+    scored: Split
+
+
+def trial_data(dataset: Dataset, folds: int | None) -> tuple[TrialData, ...]:
+    """What each trial uses: dev alone is scored, or each of so many ``folds`` of the training and dev splits.
+
+    Raises:
+        NlpipeError: there is no dev split, or there are too few examples for the folds.
+    """
+    if folds is not None:
+        return tuple(TrialData(each, each.test) for each in inner_folds(dataset, folds))
+    if not len(dataset.dev):
+        raise NlpipeError(f"{dataset.name}: there is no dev split to tune on; 'tune: {{folds: 5}}' needs none")
+    return (TrialData(dataset, dataset.dev),)
+
+
 def fit_and_score(
-    spec: PipelineSpec, dataset: Dataset, report: Callable[[str], None], after_epoch: Callable[[Epoch], None]
+    spec: PipelineSpec,
+    data: Sequence[TrialData],
+    report: Callable[[str], None],
+    after_epoch: Callable[[Epoch], None],
 ) -> Scored:
-    """Fit ``spec`` on the training split of ``dataset`` and score it on dev.
+    """Fit ``spec`` on each of ``data``, and score it there; the score is the mean.
 
     Args:
-        after_epoch: called after each epoch of training by gradients; what it raises ends the trial.
+        after_epoch: called after each epoch of training by gradients on the first of ``data``; what it raises ends the
+            trial.
 
     Raises:
         NlpipeError: the pipeline cannot be fitted, or its answers have not what the primary score needs.
     """
-    task = dataset.task
+    scored = [
+        _fit_and_score(spec, each, report, after_epoch if i == 0 else lambda epoch: None) for i, each in enumerate(data)
+    ]
+    return Scored(
+        float(np.mean([each.score for each in scored])), sum(each.fit_seconds for each in scored),
+        sum(each.epochs for each in scored), tuple(dict.fromkeys(text for each in scored for text in each.warnings)),
+    )  # fmt: skip
+
+
+def _fit_and_score(
+    spec: PipelineSpec, data: TrialData, report: Callable[[str], None], after_epoch: Callable[[Epoch], None]
+) -> Scored:
+    dataset, scored, task = data.dataset, data.scored, data.dataset.task
     pipeline = Pipeline([stage.make() for stage in spec.stages], task.name, spec.trainer, spec.seed, spec.name)
     pipeline.reading = dataset.reading
     import_ahead(pipeline)
@@ -90,14 +132,14 @@ def fit_and_score(
         pipeline.fit_split(
             train, dataset.dev, report=report, progress=False, deciding=(metric, primary), after_epoch=after_epoch
         )
-        predictions = pipeline.predict(dataset.dev.inputs)
+        predictions = pipeline.predict(scored.inputs)
         if pipeline.tokenizer is not None:
-            predictions = task.with_raw(dataset.dev.inputs, predictions, pipeline.tokenizer, pipeline.predict)
+            predictions = task.with_raw(scored.inputs, predictions, pipeline.tokenizer, pipeline.predict)
     if not metric.applies(predictions):
         raise NlpipeError(f"'{primary}' cannot be computed from the answers of this pipeline; choose another score")
     epochs = len(pipeline.history.epochs) if pipeline.history is not None else 0
     seconds = sum(pipeline.fit_seconds.values())
-    return Scored(metric(dataset.dev.targets, predictions)[primary], seconds, epochs, tuple(warnings))
+    return Scored(metric(scored.targets, predictions)[primary], seconds, epochs, tuple(warnings))
 
 
 class Stopwatch:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 import nlpipe
 from nlpipe.cli.app import app
+from nlpipe.compare.comparison import plan
 from nlpipe.compare.gather import reopen
 from nlpipe.compare.plan import is_neural, jobs_of, uses_seed, with_baseline
 from nlpipe.errors import NlpipeError
@@ -191,5 +192,9 @@ def test_pipelines_are_tuned_before_they_are_compared(data: dict[str, Any], tmp_
     written = (row.results[0].folder / "pipeline.yaml").read_text()
     assert "tune" not in written and ("C: 10.0" in written or "C: 0.001" in written)
     assert list((tmp_path / "runs").glob("tune-lr-*/tuned.yaml"))
-    with pytest.raises(NlpipeError, match="tune and folds"):
-        nlpipe.compare({"data": data, "folds": 3, "pipelines": [tuned, BAYES]}, out=tmp_path / "runs")
+    (entry,) = (row for row in found.records() if row["name"] == "lr")
+    assert entry["costs"]["tune_seconds"] > 0 and "tune s" in found.columns()
+    text = "Options of lr were searched on training and dev alone: at most 2 trials for each, scored on dev."
+    assert text in found.table()
+    made = plan(read_comparison({"data": data, "pipelines": [tuned, BAYES]}), tmp_path / "runs", tuning=False)
+    assert [job.spec.tune for job in made.jobs] == [None, None]  # what was searched before is read

@@ -11,11 +11,16 @@ import numpy as np
 import pytest
 
 import nlpipe
+from nlpipe.compare.comparison import plan
+from nlpipe.compare.execute import orders_of
 from nlpipe.compare.gather import reopen
+from nlpipe.compare.plan import hash_of
+from nlpipe.compare.worker import carry_out
 from nlpipe.datasets.folds import check_folds, fold_of, pool_of
 from nlpipe.datasets.load import load_dataset
 from nlpipe.errors import DataError, NlpipeWarning, SpecError
 from nlpipe.spec import read_comparison
+from nlpipe.tuning import search
 from nlpipe.wire import Labels, Text
 
 LR: dict[str, Any] = {"name": "lr", "representation": "tfidf", "head": "logistic_regression"}
@@ -146,3 +151,54 @@ def test_what_folds_exclude_has_its_place(tmp_path: Path) -> None:
     )
     with pytest.raises(SpecError, match="there are no folds to repeat"):
         read_comparison(tmp_path / "c.yaml")
+
+
+SEARCHED: dict[str, Any] = {**LR, "tune": {"trials": 3, "head.C": [0.001, 1, 100], "representation": ["bow", "tfidf"]}}
+
+
+@pytest.mark.parametrize("inner", [None, 2])
+def test_a_search_in_a_fold_never_sees_the_fold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inner: int | None
+) -> None:
+    data = {
+        "task": "classification",
+        "train": table(tmp_path / "a.csv", 60),
+        "test": table(tmp_path / "t.csv", 9, first=90),
+    }
+    spec = read_comparison({"data": data, "folds": 3, "tune": {"folds": inner}, "pipelines": [SEARCHED, BAYES]})
+    made = plan(spec, tmp_path / "runs")
+    searched: list[list[str]] = []
+    fit = search.fit_and_score
+
+    def watched(spec: Any, data: Any, *rest: Any) -> Any:
+        searched.append([t for d in data for s in (d.dataset.train, d.dataset.dev, d.scored) for t in s.inputs.strings])
+        return fit(spec, data, *rest)
+
+    monkeypatch.setattr(search, "fit_and_score", watched)
+    job = next(job for job in made.jobs if job.spec.name == "lr" and job.fold == 1)
+    (order,) = orders_of([job], tmp_path / "runs")
+    message, trials = carry_out(order, lambda text: None), len(searched)
+    assert trials >= 2
+    fold = fold_of(load_dataset(data), 3, 1)
+    assert isinstance(fold.test.inputs, Text) and isinstance(fold.train.inputs, Text)
+    for texts in searched:
+        assert not set(texts) & set(fold.test.inputs.strings)
+        assert set(texts) == {*fold.train.inputs.strings, *fold.dev.inputs.strings}  # type: ignore[attr-defined]
+    assert message["tune_seconds"] > 0
+    carry_out(order, lambda text: None)
+    assert len(searched) == trials  # nothing is done twice
+
+
+def test_a_comparison_in_folds_searches_in_each(tmp_path: Path) -> None:
+    data = {"task": "classification", "train": table(tmp_path / "a.csv", 60)}
+    spec = {"data": data, "folds": 2, "pipelines": [SEARCHED, BAYES]}
+    found = nlpipe.compare(spec, out=tmp_path / "runs")
+    assert not found.failures and len(list((tmp_path / "runs").glob("tune-lr-*/tuned.yaml"))) == 2
+    (row,) = (row for row in found.rows if row.name == "lr")
+    assert "tune s" in found.columns() and (row.costs or {})["tune_seconds"] > 0
+    assert "Options of lr were searched anew in each fold, on its training and dev parts alone" in found.table()
+    assert reopen(found.folder).table() == found.table()
+    other = {**SEARCHED, "tune": {**SEARCHED["tune"], "head.C": [0.001, 1, 10]}}
+    assert hash_of(plan(read_comparison(spec)).jobs, "") != hash_of(
+        plan(read_comparison({**spec, "pipelines": [other, BAYES]})).jobs, ""
+    )

@@ -10,7 +10,7 @@ import pytest
 from nlpipe.errors import SpecError
 from nlpipe.spec import json_schema, read_comparison, read_pipeline
 from nlpipe.spec.search_space import Choices, Range
-from nlpipe.spec.tune import own_settings, with_settings
+from nlpipe.spec.tune import names_to_try, own_settings, with_settings
 
 FILE = """\
 data: sample_reviews
@@ -139,19 +139,51 @@ def test_settings_are_put_in(tmp_path: Path) -> None:
         spec.tune, axes=tuple(replace(a, domain=Choices(("nbsvm", "majority"))) for a in spec.tune.axes[:1])
     )
     assert own_settings(spec, outside) is None
+    stronger = with_settings(spec, {"head": {"name": "logistic_regression", "C": 7}})
+    assert own_settings(stronger, spec.tune) is None  # a bare name is the stage with its defaults
+
+
+def test_a_search_as_plain_data_reads_as_the_same_search(tmp_path: Path) -> None:
+    searched = "head.C: [0.1, 10, log], representation.ngrams: [[1, 1], [1, 2]], head.max_iter: [10, 1000, log]"
+    searched += ", representation.min_count: [1, 5, int], head.tolerance: [0.1, 1, linear]"
+    spec = read_pipeline(write(tmp_path, f"  {{trials: 3, folds: 4, {searched}}}\n"))
+    assert spec.tune is not None
+    again = read_pipeline({**spec.resolved(), "tune": spec.tune.plain()})
+    assert again.tune == spec.tune
+    assert str(spec.tune).startswith("3 trials in 4 folds over ")
+    assert spec.tune.fits == 12
+
+
+def test_stages_that_only_a_search_tries_are_known(tmp_path: Path) -> None:
+    spec = read_pipeline(
+        write(tmp_path, "  head: [naive_bayes, {name: nbsvm, C: 1}]\n  tokenizer: [regex, characters]\n")
+    )
+    names = names_to_try(spec)
+    assert {("head", "naive_bayes"), ("head", "nbsvm"), ("tokenizer", "characters")} <= names
+
+
+def test_folds_of_a_pipeline_belong_elsewhere(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"folds: a pipeline has no key 'folds'; 'tune: \{folds: ...\}' scores"):
+        read_pipeline(write(tmp_path, "  {head.C: [1, 2]}\nfolds: 3\n"))
+    assert faults(tmp_path, "  {folds: 1, head.C: [1, 2]}\n")[0].startswith("p.yaml:5:11: tune.folds: invalid value 1")
 
 
 def test_pipelines_of_a_comparison_have_as_many_trials(tmp_path: Path) -> None:
     write(tmp_path, "  {trials: 3, head.C: [1, 2]}\n", "a.yaml")
-    write(tmp_path, "  {trials: 9, head.C: [1, 2]}\n", "b.yaml")
+    write(tmp_path, "  {trials: 9, folds: 4, head.C: [1, 2]}\n", "b.yaml")
     write(tmp_path, "  null\n", "c.yaml")
     comparison = tmp_path / "all.yaml"
-    for text, trials in (("", 9), ("tune: {trials: 4}\n", 4)):
+    for text, trials, folds in (
+        ("", 9, 4),
+        ("tune: {trials: 4, folds: 2}\n", 4, 2),
+        ("tune: {folds: null}\n", 9, None),
+    ):
         comparison.write_text(f"pipelines: [a.yaml, b.yaml, c.yaml]\n{text}")
         pipelines = read_comparison(comparison).pipelines
-        assert [spec.tune and spec.tune.trials for spec in pipelines] == [trials, trials, None]
+        budgets = [spec.tune and (spec.tune.trials, spec.tune.folds) for spec in pipelines]
+        assert budgets == [(trials, folds), (trials, folds), None]
     comparison.write_text("pipelines: [a.yaml]\ntune: {head.C: [1, 2]}\n")
-    with pytest.raises(SpecError, match=r"all.yaml:2:8: tune.head.C: a comparison sets 'trials' alone"):
+    with pytest.raises(SpecError, match=r"all.yaml:2:8: tune.head.C: a comparison sets 'trials' and 'folds' alone"):
         read_comparison(comparison)
 
 
@@ -162,7 +194,8 @@ def test_the_schema_knows_it() -> None:
         file = {"head": "majority", "tune": tune}
         return bool(jsonschema.Draft202012Validator(json_schema()).is_valid(file))
 
-    assert valid({"trials": 3, "head.C": [0.01, 100, "log"], "representation": ["bow", "tfidf"]})
+    assert valid({"trials": 3, "folds": 5, "head.C": [0.01, 100, "log"], "representation": ["bow", "tfidf"]})
     assert not valid({"trials": 0})
+    assert not valid({"folds": 1})
     assert not valid({"seed": [1, 2]})
     assert not valid({"head.C": 3})

@@ -17,13 +17,14 @@ from typer.testing import CliRunner
 import nlpipe
 from nlpipe.cli.app import app
 from nlpipe.datasets.dataset import Dataset
+from nlpipe.datasets.folds import inner_folds
 from nlpipe.datasets.load import load_dataset
-from nlpipe.errors import NlpipeError
+from nlpipe.errors import DataError, NlpipeError
 from nlpipe.spec import read_pipeline
 from nlpipe.training.history import Epoch
 from nlpipe.tuning import search as search_module
 from nlpipe.tuning import study as study_module
-from nlpipe.tuning.search import Tuned, tune, tuned
+from nlpipe.tuning.search import Tuned, tune, tuned, tuned_before
 from nlpipe.tuning.summary import as_table, what_mattered
 from nlpipe.tuning.trial import Scored
 
@@ -49,7 +50,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, score: Any) -> list[Any]:
     """Score each pipeline by ``score`` instead of fitting it; the specs that were scored."""
     scored: list[Any] = []
 
-    def instead(spec: Any, dataset: Any, report: Any, after_epoch: Any) -> Scored:
+    def instead(spec: Any, data: Any, report: Any, after_epoch: Any) -> Scored:
         scored.append(spec)
         return Scored(score(spec), 1.5, 0, ())
 
@@ -217,7 +218,7 @@ NEURAL = {
 
 
 def test_trainings_below_the_median_are_stopped(monkeypatch: pytest.MonkeyPatch, data: Dataset, tmp_path: Path) -> None:
-    def instead(spec: Any, dataset: Any, report: Any, after_epoch: Any) -> Scored:
+    def instead(spec: Any, data: Any, report: Any, after_epoch: Any) -> Scored:
         lr = spec.trainer["lr"]
         for epoch in range(1, 5):
             after_epoch(Epoch(epoch, 1, 0.5, lr * epoch, lr, 0.1, 1, 1.0, 1.0, 0))
@@ -292,3 +293,26 @@ def test_without_optuna_the_extra_is_named(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2
     assert "nlpipe tune needs the package 'optuna', which is not installed; pip install \"nlpipe[tune]\"" in done.stderr
+
+
+def test_trials_are_scored_in_folds_of_training_and_dev(tmp_path: Path, data: Dataset) -> None:
+    spec = read_pipeline(FILE, ["tune.folds=3"])
+    sealed = replace(data, test=Untouchable())  # type: ignore[arg-type]
+    result = tune(spec, sealed, tmp_path, trials=2)
+    own = next(trial for trial in result.trials if trial.number == 1)
+    scores, seen = [], 0
+    for fold in inner_folds(sealed, 3):  # by other means: fit on the rest of each fold, and score it
+        answers = nlpipe.load(FILE).fit_split(fold.train, fold.dev).predict(fold.test.inputs).values.values
+        scores.append(np.mean(np.array(answers) == np.array(fold.test.targets.values)))
+        seen += len(fold.test)
+    assert own.score == pytest.approx(np.mean(scores))
+    assert seen == len(data.train) + len(data.dev)
+    assert "in 3 folds" in (result.folder / "tuned.yaml").read_text()
+    assert as_table(result).headings[1] == "accuracy in 3 folds"
+    again = tune(spec, sealed, tmp_path, trials=2)
+    assert again.trials == result.trials
+    assert tune(read_pipeline(FILE), sealed, tmp_path, trials=1).folder != result.folder
+    assert tuned_before(replace(spec, tune=replace(spec.tune, trials=2)), sealed, tmp_path) == result.spec  # type: ignore[type-var]
+    assert tuned_before(spec, sealed, tmp_path) is None  # it has more trials
+    with pytest.raises(DataError, match="too few for 100 folds"):
+        tune(read_pipeline(FILE, ["tune.folds=100"]), replace(data, train=data.train.take(range(40))), tmp_path)
