@@ -16,9 +16,9 @@ import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
 import nlpipe
+from benchmarks.bootstrap import resampled_scores
 from benchmarks.processes import ROOT, sst2
 from nlpipe.datasets.load import load_dataset
-from nlpipe.metrics.bootstrap import resampled_scores
 from nlpipe.runs.result import Result
 from nlpipe.tasks import task_named
 from nlpipe.wire import Labels, Text

@@ -12,8 +12,8 @@ import json
 from typing import Any
 
 import nlpipe
+from benchmarks.bootstrap import interval
 from benchmarks.processes import ROOT, tagged
-from nlpipe.metrics.bootstrap import interval
 from nlpipe.runs.score import metrics_of, read_scoring
 
 DATA = ("twitter_ner", "wnut17", "ncbi_disease")

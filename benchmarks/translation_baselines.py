@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import nlpipe
+from benchmarks.bootstrap import interval
 from benchmarks.processes import ROOT, multi30k
-from nlpipe.metrics.bootstrap import interval
 from nlpipe.metrics.text_metrics import bleu
 
 FILES = ["memory", "lexical"]

@@ -258,6 +258,8 @@ def _row(entry: Entry, facts: Facts, evidence: Evidence | None, place: int | Non
     if facts.leaked:
         row = replace(row, clean=facts.question.reported(evidence.scores[place]))
     low, high = sorted(facts.question.reported(end) for end in evidence.intervals[place])
+    if facts.unit == "share":
+        low, high = max(low, 0.0), min(high, 1.0)
     return replace(row, low=low, high=high, may_lose=float(evidence.bounds[place]))
 
 

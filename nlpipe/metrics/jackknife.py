@@ -90,6 +90,8 @@ def score_intervals(
         values = rounded if shares else values
         error, freedom = np.array([np.sqrt(values.var(ddof=1) / n)]), np.array([n - 1.0])
         low, high = intervals_of(np.array([score]), error, freedom, n if shares else None)[0]
+        if metric.definitions[name].unit == "share":
+            low, high = max(low, 0.0), min(high, 1.0)
         if low < high:
             intervals[name] = (float(low), float(high))
     return intervals

@@ -1,8 +1,8 @@
-"""A metric is a function of per-example statistics that add up, so that one resampling serves every task.
+"""A metric is a function of per-example statistics that add up, so that one kind of interval serves every task.
 
 Accuracy adds up (right, counted); F1 adds up true positives, predicted and gold of each class; BLEU adds up n-gram
-matches. With the statistics of N examples as a matrix (N, S), R bootstrap resamples are one product (R, N) @ (N, S)
-and one vectorised call of ``scores``.
+matches. With the statistics of N examples as a matrix (N, S), the scores without each example in turn, or those of R
+resamples (R, N) @ (N, S), are one vectorised call of ``scores``.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import nlpipe
 from nlpipe.datasets.load import load_dataset
 from nlpipe.errors import DataError
-from nlpipe.metrics.bootstrap import interval
+from nlpipe.metrics.jackknife import score_intervals
 from nlpipe.metrics.tag_metrics import tagging_metrics
 from nlpipe.predictions import Predictions
 from nlpipe.runs.result import Result
@@ -62,7 +62,7 @@ def test_a_text_that_is_split_otherwise_is_scored_as_it_is_answered(tmp_path: Pa
     assert [line for line in result.ledger["warnings"] if "0.500 (f1_raw)" in line]
     metric = next(each for each in metrics_of(read_scoring(result.folder)) if "f1_raw" in each.definitions)
     gold, predictions = result.predictions()
-    low, high = interval(metric, gold, predictions)["f1_raw"]
+    low, high = score_intervals(metric, metric.statistics(gold, predictions))["f1_raw"]
     assert 0 <= low < 0.5 < high <= 1
 
 

@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from seqeval.metrics import f1_score, precision_score, recall_score
 from seqeval.scheme import IOB2
 
-from nlpipe.metrics.bootstrap import interval
+from nlpipe.metrics.jackknife import score_intervals
 from nlpipe.metrics.tag_metrics import overlapping, strict_spans, tagging_metrics
 from nlpipe.predictions import Predictions
 from nlpipe.wire import Tags, Tokens
@@ -107,8 +107,9 @@ def test_statistics_add_up_and_every_score_says_what_it_is():
         }
 
 
-def test_intervals_resample_sentences():
+def test_intervals_are_by_the_luck_of_sentences():
     gold = Tags([["B-X"]] * 50)
     said = Predictions(Tags([["B-X"]] * 25 + [["O"]] * 25))
-    low, high = interval(tagging_metrics(TAGS, "IOB2")[0], gold, said)["recall"]
+    metric = tagging_metrics(TAGS, "IOB2")[0]
+    low, high = score_intervals(metric, metric.statistics(gold, said))["recall"]
     assert 0.3 < low < 0.5 < high < 0.7

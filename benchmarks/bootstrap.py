@@ -1,4 +1,4 @@
-"""Percentile bootstrap intervals of any metric, from its statistics and nothing else.
+"""Percentile bootstrap intervals of any metric, from its statistics and nothing else; nlpipe itself uses the jackknife.
 
 A resample of N examples is how often each was drawn: R resamples are one product (R, N) @ (N, S), done in chunks.
 With the same N and seed every pipeline gets the same resamples, so that differences are paired.
