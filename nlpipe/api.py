@@ -13,6 +13,7 @@ from nlpipe.spec import PipelineSpec, Source, read_comparison, read_pipeline
 
 if TYPE_CHECKING:
     from nlpipe.compare.results import Comparison
+    from nlpipe.datasets.dataset import Dataset
     from nlpipe.runs.result import Result
     from nlpipe.tuning.search import Tuned
 
@@ -65,15 +66,11 @@ def run(
     Raises:
         NlpipeError: the file, the data or the disk does not allow it.
     """
-    from nlpipe.datasets.load import load_dataset
     from nlpipe.runs.run import run as run_spec
-    from nlpipe.user_code import stop_if_registering
 
-    stop_if_registering()
-    spec = read_pipeline(file, overrides, imports)
+    spec, dataset = _read(file, overrides, imports)
     if spec.tune is not None:
         report("'tune' is not searched here: the file's own values are run; 'nlpipe tune' searches")
-    dataset = load_dataset(data_of(spec))
     return run_spec(spec, dataset, Path(out), seed, again=again, report=report)
 
 
@@ -85,26 +82,17 @@ def tune(
     report: Callable[[str], None] = lambda message: None,
     imports: Sequence[str] = (),
 ) -> Tuned:
-    """Search the options that ``tune:`` of a file names by their score on dev; see ``nlpipe.tuning.search.tune``.
+    """Search the options that ``tune:`` of a file names by their score on dev or in folds.
 
-    Args:
-        file: a pipeline file, or the mapping that a file would hold.
-        overrides: changes to the file, such as ``"tune.trials=50"``.
-        out: the folder that the folder of the search is written into.
-        trials: replaces the number of the file.
-        report: called with what is being done, in a few words.
-        imports: modules to import, besides those of the file.
+    The arguments are those of ``run``, and ``trials``, which replaces the number of the file. See
+    ``nlpipe.tuning.search.tune``.
 
     Raises:
         NlpipeError: the file, the data or the disk does not allow it, or every trial failed.
     """
-    from nlpipe.datasets.load import load_dataset
     from nlpipe.tuning.search import tune as search
-    from nlpipe.user_code import stop_if_registering
 
-    stop_if_registering()
-    spec = read_pipeline(file, overrides, imports)
-    return search(spec, load_dataset(data_of(spec)), Path(out), trials, report)
+    return search(*_read(file, overrides, imports), Path(out), trials, report)
 
 
 def compare(
@@ -136,6 +124,16 @@ def compare(
     for name, reason in spec.left_out:
         warnings.warn(f"{name} is left out: {reason}", NlpipeWarning, stacklevel=2)
     return run_comparison(spec, Path(out), jobs)
+
+
+def _read(file: Source, overrides: Sequence[str], imports: Sequence[str]) -> tuple[PipelineSpec, Dataset]:
+    """The pipeline of a file, and its data."""
+    from nlpipe.datasets.load import load_dataset
+    from nlpipe.user_code import stop_if_registering
+
+    stop_if_registering()
+    spec = read_pipeline(file, overrides, imports)
+    return spec, load_dataset(data_of(spec))
 
 
 def data_of(spec: PipelineSpec) -> str | dict[str, Any]:

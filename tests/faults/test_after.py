@@ -8,14 +8,12 @@ from pathlib import Path
 
 import pytest
 
-import nlpipe
 from nlpipe.errors import NlpipeError
-from nlpipe.runs import costs
 from nlpipe.runs.evaluate import evaluate
 from nlpipe.runs.listing import latest_run, list_runs
 from nlpipe.runs.mistakes import find_mistakes
 from nlpipe.runs.verify import verify
-from tests.unit.runs.test_steps import PIPELINES, USE
+from tests.unit.runs.finished_runs import PIPELINES, finished_runs
 
 DAMAGES: dict[str, Callable[[bytes], bytes | None]] = {
     "missing": lambda content: None,
@@ -34,14 +32,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes | None]] = {
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("runs")
-    folders = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(costs, "measure_model", lambda *_: USE)
-        for name, content in PIPELINES.items():
-            (folder / f"{name}.yaml").write_text(content)
-            folders[name] = nlpipe.run(folder / f"{name}.yaml", out=folder / "out").folder
-    return folders
+    return {name: result.folder for name, result in finished_runs(tmp_path_factory.mktemp("runs")).items()}
 
 
 def message_of(command: Callable[[], object]) -> str:

@@ -19,6 +19,7 @@ from nlpipe.compare.gather import reopen
 from nlpipe.report.comparison_page import embedded
 from nlpipe.report.disagreements import disagreements
 from nlpipe.report.page_answers import Answers
+from tests.unit.report.page_data import PIPELINES, labelled_texts
 
 NASTY = "</script><script>alert(1)</script> <!-- & \u2028 😀 שלום"
 
@@ -27,20 +28,9 @@ NASTY = "</script><script>alert(1)</script> <!-- & \u2028 😀 שלום"
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a comparison of two pipelines on texts that try to leave their place."""
     root = tmp_path_factory.mktemp("page")
-    good, bad = ("good", "fine", "warm", "great"), ("dull", "poor", "cold", "weak")
-    for name, count in (("train", 30), ("dev", 10), ("test", 40)):
-        rows = [
-            {"text": f"{NASTY} {name} {i} {words[i % 4]} {other[i % 3]}", "label": label}
-            for i in range(count) for words, other, label in ((good, bad, "<b>a"), (bad, good, "b"))
-        ]  # fmt: skip
-        (root / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    data = {"task": "classification", **{name: str(root / f"{name}.jsonl") for name in ("train", "dev", "test")}}
     spec = {
-        "compare": "T <i>", "data": data, "seeds": [1], "budget": {"memory_mb": 5000},
-        "pipelines": [
-            {"name": "bayes", "representation": "bow", "head": "naive_bayes"},
-            {"name": "stump", "representation": {"name": "tfidf", "max_features": 3}, "head": "logistic_regression"},
-        ],
+        "compare": "T <i>", "data": labelled_texts(root, NASTY, 40, ("<b>a", "b")), "seeds": [1],
+        "budget": {"memory_mb": 5000}, "pipelines": PIPELINES,
     }  # fmt: skip
     return nlpipe.compare(spec, out=root / "runs").folder
 

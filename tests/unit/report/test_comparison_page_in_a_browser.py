@@ -21,6 +21,7 @@ from nlpipe.predictions import Predictions
 from nlpipe.report.comparison_page import comparison_page
 from nlpipe.report.page_contents import Contents, CostAxis, Line
 from nlpipe.wire import Labels
+from tests.unit.report.page_data import PIPELINES, labelled_texts
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -30,20 +31,9 @@ SECONDS = 0.3
 
 
 def classification(root: Path) -> dict[str, Any]:
-    good, bad = ("good", "fine", "warm", "great"), ("dull", "poor", "cold", "weak")
-    for name, count in (("train", 30), ("dev", 10), ("test", 60)):
-        rows = [
-            {"text": f"</script> 😀 film {i} {words[i % 4]} {other[i % 3]}", "label": label}
-            for i in range(count) for words, other, label in ((good, bad, "a"), (bad, good, "b"))
-        ]  # fmt: skip
-        (root / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    data = {"task": "classification", **{name: str(root / f"{name}.jsonl") for name in ("train", "dev", "test")}}
     return {
-        "compare": "Labels", "data": data, "seeds": [1], "budget": {"memory_mb": 5000}, "train_sizes": [20, 60],
-        "pipelines": [
-            {"name": "bayes", "representation": "bow", "head": "naive_bayes"},
-            {"name": "stump", "representation": {"name": "tfidf", "max_features": 3}, "head": "logistic_regression"},
-        ],
+        "compare": "Labels", "data": labelled_texts(root, "</script> 😀 film", 60), "seeds": [1],
+        "budget": {"memory_mb": 5000}, "train_sizes": [20, 60], "pipelines": PIPELINES,
     }  # fmt: skip
 
 

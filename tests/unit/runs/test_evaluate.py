@@ -21,7 +21,7 @@ from nlpipe.runs.listing import latest_run, list_runs
 from nlpipe.runs.result import Result
 from tests.unit.cli.test_cli import complaint
 from tests.unit.cli.test_cli import nlpipe as command
-from tests.unit.runs.test_steps import PIPELINES, USE
+from tests.unit.runs.finished_runs import PIPELINES, USE
 from tests.unit.runs.user_programs import STAGES
 
 TEXTS = [

@@ -35,17 +35,7 @@ from nlpipe.runs.score import score
 from nlpipe.spec import read_pipeline
 from nlpipe.user_code import UserCode
 from nlpipe.wire import Text, Tokens
-
-PIPELINES = {
-    "classes": "data: sample_reviews\nrepresentation: tfidf\nhead: logistic_regression\n",
-    "entities": "data: sample_entities\ntokenizer: {name: regex, lowercase: false}\n"
-    "representation: window\nhead: {name: perceptron, epochs: 2}\n",
-    "texts": "data: sample_translation\ntokenizer: regex\nrepresentation: tfidf\nhead: translation_memory\n",
-}
-USE = {
-    "load_seconds": 0.1, "latency_p50_seconds": 0.001, "latency_p95_seconds": 0.002, "texts_per_second": 1000.0,
-    "peak_memory_bytes": 1e8,
-}  # fmt: skip
+from tests.unit.runs.finished_runs import PIPELINES, USE
 
 
 @pytest.fixture(scope="module", params=list(PIPELINES))

@@ -24,7 +24,7 @@ from nlpipe.runs.result import Result
 from nlpipe.runs.verify import Verification, verify
 from tests.unit.cli.test_cli import complaint
 from tests.unit.cli.test_cli import nlpipe as command
-from tests.unit.runs.test_steps import USE
+from tests.unit.runs.finished_runs import USE
 from tests.unit.runs.user_programs import STAGES
 
 
