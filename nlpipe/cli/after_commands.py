@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nlpipe.cli.arguments import Imports, check_encoding, import_modules, one_of
-from nlpipe.cli.terminal import make_console
+from nlpipe.cli.terminal import PLAIN, make_console
 from nlpipe.errors import NlpipeError
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from nlpipe.runs.mistake_records import Mistakes
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")]
-PLAIN: dict[str, Any] = {"highlight": False, "markup": False, "soft_wrap": True}
-"""How text is printed that may hold anything."""
 NOT_THE_SAME = 1
 """Exit status of ``verify`` where the run comes out different."""
 

@@ -29,11 +29,11 @@ def data_audit(
     from nlpipe.json_reader import json_text
 
     dataset = load_dataset(_data_of(name))
-    found = audit(dataset, threshold, label_errors)
+    result = audit(dataset, threshold, label_errors)
     if as_json:
-        typer.echo(json_text(found.record()))
+        typer.echo(json_text(result.record()))
     else:
-        show_audit(found, contents_of(dataset), make_console())
+        show_audit(result, contents_of(dataset), make_console())
 
 
 def _data_of(name: str) -> str | dict[str, Any]:

@@ -74,11 +74,11 @@ def bias(
 
     import_modules(imports)
     probe = read_probe(probe_file or SHIPPED)
-    found = shifts(probe, Pipeline.load(run_folder), label)
+    measured = shifts(probe, Pipeline.load(run_folder), label)
     if as_json:
-        typer.echo(json_text({"probe": probe.name, "shifts": [shift.record() for shift in found]}))
+        typer.echo(json_text({"probe": probe.name, "shifts": [shift.record() for shift in measured]}))
         return
-    scores = list(dict.fromkeys(shift.what for shift in found))
+    scores = list(dict.fromkeys(shift.what for shift in measured))
     headings: tuple[str, ...] = ("group", "against", "score", "mean", "shift", "interval")
     title = f"{probe.name}: {', '.join(scores)}"
     lines = [
@@ -89,11 +89,11 @@ def bias(
             ),
             best=shift.is_shown,
         )
-        for shift in found
+        for shift in measured
     ]  # fmt: skip
-    shown = sum(shift.is_shown for shift in found)
+    shown = sum(shift.is_shown for shift in measured)
     caption = (
-        f"bold: shown to differ from 0 ({shown} of {len(found)}); all intervals hold together with 95 %\n"
+        f"bold: shown to differ from 0 ({shown} of {len(measured)}); all intervals hold together with 95 %\n"
         f"{len(probe.templates)} sentences for each word; a shift of +0.010 is one point of probability"
     )
     console = make_console()

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nlpipe.cli.arguments import Imports, Out, import_modules, split
-from nlpipe.cli.run_commands import PLAIN
-from nlpipe.cli.terminal import make_console
+from nlpipe.cli.terminal import PLAIN, make_console
 from nlpipe.compare.table import Table
 from nlpipe.errors import NlpipeError
 from nlpipe.training.progress import format_duration, has_room

@@ -76,15 +76,15 @@ def init(
     check_encoding(encoding)
     if task is not None:
         one_of("--task", task, ("classification", "tagging", "translation"))
-    found = starter(*data, wanted=Wanted(text, label, task, encoding))
+    files = starter(*data, wanted=Wanted(text, label, task, encoding))
     if output is None:
-        typer.echo(found.text(None), nl=False)
+        typer.echo(files.text(None), nl=False)
         return
     comparison = output.with_name(f"{output.stem}_compare.yaml")
     for path in (output, comparison):
         if path.exists():
             raise NlpipeError(f"{path} exists already; remove it or choose another name with --output")
-    output.write_text(found.text(output.parent), encoding="utf-8")
-    comparison.write_text(found.comparison(output), encoding="utf-8")
+    output.write_text(files.text(output.parent), encoding="utf-8")
+    comparison.write_text(files.comparison(output), encoding="utf-8")
     typer.echo(output)
     typer.echo(comparison)

@@ -150,10 +150,10 @@ def _rows(
         for hint in HINTS:
             message = message.replace(hint, "say which holds the text with --field NAME, or its number")
         raise DataError(message) from None
-    found = layout.ledger.examples.get("headers_repeated", [])
+    headers = layout.ledger.examples.get("headers_repeated", [])
     if width > 1:  # one field alone is as likely a short text
-        found = found + layout.ledger.examples.get("header_as_example", [])
-    for example in found:
+        headers = headers + layout.ledger.examples.get("header_as_example", [])
+    for example in headers:
         warnings.warn(f"{example}: this looks like a header; it is answered as the other rows are", NlpipeWarning, 2)
 
 

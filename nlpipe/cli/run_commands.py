@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nlpipe.cli.arguments import Imports, Out, import_modules
-from nlpipe.cli.terminal import make_console
+from nlpipe.cli.terminal import PLAIN, make_console
 
 if TYPE_CHECKING:
     from nlpipe.runs.result import Result
 
-PLAIN: dict[str, Any] = {"highlight": False, "markup": False, "soft_wrap": True}
-"""How text is printed that may hold anything."""
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A pipeline file (YAML).")]
 Overrides = Annotated[
     list[str] | None,

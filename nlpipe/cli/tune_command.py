@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from nlpipe.cli.arguments import Imports, Out, import_modules
-from nlpipe.cli.run_commands import PLAIN, FileArgument, Overrides
-from nlpipe.cli.terminal import make_console
+from nlpipe.cli.run_commands import FileArgument, Overrides
+from nlpipe.cli.terminal import PLAIN, make_console
 
 
 def tune(
@@ -19,7 +19,7 @@ def tune(
     trials: Annotated[int | None, typer.Option(help="Replaces the number of trials of the file.", min=1)] = None,
     imports: Imports = None,
 ) -> None:
-    """Search the options under 'tune:' by their score on dev; writes the pipeline with the best ones and prints it."""
+    """Search the options under 'tune:' by their score on dev or in folds; prints the file with the best pipeline."""
     from nlpipe import api
     from nlpipe.tuning.summary import as_table, what_mattered
 
@@ -35,6 +35,6 @@ def tune(
         if text:
             console.print(text, **PLAIN)
     console.print(
-        f"the pipeline with the best values; 'nlpipe run {result.folder / 'tuned.yaml'}' scores it on test:", **PLAIN
+        f"'nlpipe run {result.folder / 'tuned.yaml'}' scores the pipeline with the best values on test:", **PLAIN
     )
     typer.echo(result.folder / "tuned.yaml")

@@ -87,7 +87,7 @@ def data_of(folder: Path) -> Dataset:
 def read_pipeline_file(folder: Path) -> tuple[Value, list[Fault]]:
     """The content of ``pipeline.yaml`` as it is written, and the modules of its ``import:`` that cannot be imported.
 
-    Its stages are not looked up: who needs the data alone need not have them.
+    Its stages are not looked up, so that the data can be read where a stage is not installed.
 
     Raises:
         NlpipeError: it is missing or damaged.
@@ -99,7 +99,7 @@ def read_pipeline_file(folder: Path) -> tuple[Value, list[Fault]]:
 
 
 def write_predictions(path: Path, task: Task, split: Split, pipeline: Pipeline, texts: bool = False) -> list[str]:
-    """Write the answers to ``split``, a line of JSON for each example; return what should be said about them.
+    """Write the answers to ``split``, a line of JSON for each example; return sentences for the ledger about them.
 
     Args:
         task: of the data, which writes the lines.

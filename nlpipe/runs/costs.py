@@ -6,9 +6,9 @@ loads the pipeline as a user's program would, answers single texts (latency) and
 one line of JSON. The peak memory is that of this process alone, so that neither training nor the data set is in it.
 
 The same texts are answered in several rounds, and the least seconds of each text count: what else a machine does only
-adds to them, so that the least are those that another measurement gives again. The percentiles are over texts, which
-differ in length. Stages that cache the features of words have those of these texts in their caches after the first
-round, as in a program that has run for a while. Python's garbage collection is off while a round is timed.
+adds to them, so that another measurement gives about the same least seconds again. The percentiles are over texts,
+which differ in length. Stages that cache the features of words have those of these texts in their caches after the
+first round, as in a program that has run for a while. Python's garbage collection is off while a round is timed.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ if TYPE_CHECKING:
     from nlpipe.pipeline import Pipeline
 
 WARM_UP_SECONDS = 0.1
-"""For so long, and for one text at least, texts are answered before any is timed."""
+"""Seconds in which texts are answered, at least one, before any is timed."""
 LATENCY_TEXTS, LATENCY_SECONDS = 200, 3.0
-"""Single texts are timed until the first of these is reached in the first round; later rounds answer the same texts."""
+"""Single texts are timed in the first round until one of these limits is reached; later rounds answer these texts."""
 THROUGHPUT_TEXTS, THROUGHPUT_SECONDS = 2000, 5.0
-"""The same of batches."""
+"""The same limits for texts in batches."""
 ROUNDS, ROUNDS_SECONDS = 10, 4.0
-"""No further round begins once the first of these is reached; a slow pipeline has one."""
+"""No further round begins once one of these limits is reached; a slow pipeline has one round."""
 MOST_SECONDS = 3600
 """A process that takes longer than this is stopped, and the measurement has failed."""
 
@@ -126,7 +126,7 @@ def _checked(line: str, model: Path) -> Use:
         use = None
     names = Use.__required_keys__
     if not isinstance(use, dict) or set(use) != names or not all(_positive(value) for value in use.values()):
-        raise NlpipeError(f"measuring {model} failed: the process printed {line[:200]!r}, which are not its figures")
+        raise NlpipeError(f"measuring {model} failed: the process printed {line[:200]!r} in place of its figures")
     figures: Use = use  # type: ignore[assignment]
     return figures
 

@@ -77,9 +77,9 @@ def _part(name: str, gaps: Sequence[_Gap], tolerance: float) -> Part:
 
 
 def _file_gaps(before: Path, after: Path) -> Iterator[_Gap]:
-    for here, there in ((before, "now"), (after, "before")):
+    for here, other in ((before, "now"), (after, "before")):
         if not here.exists():
-            yield _Gap(math.inf, f"{here.name} is there {there} alone")
+            yield _Gap(math.inf, f"{here.name} exists only {other}")
             return
     if before.suffix == ".json":
         yield from _gaps(read_json(before), read_json(after), before.name)
@@ -93,7 +93,7 @@ def _file_gaps(before: Path, after: Path) -> Iterator[_Gap]:
         raise NlpipeError(f"{before}: damaged: {error}") from None
     for name in sorted(old.keys() | new.keys()):
         if name not in old or name not in new:
-            yield _Gap(math.inf, f"'{name}' is there {'before' if name in old else 'now'} alone")
+            yield _Gap(math.inf, f"'{name}' exists only {'before' if name in old else 'now'}")
         else:
             yield from _array_gaps(old[name], new[name], name)
 
@@ -119,7 +119,7 @@ def _gaps(old: Any, new: Any, place: str) -> Iterator[_Gap]:
     if isinstance(old, dict) and isinstance(new, dict):
         for key in old.keys() | new.keys():
             if key not in old or key not in new:
-                yield _Gap(math.inf, f"{place}: '{key}' is there {'before' if key in old else 'now'} alone")
+                yield _Gap(math.inf, f"{place}: '{key}' exists only {'before' if key in old else 'now'}")
             else:
                 yield from _gaps(old[key], new[key], f"{place}: {key}" if ":" not in place else f"{place}.{key}")
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
@@ -159,14 +159,14 @@ def scores(before: MetricsFile, after: MetricsFile, tolerance: float) -> Part:
     primary, old, new = before["primary"], before["scores"], after["scores"]
     gaps = [gap for name in old if name in new for gap in _gaps(float(old[name]), float(new[name]), name)]
     for name in sorted(old.keys() ^ new.keys()):
-        gaps.append(_Gap(math.inf, f"'{name}' is there {'before' if name in old else 'now'} alone"))
+        gaps.append(_Gap(math.inf, f"'{name}' exists only {'before' if name in old else 'now'}"))
     of_primary = [gap for gap in gaps if gap.what.startswith(f"{primary} was ") and gap.size > tolerance]
     part = _part("scores", gaps, tolerance)
     return Part("scores", part.verdict, of_primary[0].what) if of_primary else part
 
 
 def environments(before: EnvironmentFile, after: EnvironmentFile, trained: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A line for each thing that a run was made with which is another one now.
+    """A line for each part of a run's environment that differs now.
 
     Args:
         trained: ``history.json`` of both, empty where nothing was trained by gradients.

@@ -135,7 +135,7 @@ def _in_training(labelled: Labelled, task: Task, file: Value, environment: Envir
     except NlpipeError as error:
         reason = str(error).partition("\n")[0]
         return [
-            f"whether training examples are among these was not looked at: the training data cannot be read: {reason}"
+            f"it was not checked whether these are training examples too, as the training data cannot be read: {reason}"
         ]
     known = {task.key(train.inputs, i) for i in range(len(train))}
     inputs = labelled.split.inputs
@@ -154,8 +154,8 @@ def _answer(folder: Path, labelled: Labelled, task: Task, pipeline: Pipeline, no
     """Write ``predictions.jsonl`` and ``ledger.json``."""
     use_threads(thread_count())
     with recorded() as warnings:
-        said = write_predictions(folder / "predictions.jsonl", task, labelled.split, pipeline, texts=True)
-    ledger = evaluation_ledger(labelled.split, labelled.ledger, pipeline, [*notes, *warnings, *said])
+        remarks = write_predictions(folder / "predictions.jsonl", task, labelled.split, pipeline, texts=True)
+    ledger = evaluation_ledger(labelled.split, labelled.ledger, pipeline, [*notes, *warnings, *remarks])
     write_json(folder / "ledger.json", ledger)
 
 

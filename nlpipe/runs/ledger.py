@@ -37,11 +37,9 @@ LOST = {
         "documents (documents: paragraph or line makes more)"
     ),
 }
-"""What reading counts that a person should hear of when the run ends."""
-
-
+"""Counts of reading that become warnings of the run, and the end of each warning's sentence."""
 OF_ITEMS = ("cut_into_blocks",)
-"""Those that matter where scores are computed, in test and in further data."""
+"""Counts that are reported for test and for further data alone, where scores are computed."""
 
 
 def steps_done(folder: Path) -> set[str]:
@@ -73,7 +71,7 @@ def begin_ledger(dataset: Dataset, messages: Sequence[str]) -> LedgerFile:
 def complete_ledger(
     dataset: Dataset, train: Split, pipeline: Pipeline, split: Scored, begun: LedgerFile, messages: Sequence[str]
 ) -> LedgerFile:
-    """The content of ``ledger.json`` when the questions are answered: also what the stages could not use.
+    """The content of ``ledger.json`` after the answer step: also what the stages could not use.
 
     Args:
         train: the training examples that were used, perhaps a sample of the data set's.

@@ -1,4 +1,4 @@
-"""The runs in a folder: what each was of, its score, when it ended; those that are damaged or unfinished as well."""
+"""The runs in a folder: pipeline, data, score and end of each, and those that are damaged or unfinished."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ UNFINISHED = {
     ".unfinished": "unfinished: fitted, not yet answered and scored",
     ".checkpoints": "unfinished: killed while it was trained",
 }
-"""Folder beside the finished runs, to what a run in it is."""
-GOES_ON = "; the command that began it goes on from there"
+"""Folder beside the finished runs to the state of the runs in it."""
+GOES_ON = "; the same command continues it"
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _is_run(folder: Path) -> bool:
-    """Whether ``folder`` holds a run: not a comparison, a model that was saved alone, or what is still written."""
+    """Whether ``folder`` holds a run, and not a comparison, a model saved by itself, or a run being written."""
     if folder.name.startswith(".") or (folder / "comparison.json").exists():
         return False
     return any((folder / name).exists() for name in MARKS)

@@ -77,11 +77,11 @@ class Mistakes:
     Args:
         examples: how many were answered.
         wrong: examples whose answer is not entirely right.
-        measure: what the worst come first by.
+        measure: what the worst answers are ordered by.
         worst: the wrong answers, the worst first.
         confusions: the most frequent first; none for texts.
         groups: of labels and types, the lowest score first; of texts, the shortest references first.
-        kinds: what is the matter with texts.
+        kinds: kinds of mistake in texts, the most frequent first.
         note: why the inputs are not shown; empty where they are.
     """
 

@@ -39,21 +39,21 @@ def find_mistakes(folder: str | Path) -> Mistakes:
     records = read_predictions(folder / "predictions.jsonl")
     texts, note = _texts(folder, records)
     if isinstance(gold, Labels):
-        found = _of_labels(gold, predictions)
+        result = _of_labels(gold, predictions)
     elif isinstance(gold, Tags):
         marked = any(metric.name == "entities" for metric in metrics_of(scoring))
-        found = of_entities(gold, predictions) if marked else of_tags(gold, predictions)
+        result = of_entities(gold, predictions) if marked else of_tags(gold, predictions)
     elif isinstance(gold, Text):
-        found = _of_texts(folder, gold, predictions, texts)
+        result = _of_texts(folder, gold, predictions, texts)
     else:
         raise NlpipeError(f"{folder}: the answers of the task {scoring['task']} are neither labels, tags nor texts")
     worst = tuple(
         Mistake(i + 1, str(records[i].get("id", "")), texts[i], wanted, answered, value)
-        for i, value, wanted, answered in found.worst
+        for i, value, wanted, answered in result.worst
     )
     return Mistakes(
-        folder, environment["name"], environment["data"], scoring["split"], len(records), len(worst), found.measure,
-        worst, found.confusions, found.groups, found.kinds, note,
+        folder, environment["name"], environment["data"], scoring["split"], len(records), len(worst), result.measure,
+        worst, result.confusions, result.groups, result.kinds, note,
     )  # fmt: skip
 
 
@@ -123,16 +123,16 @@ def _of_texts(folder: Path, gold: Text, predictions: Predictions[Text], sources:
 
 
 def _kinds(source: str, gold: str, answer: str) -> list[str]:
-    """What is the matter with a text, as far as it shows."""
+    """The kinds of mistake that a text shows."""
     if not answer.strip():
         return ["empty"]
-    found = []
+    kinds = []
     if source.strip() and answer.strip() == source.strip():
-        found.append("the source itself")
+        kinds.append("the source itself")
     if 2 * len(answer) < len(gold):
-        found.append("less than half as long as the reference")
+        kinds.append("less than half as long as the reference")
     elif len(answer) > 2 * len(gold):
-        found.append("more than twice as long as the reference")
+        kinds.append("more than twice as long as the reference")
     if REPEATED.search(answer) and not REPEATED.search(gold):
-        found.append("words three times in a row")
-    return found
+        kinds.append("words three times in a row")
+    return kinds

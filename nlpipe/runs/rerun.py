@@ -35,7 +35,7 @@ def rerun(
     """Fit, answer and score again what ``run`` holds, with its seed, its training size and its number of threads.
 
     Args:
-        run: the run's folder, which is read alone.
+        run: the run's folder, which is not changed.
         folder: a new folder inside one that exists.
         imports: modules to import, besides those of the run's ``pipeline.yaml``.
         report: called with what is being done, in a few words.

@@ -1,4 +1,4 @@
-"""What a run left: its folder, read when asked."""
+"""The result of a run: the files of its folder, each read when it is first asked for."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from nlpipe.wire import Wire
 
 @dataclass(frozen=True)
 class Result:
-    """A run's folder, read when asked.
+    """A run's folder, whose files are read when they are first asked for.
 
     Every property raises NlpipeError where its file is missing or damaged.
     """

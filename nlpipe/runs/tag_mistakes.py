@@ -38,13 +38,13 @@ def of_entities(gold: Tags, predictions: Predictions[Tags]) -> Found:
     counts: list[Counter[str]] = [Counter(), Counter(), Counter()]  # gold, predicted, right
     worst: list[tuple[float, Wrong]] = []
     for i, (wanted, answered) in enumerate(zip(gold.values, predictions.values.values, strict=True)):
-        true, found = strict_spans(wanted), strict_spans(answered)
-        both = set(true) & set(found)
-        missed, invented = [u for u in true if u not in both], [u for u in found if u not in both]
+        true, predicted = strict_spans(wanted), strict_spans(answered)
+        both = set(true) & set(predicted)
+        missed, invented = [u for u in true if u not in both], [u for u in predicted if u not in both]
         lost: Counter[str] = Counter()  # those that the words cannot express
         if gold.entities is not None:
             lost = Counter(kind for *_, kind in gold.entities[i]) - Counter(kind for *_, kind in true)
-        for count, units in zip(counts, (true, found, both), strict=True):
+        for count, units in zip(counts, (true, predicted, both), strict=True):
             count.update(kind for *_, kind in units)
         counts[0].update(lost)
         wrong = [*paired(missed, invented), *((kind, "", True) for kind in lost.elements())]
@@ -91,7 +91,10 @@ def _unit(words: Sequence[str], unit: Unit) -> str:
 
 
 def _confidence(predictions: AnyPredictions, i: int, places: Sequence[int]) -> float:
-    """How sure the wrong words were: of equally many mistakes those are worse; 0 where it is not known."""
+    """The sum of the scores of the wrongly tagged words, by which texts with equally many mistakes are ordered.
+
+    0 where the answers have no scores.
+    """
     if predictions.scores is None:
         return 0.0
     return float(np.sum(np.asarray(predictions.scores[i])[list(places)])) if places else 0.0

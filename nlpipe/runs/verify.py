@@ -26,8 +26,8 @@ class Verification:
 
     Args:
         parts: the stages in their order, then answers, then scores.
-        environment: a line for each thing that the run was made with and that is another one now.
-        note: why it cannot be expected to come out the same; empty where it can.
+        environment: a line for each part of the environment (versions, processor, code) that differs now.
+        note: why even the same environment could not give the same run; empty where it could.
     """
 
     run: Path
@@ -57,7 +57,7 @@ class Verification:
         if self.verdict == "within tolerance":
             return f"equal within {self.tolerance:g}: the answers are the same; first in {first.name}: {first.what}"
         same = worst_of([part.verdict for part in self.parts[-2:]]) != "different"
-        end = "; answers and scores are the same all the same" if same else ""
+        end = "; answers and scores are nevertheless the same" if same else ""
         return f"different, first in {first.name}: {first.what}{end}"
 
 
@@ -68,7 +68,7 @@ def verify(
     report: Callable[[str], None] = lambda message: None,
 ) -> Verification:
     """Fit, answer and score a run again in a temporary folder, from what its folder says: the resolved pipeline, the
-    data by its hash, seed, training size and threads. The folder itself is read alone.
+    data by its hash, seed, training size and threads. The folder itself is not changed.
 
     Args:
         tolerance: up to which numbers count as the same, relative to the larger of 1 and the first.

@@ -30,9 +30,9 @@ except ModuleNotFoundError as error:
 RANDOM_TRIALS = 10
 """Trials that are drawn evenly before the estimator proposes."""
 UNPRUNED_TRIALS = 5
-"""Trials that are trained to their end before any is stopped."""
+"""Trials that are trained to their end before any is stopped early."""
 FULL_EPOCHS = 2
-"""Epochs that every trial is trained."""
+"""Epochs after which, at the earliest, a trial is stopped."""
 RECORD = "nlpipe"
 """The attribute of a trial in the journal that holds its result; a trial without it was killed."""
 
@@ -120,7 +120,7 @@ class Study:
         return max(complete, key=lambda trial: (self.sign * (trial.score or 0.0), -trial.number), default=None)
 
     def importances(self) -> dict[str, float]:
-        """How much each option mattered, as shares that sum to 1; empty where that cannot be told.
+        """How much each option mattered, as shares that sum to 1; empty where too few trials were trained to their end.
 
         Functional analysis of variance (Hutter et al. 2014) of a random forest that is fitted to the complete trials.
         Of a few tens of trials it is a rough estimate.
@@ -135,7 +135,7 @@ class Study:
 
 
 def is_worse_than_most(asked: Any, epoch: int, score: float | None) -> bool:
-    """Tell a trial's score after an epoch; whether the trial should be stopped."""
+    """Report a trial's score after an epoch to Optuna; whether the trial should be stopped."""
     if score is None:
         return False
     with _quiet():

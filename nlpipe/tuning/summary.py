@@ -43,7 +43,7 @@ def _line(trial: Trial, result: Tuned, keys: list[str]) -> Line:
 
 
 def what_mattered(result: Tuned) -> str:
-    """One line: the options by how much they mattered; empty where that cannot be told."""
+    """The options in one line, the one that mattered most first; empty where it is not known."""
     ordered = sorted(result.importances.items(), key=lambda item: -item[1])
     if not ordered:
         return ""

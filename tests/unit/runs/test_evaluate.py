@@ -227,7 +227,7 @@ def test_data_that_has_moved_since_is_not_needed(tmp_path: Path, monkeypatch: py
     (tmp_path / "mine.csv").rename(tmp_path / "moved.csv")
     done = evaluate(run.folder, write_csv(tmp_path / "new.csv", TEXTS))
     assert done.examples == len(TEXTS)
-    (warning,) = [text for text in done.ledger["warnings"] if "not looked at" in text]
+    (warning,) = [text for text in done.ledger["warnings"] if "it was not checked" in text]
     assert "the training data cannot be read" in warning and "mine.csv" in warning
     assert "in_train" not in done.ledger["evaluation"]["counts"]
 

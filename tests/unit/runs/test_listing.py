@@ -101,7 +101,7 @@ def test_unfinished_runs_are_listed_once(tmp_path: Path) -> None:
     (tmp_path / ".partial-1-x-c-3").mkdir()
     problems = {run.folder.name: run.problem for run in list_runs(tmp_path)}
     assert list(problems) == ["done-0", "a-1", "b-2"]
-    assert problems["a-1"].startswith("unfinished: fitted, not yet answered and scored; the command that began it")
+    assert problems["a-1"].startswith("unfinished: fitted, not yet answered and scored; the same command continues it")
     assert problems["b-2"].startswith("unfinished: killed while it was trained")
 
 

@@ -237,12 +237,12 @@ def test_a_run_on_dev_leaves_test_and_costs_alone(tmp_path: Path, monkeypatch) -
     [
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", r"the process was killed \(SIGKILL\)"),
         ("import sys; sys.stderr.write('out of luck'); sys.exit(3)", r"exited with status 3\nout of luck"),
-        ("print('well')", "the process printed 'well', which are not its figures"),
-        ("print()", "the process printed '', which are not its figures"),
-        ("print('[1, 2]')", "which are not its figures"),
-        ("print('{\"latency_p50_seconds\": 0.1}')", "which are not its figures"),
-        (f"print({json.dumps(json.dumps({**USE, 'texts_per_second': float('nan')}))})", "which are not its figures"),
-        (f"print({json.dumps(json.dumps({**USE, 'load_seconds': 0}))})", "which are not its figures"),
+        ("print('well')", "the process printed 'well' in place of its figures"),
+        ("print()", "the process printed '' in place of its figures"),
+        ("print('[1, 2]')", "in place of its figures"),
+        ("print('{\"latency_p50_seconds\": 0.1}')", "in place of its figures"),
+        (f"print({json.dumps(json.dumps({**USE, 'texts_per_second': float('nan')}))})", "in place of its figures"),
+        (f"print({json.dumps(json.dumps({**USE, 'load_seconds': 0}))})", "in place of its figures"),
     ],
 )
 def test_a_measurement_that_fails_loses_nothing_else(tmp_path: Path, monkeypatch, program: str, message: str) -> None:

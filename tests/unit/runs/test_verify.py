@@ -67,7 +67,7 @@ def test_what_was_changed_is_found_in_the_first_stage_that_has_it(
     exact = verify(folder, tolerance=0)
     assert exact.verdict == "different" and exact.first is not None
     assert exact.first.name == "head logistic_regression" and "the largest difference in '" in exact.first.what
-    assert exact.sentence.endswith("answers and scores are the same all the same")
+    assert exact.sentence.endswith("answers and scores are nevertheless the same")
     record = read_json(folder / "environment.json")
     record |= {"packages": {**record["packages"], "numpy": "1.0"}, "threads": 2, "source": "0"}
     write_json(folder / "environment.json", {**record, "processor": {**record["processor"], "flags": ["sse"]}})
@@ -201,7 +201,7 @@ def saved(folder: Path, arrays: dict[str, np.ndarray], data: dict[str, object], 
         ({"w": np.array([1.0, np.nan])}, {}, {}, "different", "the largest difference in 'w' is inf"),
         ({"w": np.array([1.0])}, {}, {}, "different", "'w' was float64 (2,) and is float64 (1,)"),
         ({"n": np.array([1, 2, 4])}, {}, {}, "different", "1 of 3 values of 'n' differ"),
-        ({"new": np.zeros(1)}, {}, {}, "different", "'new' is there now alone"),
+        ({"new": np.zeros(1)}, {}, {}, "different", "'new' exists only now"),
         ({}, {"t": 1.5 + 1e-9}, {}, "within tolerance", "0-head.json: t was 1.5 and is 1.500000001"),
         ({}, {"t": 2.5}, {}, "different", "0-head.json: t was 1.5 and is 2.5"),
         ({}, {"words": ["a", "c"]}, {}, "different", '0-head.json: words was "b" and is "c"'),
@@ -231,7 +231,7 @@ def test_answers_and_scores_are_compared() -> None:
     other = {**metrics, "scores": {"accuracy": 0.9, "f1": 0.3}}
     assert scores(metrics, other, 0).what == "f1 was 0.25 and is 0.3"  # type: ignore[arg-type]
     lacking = {**metrics, "scores": {"f1": 0.25}}
-    assert scores(metrics, lacking, 0).what == "'accuracy' is there before alone"  # type: ignore[arg-type]
+    assert scores(metrics, lacking, 0).what == "'accuracy' exists only before"  # type: ignore[arg-type]
 
 
 def test_a_verdict_is_that_of_the_worst_part(runs: dict[str, Result]) -> None:
