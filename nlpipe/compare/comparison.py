@@ -51,11 +51,6 @@ class Plan:
     jobs: tuple[Job, ...]
     tune_seconds: Mapping[str, float] = field(default_factory=dict)
 
-    def measured(self, job: Job) -> bool:
-        """Whether the costs in use are those of this run: one for each pipeline and training size, the first."""
-        same = (each for each in self.jobs if (each.spec.name, each.train_size) == (job.spec.name, job.train_size))
-        return next(same) is job
-
 
 def plan(
     spec: ComparisonSpec,
@@ -173,10 +168,18 @@ def _how_searched(spec: ComparisonSpec) -> str:
 
 
 def _measure(made: Plan, outcomes: Sequence[Outcome], report: Callable[[Job, str], None]) -> None:
-    """Measure the costs in use, one pipeline after another, now that nothing else is running."""
-    for outcome in outcomes:
+    """Measure the costs in use, one pipeline after another, now that nothing else is running.
+
+    Of each pipeline and training size it is the first run that did not fail.
+    """
+    order = {id(job): i for i, job in enumerate(made.jobs)}
+    done = set()
+    for outcome in sorted(outcomes, key=lambda outcome: order[id(outcome.job)]):
         job, result = outcome.job, outcome.result
-        if result is None or not made.measured(job) or "measure" in steps_done(result.folder):
+        if result is None or (job.spec.name, job.train_size) in done:
+            continue
+        done.add((job.spec.name, job.train_size))
+        if "measure" in steps_done(result.folder):
             continue
         dataset = made.dataset
         if job.folds is not None and job.fold is not None:

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 import nlpipe
 from nlpipe.cli.app import app
+from nlpipe.compare import comparison
+from nlpipe.compare.execute import Outcome
 from nlpipe.datasets.load import load_dataset
 from nlpipe.errors import NlpipeError
 from nlpipe.files import read_json
@@ -19,7 +21,7 @@ from nlpipe.pipeline.stage_store import StageStore
 from nlpipe.runs.ledger import steps_done
 from nlpipe.runs.result import Result
 from nlpipe.runs.run import run
-from nlpipe.spec import read_pipeline
+from nlpipe.spec import read_comparison, read_pipeline
 
 QUICK: list[dict[str, Any]] = [
     {"name": "a", "representation": "bow", "head": "naive_bayes"},
@@ -110,6 +112,20 @@ def test_costs_are_measured_once_a_pipeline_when_all_is_fitted(tmp_path: Path) -
     # the same run, asked for by itself, is measured then
     alone = nlpipe.run({**PIPELINES[0], "data": "sample_reviews"}, out=tmp_path / "runs", seed=2)
     assert alone.folder == runs["lr"][1].folder and "latency_p50_seconds" in alone.costs
+
+
+def test_where_the_first_run_failed_another_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[Path] = []
+    monkeypatch.setattr(comparison, "measure", lambda folder, *_: measured.append(folder))
+    run = nlpipe.run({**QUICK[1], "data": "sample_reviews"}, out=tmp_path / "runs")
+    ledger = read_json(run.folder / "ledger.json")
+    del ledger["warnings_by_step"]["measure"]
+    (run.folder / "ledger.json").write_text(json.dumps(ledger))
+    made = comparison.plan(read_comparison({"data": "sample_reviews", "seeds": [1, 2], "pipelines": QUICK}))
+    first, second = (job for job in made.jobs if job.spec.name == "b")
+    outcomes = [Outcome(second, run), Outcome(first, error="out of memory")]
+    comparison._measure(made, outcomes, lambda job, text: None)
+    assert measured == [run.folder]
 
 
 def test_jobs_one_by_one_are_collected_by_the_same_command(tmp_path: Path) -> None:
