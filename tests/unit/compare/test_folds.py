@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import nlpipe
+from nlpipe.compare import comparison
 from nlpipe.compare.comparison import plan
 from nlpipe.compare.execute import orders_of
 from nlpipe.compare.gather import reopen
@@ -25,6 +26,12 @@ from nlpipe.wire import Labels, Text
 
 LR: dict[str, Any] = {"name": "lr", "representation": "tfidf", "head": "logistic_regression"}
 BAYES: dict[str, Any] = {"name": "bayes", "representation": "bow", "head": "naive_bayes"}
+
+
+@pytest.fixture(autouse=True)
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No costs in use, which take a process for each pipeline and are not what is tested here."""
+    monkeypatch.setattr(comparison, "measure", lambda *_: None)
 
 
 def table(path: Path, count: int, groups: int = 0, first: int = 0) -> str:
@@ -112,7 +119,13 @@ def test_chosen_on_dev_test_is_told_of_the_chosen_alone(tmp_path: Path) -> None:
         name: table(tmp_path / f"{name}.csv", n, first=f)
         for name, n, f in (("train", 60, 0), ("dev", 40, 100), ("test", 30, 200))
     }
-    spec = {"data": {"task": "classification", **files}, "choose": "dev", "tolerance": 0.5, "pipelines": [LR, BAYES]}
+    spec = {
+        "data": {"task": "classification", **files},
+        "choose": "dev",
+        "tolerance": 0.5,
+        "cost": "fit_s",
+        "pipelines": [LR, BAYES],
+    }
     found = nlpipe.compare(spec, out=tmp_path / "runs")
     assert found.verdict.evidence is not None and found.verdict.evidence.items == 40
     for row in found.rows:
