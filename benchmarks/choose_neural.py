@@ -2,8 +2,8 @@
 
 No test split is used. Each grid is a search of `nlpipe tune` that tries every combination once, at most four for each
 pipeline. Where two points answer a tenth of the 872 examples differently, luck alone makes their accuracies differ by
-up to 0.021 in 95 % of cases (1.96 √(0.1 / 872)); the one seed adds to that. No other point is clearly better than that of
-its file, and the files keep their options. The seconds were measured beside other work.
+up to 0.021 in 95 % of cases (1.96 √(0.1 / 872)); the one seed adds to that. No other point is clearly better than
+that of its file, and the files keep their options. The seconds were measured beside other work.
 """
 
 from __future__ import annotations
