@@ -14,7 +14,8 @@ from typing import Self
 
 import numpy as np
 
-from nlpipe.classical.ngram_model import NgramCounts, NgramModel
+from nlpipe.classical.ngram_counts import NgramCounts
+from nlpipe.classical.ngram_model import NgramModel
 
 
 class KneserNey(NgramModel):
@@ -24,30 +25,30 @@ class KneserNey(NgramModel):
     def of(cls, counted: NgramCounts) -> Self:
         order, size, start = counted.order, len(counted.predictable), counted.start
         at_start = np.arange(size) == start  # whether an n-gram begins with the start word
-        adjusted = []
-        for n in range(order):
-            level_counts = counted.counts[n].astype(np.float64)
-            if n + 1 < order:
-                preceding = np.bincount(counted.suffixes[n], minlength=len(level_counts))  # distinct words before
-                level_counts = np.where(at_start, level_counts, preceding)  # no word precedes the start word
-                at_start = at_start[counted.prefixes[n]]
-            adjusted.append(level_counts)
-        adjusted[0][start] = 0.0
-        predictable, discounts = counted.predictable, _discounts(adjusted[0])
-        total = adjusted[0].sum()
-        probabilities = (adjusted[0] - discounts) / total + discounts.sum() / total * predictable / predictable.sum()
-        with np.errstate(divide="ignore"):
-            unigrams = np.log(probabilities)
+        probabilities = counted.predictable / counted.predictable.sum()  # of a word that no n-gram tells of
         logs, gammas = [], []
-        for n, (prefixes, suffixes) in enumerate(zip(counted.prefixes, counted.suffixes, strict=True)):
-            level_counts, discounts = adjusted[n + 1], _discounts(adjusted[n + 1])
-            totals = np.bincount(prefixes, level_counts, minlength=len(counted.counts[n]))
-            mass = np.bincount(prefixes, discounts, minlength=len(totals)) / np.where(totals > 0, totals, 1.0)
-            gamma = np.where(totals > 0, mass, 1.0)  # 1 for a history that no word follows
-            probabilities = (level_counts - discounts) / totals[prefixes] + gamma[prefixes] * probabilities[suffixes]
-            logs.append(np.log(probabilities))
-            gammas.append(np.log(np.maximum(gamma, 1e-300)))
-        return cls(start, unigrams, counted.keys, tuple(logs), tuple(gammas))
+        for n in range(order):  # n-grams of n + 1 words
+            adjusted = counted.counts[n]
+            if n + 1 < order:
+                preceding = np.bincount(counted.suffixes[n], minlength=len(adjusted))  # distinct words before
+                adjusted = np.where(at_start, adjusted, preceding)  # no word precedes the start word
+                at_start = at_start[counted.prefixes(n)]
+            if n == 0:
+                adjusted = np.where(np.arange(size) == start, 0, adjusted)
+                discounts = _discounts(adjusted)
+                total = adjusted.sum()
+                probabilities = (adjusted - discounts) / total + discounts.sum() / total * probabilities
+            else:
+                prefixes, discounts = counted.prefixes(n - 1), _discounts(adjusted)
+                totals = np.bincount(prefixes, adjusted, minlength=len(counted.counts[n - 1]))
+                mass = np.bincount(prefixes, discounts, minlength=len(totals)) / np.where(totals > 0, totals, 1.0)
+                gamma = np.where(totals > 0, mass, 1.0)  # 1 for a history that no word follows
+                shorter = gamma[prefixes] * probabilities[counted.suffixes[n - 1]]
+                probabilities = (adjusted - discounts) / totals[prefixes] + shorter
+                gammas.append(np.log(np.maximum(gamma, 1e-300)))
+            with np.errstate(divide="ignore"):
+                logs.append(np.log(probabilities))
+        return cls(start, logs[0], counted.keys, tuple(logs[1:]), tuple(gammas))
 
 
 def _discounts(counts: np.ndarray) -> np.ndarray:

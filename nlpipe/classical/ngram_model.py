@@ -12,70 +12,12 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from nlpipe.classical.ngram_counts import NgramCounts
 
-@dataclass(frozen=True)
-class NgramCounts:
-    """The n-grams of texts up to order n, over V words.
-
-    Args:
-        start: the id of the word before each text, which is never predicted.
-        keys: for each length 2 .. n the sorted n-grams: id of the n-gram without its last word, times V, plus the
-            last word. The index in this array is the id of the n-gram; the id of a single word is the word's id.
-        counts: for each length 1 .. n how often each n-gram occurs.
-        prefixes: for each length 2 .. n the id of each n-gram without its last word.
-        suffixes: for each length 2 .. n the id of each n-gram without its first word.
-        predictable: (V,) which words are predicted.
-    """
-
-    start: int
-    keys: tuple[np.ndarray, ...]
-    counts: tuple[np.ndarray, ...]
-    prefixes: tuple[np.ndarray, ...]
-    suffixes: tuple[np.ndarray, ...]
-    predictable: np.ndarray
-
-    @classmethod
-    def of(
-        cls, words: np.ndarray, lengths: np.ndarray, size: int, order: int, start: int, end: int, never: int = 0
-    ) -> Self:
-        """Count.
-
-        Args:
-            words: (N,) ids of all B texts, one after another.
-            lengths: (B,) words of each text.
-            size: V; ids are below it.
-            order: n.
-            start: id of the word before each text, which is never predicted.
-            end: id of the word behind each text.
-            never: another id that is never predicted.
-        """
-        lengths = np.asarray(lengths, dtype=np.int64)
-        words = with_borders(words, lengths, start, end)  # (W,)
-        left = np.repeat(np.cumsum(lengths + 2), lengths + 2) - np.arange(len(words))  # (W,) words to the text's end
-        ngrams = words.copy()  # (W,) id of the n-gram that starts at each word, -1 for none
-        keys, counts, prefixes, suffixes = [], [np.bincount(words, minlength=size)], [], []
-        for n in range(2, order + 1):
-            starts = np.flatnonzero(left >= n)
-            level, first, inverse, count = np.unique(
-                ngrams[starts] * size + words[starts + n - 1],
-                return_index=True,
-                return_inverse=True,
-                return_counts=True,
-            )
-            suffixes.append(ngrams[starts[first] + 1])
-            prefixes.append(level // size)
-            ngrams = np.full(len(words), -1, dtype=np.int64)
-            ngrams[starts] = inverse
-            keys.append(level)
-            counts.append(count)
-        predictable = np.ones(size, dtype=bool)
-        predictable[[start, never]] = False
-        return cls(start, tuple(keys), tuple(counts), tuple(prefixes), tuple(suffixes), predictable)
-
-    @property
-    def order(self) -> int:
-        """The largest number of words of an n-gram, n."""
-        return len(self.counts)
+PART = 1_000_000
+"""Words that are scored at once, so that memory does not grow with the text."""
+MANY = 10_000
+"""Keys from which on it pays to sort them before they are searched."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +36,8 @@ class NgramModel:
 
     backs_off: ClassVar[bool] = True
     """Whether words that were not seen after a history are told apart by the history without its first word."""
+    normalised: ClassVar[bool] = True
+    """Whether the probabilities of all words after a history add up to 1."""
 
     start: int
     unigrams: np.ndarray
@@ -140,11 +84,20 @@ class NgramModel:
 
     def score(self, words: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """Log p of each of (N,) words of B texts of ``lengths`` (B,) words, one after another, each from its start."""
-        words = np.asarray(words, dtype=np.int64)
+        lengths = np.asarray(lengths, dtype=np.int64)
         begins = np.zeros(len(words), dtype=bool)
-        begins[(np.cumsum(lengths) - lengths)[np.asarray(lengths) > 0]] = True
+        begins[(np.cumsum(lengths) - lengths)[lengths > 0]] = True
+        log_probabilities = np.empty(len(words))
+        for i in range(0, len(words), PART):
+            read_from = max(0, i - self.order + 1)  # the words of a history are read again
+            part = self._score_part(words[read_from : i + PART], begins[read_from : i + PART])
+            log_probabilities[i : i + PART] = part[i - read_from :]
+        return log_probabilities
+
+    def _score_part(self, words: np.ndarray, begins: np.ndarray) -> np.ndarray:
+        """Log p of N words, (N,), of which some begin a text; nothing stands before the first."""
+        ngrams = words.astype(np.int64)  # (N,) the one of n words that ends here
         log_probabilities: np.ndarray = self.unigrams[words]
-        ngrams = words  # (N,) the one of n words that ends here
         at_begin = self.start
         for n in range(self.order - 1):
             before = np.where(begins, at_begin, np.concatenate([[-1], ngrams[:-1]]))  # (N,)
@@ -162,11 +115,12 @@ class NgramModel:
             words: (N,).
             shorter: (N,) log p after the history without its first word.
         """
-        keys = before * len(self.unigrams) + words
-        ids = np.minimum(np.searchsorted(self.keys[n], keys), max(len(self.keys[n]) - 1, 0))
-        if not len(self.keys[n]):
+        level = self.keys[n]
+        if not len(level):
             return shorter, np.full(len(words), -1, dtype=np.int64)
-        seen = (self.keys[n][ids] == keys) & (before >= 0)
+        keys = before * len(self.unigrams) + words
+        ids = np.minimum(_places(level, keys), len(level) - 1)
+        seen = (level[ids] == keys) & (before >= 0)
         gammas = self.gammas[n][before]
         backed_off = np.where(before >= 0, shorter + gammas if self.backs_off else gammas, shorter)
         return np.where(seen, self.logs[n][ids], backed_off), np.where(seen, ids, -1)
@@ -180,16 +134,19 @@ class NgramModel:
         size = len(self.unigrams)
         logs = np.repeat(self.unigrams[None], len(history), axis=0)  # (N, V)
         for n in range(self.order - 1):
-            known = np.flatnonzero(history[:, n] >= 0)
+            known = np.flatnonzero(history[:, n] >= 0)  # (K,)
             before = history[known, n]
-            gammas = self.gammas[n][before][:, None]  # (N, 1)
-            logs[known] = (
-                logs[known] + gammas if self.backs_off else np.where(np.isfinite(self.unigrams), gammas, -np.inf)
-            )
-            first = np.searchsorted(self.keys[n], before * size)
-            last = np.searchsorted(self.keys[n], (before + 1) * size)
-            for row, start, stop in zip(known.tolist(), first.tolist(), last.tolist(), strict=True):
-                logs[row, self.keys[n][start:stop] % size] = self.logs[n][start:stop]
+            gammas = np.zeros(len(history))
+            gammas[known] = self.gammas[n][before]
+            if self.backs_off:
+                logs += gammas[:, None]
+            else:
+                logs[known] = np.where(np.isfinite(self.unigrams), gammas[known, None], -np.inf)
+            first, last = np.searchsorted(self.keys[n], [before * size, (before + 1) * size])  # (K,) each
+            following = last - first
+            begins = np.cumsum(following) - following
+            seen = np.arange(following.sum()) + np.repeat(first - begins, following)  # n-grams of all K histories
+            logs[np.repeat(known, following), self.keys[n][seen] % size] = self.logs[n][seen]
         return logs
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -207,10 +164,11 @@ class NgramModel:
         return cls(start, arrays["unigrams"], parts[0], parts[1], parts[2])
 
 
-def with_borders(words: np.ndarray, lengths: np.ndarray, start: int, end: int) -> np.ndarray:
-    """(N + 2 B,) int64: the words of B texts of ``lengths`` (B,) with the start before and the end behind each."""
-    places = np.arange(len(words)) + 2 * np.repeat(np.arange(len(lengths)), lengths) + 1  # (N,)
-    bordered = np.full(len(words) + 2 * len(lengths), end, dtype=np.int64)
-    bordered[np.cumsum(lengths + 2) - (lengths + 2)] = start
-    bordered[places] = words
-    return bordered
+def _places(level: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Where each of N ``keys`` stands or would stand in the sorted ``level``: (N,)."""
+    if len(keys) < MANY:
+        return np.searchsorted(level, keys)
+    order = np.argsort(keys)  # neighbours in memory are searched one after another, several times as fast
+    places = np.empty(len(keys), dtype=np.int64)
+    places[order] = np.searchsorted(level, keys[order])
+    return places

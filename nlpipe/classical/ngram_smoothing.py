@@ -10,7 +10,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from nlpipe.classical.ngram_model import NgramCounts, NgramModel
+from nlpipe.classical.ngram_counts import NgramCounts
+from nlpipe.classical.ngram_model import NgramModel
 
 BACKOFF = 0.4
 """What a score of stupid backoff is multiplied by for each word that the history is shortened by."""
@@ -21,8 +22,11 @@ class StupidBackoff(NgramModel):
 
         S(w | h) = c(h w) / c(h) if h w was seen, else 0.4 S(w | h without its first word)
 
-    Its scores do not add up to 1, so that a perplexity of it is none. A word never seen counts as if seen half a time.
+    It is not a probability distribution: its scores do not add up to 1 (after a history that was seen they are more,
+    as nothing is discounted), so that a perplexity of it is none. A word never seen counts as if seen half a time.
     """
+
+    normalised: ClassVar[bool] = False
 
     @classmethod
     def of(cls, counted: NgramCounts) -> Self:
@@ -30,7 +34,8 @@ class StupidBackoff(NgramModel):
         with np.errstate(divide="ignore"):
             unigrams = np.log(words / words.sum())
         logs = []
-        for n, prefixes in enumerate(counted.prefixes):
+        for n in range(counted.order - 1):
+            prefixes = counted.prefixes(n)
             totals = np.bincount(prefixes, counted.counts[n + 1], minlength=len(counted.counts[n]))
             logs.append(np.log(counted.counts[n + 1] / totals[prefixes]))
         gammas = tuple(np.full(len(level), math.log(BACKOFF)) for level in counted.counts[:-1])
@@ -56,7 +61,8 @@ class AddK(NgramModel):
         with np.errstate(divide="ignore"):
             unigrams = np.log(words / words.sum())
         logs, gammas = [], []
-        for n, prefixes in enumerate(counted.prefixes):
+        for n in range(counted.order - 1):
+            prefixes = counted.prefixes(n)
             totals = np.bincount(prefixes, counted.counts[n + 1], minlength=len(counted.counts[n])) + k * size
             logs.append(np.log((counted.counts[n + 1] + k) / totals[prefixes]))
             gammas.append(np.log(k / totals))

@@ -16,7 +16,8 @@ from annotated_types import Ge, Le
 
 from nlpipe.capabilities import Generates, NextTokens
 from nlpipe.classical.kneser_ney import KneserNey
-from nlpipe.classical.ngram_model import NgramCounts, NgramModel
+from nlpipe.classical.ngram_counts import NgramCounts
+from nlpipe.classical.ngram_model import NgramModel
 from nlpipe.classical.ngram_smoothing import AddK, StupidBackoff
 from nlpipe.classical.spelling import Spelling, spelled
 from nlpipe.errors import DataError

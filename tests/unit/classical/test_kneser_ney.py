@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nlpipe.classical import ngram_model
 from nlpipe.classical.kneser_ney import KneserNey
+
+from .books import closed_vocabulary
+from .kneser_ney_oracle import Oracle
 
 START, END, SIZE = 1, 2, 7
 CORPORA = st.lists(st.lists(st.integers(3, 5), max_size=6), min_size=1, max_size=6)
 
 
-def fitted(corpus, order):
-    words, lengths = np.array([w for s in corpus for w in s], dtype=int), np.array([len(s) for s in corpus])
+def fitted(corpus: list[list[int]], order: int, dtype: type = np.int64) -> KneserNey:
+    words, lengths = np.array([w for s in corpus for w in s], dtype=dtype), np.array([len(s) for s in corpus])
     return KneserNey.fit(words, lengths, SIZE, order, START, END)
 
 
-def probabilities(model, words):
+def probabilities(model: KneserNey, words: list[int]) -> np.ndarray:
     """p(. | start and ``words``), (V,)."""
     history = model.begin(1)
     for word in words:
@@ -29,84 +34,51 @@ def probabilities(model, words):
         return np.exp(model.step(np.repeat(history, SIZE, 0), np.arange(SIZE))[0])
 
 
-@given(CORPORA, st.integers(1, 4), st.lists(st.integers(3, 6), max_size=5))
+@given(CORPORA, st.sampled_from([1, 2, 3, 4, 10]), st.lists(st.integers(3, 6), max_size=12))
 @settings(max_examples=80, deadline=None)
-def test_it_is_a_distribution_after_every_history(corpus, order, words):
+def test_it_is_a_distribution_after_every_history(corpus: list[list[int]], order: int, words: list[int]) -> None:
     found = probabilities(fitted(corpus, order), words)
     assert found.sum() == pytest.approx(1.0)
     assert found[START] == found[0] == 0.0
     assert (found[2:] > 0).all()
 
 
-def discount(count, counts):
-    """D(count) of Chen and Goodman 1998, equation 26, from the counts of counts; within 0.1 and the count less 0.1."""
-    if count == 0:
-        return 0.0
-    having = [sum(other == n for other in counts) for n in range(5)]
-    share = having[1] / (having[1] + 2 * having[2]) if having[1] else 0.5
-    n = int(min(count, 3))
-    estimate = n - (n + 1) * share * having[n + 1] / having[n] if having[n] else share
-    return min(max(estimate, 0.1), n - 0.1)
-
-
-def formula(corpus, order):
-    """p(word | history) by the formula, with dictionaries."""
-    padded = [(START, *sentence, END) for sentence in corpus]
-    counts = [Counter(s[i : i + n] for s in padded for i in range(len(s) - n + 1)) for n in range(1, order + 1)]
-    adjusted = []
-    for n in range(1, order + 1):
-        if n == order:
-            found = {gram: float(count) for gram, count in counts[n - 1].items()}
-        else:
-            behind = defaultdict(set)
-            for longer in counts[n]:
-                behind[longer[1:]].add(longer[0])
-            found = {gram: float(count if gram[0] == START else len(behind[gram]))
-                     for gram, count in counts[n - 1].items()}  # fmt: skip
-        if n == 1:
-            found.pop((START,), None)
-        adjusted.append(found)
-    off = []
-    for n, found in enumerate(adjusted):
-        values = [found.get((w,), 0.0) for w in range(SIZE)] if n == 0 else list(found.values())
-        taken = [discount(value, values) for value in values]
-        off.append(dict(zip([(w,) for w in range(SIZE)] if n == 0 else found, taken, strict=True)))
-
-    def p(history, word):
-        found = adjusted[len(history)]
-        if not history:
-            total = sum(found.values())
-            gamma = sum(off[0][gram] for gram in found) / total
-            return (found.get((word,), 0.0) - off[0].get((word,), 0.0)) / total + gamma / (SIZE - 2)
-        after = [gram for gram in found if gram[:-1] == history]
-        if not after:
-            return p(history[1:], word)
-        total = sum(found[gram] for gram in after)
-        gamma = sum(off[len(history)][gram] for gram in after) / total
-        gram = (*history, word)
-        own = (found[gram] - off[len(history)][gram]) / total if gram in found else 0.0
-        return own + gamma * p(history[1:], word)
-
-    return p
-
-
-@given(CORPORA, st.integers(1, 4), st.lists(st.integers(3, 6), max_size=4))
+@given(CORPORA, st.integers(1, 5), st.lists(st.integers(3, 6), max_size=5))
 @settings(max_examples=80, deadline=None)
-def test_it_is_the_formula(corpus, order, words):
-    p = formula(corpus, order)
+def test_it_is_the_formula(corpus: list[list[int]], order: int, words: list[int]) -> None:
+    oracle = Oracle(corpus, order, SIZE - 2, START, END)
     history = (START, *words)[-(order - 1) :] if order > 1 else ()
-    expected = [p(history, word) for word in range(2, SIZE)]
-    np.testing.assert_allclose(probabilities(fitted(corpus, order), words)[2:], expected)
+    expected = [oracle.probability(history, word) for word in range(2, SIZE)]
+    np.testing.assert_allclose(probabilities(fitted(corpus, order, np.int32), words)[2:], expected)
 
 
-def test_it_survives_arrays():
+@pytest.mark.shared_data
+def test_it_is_the_formula_on_a_book(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words of War and Peace, order 5, a closed vocabulary with ``<unk>``; scored in parts of odd size."""
+    monkeypatch.setattr(ngram_model, "PART", 777)
+    vocabulary, train, test = closed_vocabulary(shared_data / "war_and_peace", 4_000, 400)
+    size, (start, end) = len(vocabulary), vocabulary.ids(["<s>", "</s>"]).tolist()
+    lengths = np.array([len(text) for text in train])
+    model = KneserNey.fit(
+        np.concatenate([np.array(text, dtype=np.int32) for text in train]), lengths, size, 5, start, end
+    )
+    oracle = Oracle(train, 5, size - 2, start, end)
+    texts = [[*text, end] for text in test]
+    scores = model.score(np.concatenate([np.array(text) for text in texts]), np.array([len(text) for text in texts]))
+    expected = oracle.score(texts)
+    assert sum(text.count(vocabulary.id("<unk>")) for text in test) > 50
+    np.testing.assert_allclose(scores, expected, rtol=1e-9)
+    assert math.exp(-scores.mean()) == pytest.approx(math.exp(-sum(expected) / len(expected)), rel=1e-9)
+
+
+def test_it_survives_arrays() -> None:
     model = fitted([[3, 4, 5], [3, 4], [4, 4]], 3)
     again = KneserNey.from_arrays(model.arrays(), START)
     for words in ([], [3], [3, 4], [5, 6]):
         np.testing.assert_array_equal(probabilities(again, words), probabilities(model, words))
 
 
-def test_what_was_seen_is_likelier():
+def test_what_was_seen_is_likelier() -> None:
     model = fitted([[3, 4], [3, 4], [3, 4], [5, 3]], 2)
     found = probabilities(model, [3])
     assert found.argmax() == 4

@@ -58,8 +58,27 @@ def test_a_text_at_once_is_its_words_one_by_one(
     for word in text:
         every = model.log_probs(history)[0]
         (log,), history = model.step(history, np.array([word]))
-        assert every[word] == pytest.approx(log)
-        if kind is not StupidBackoff:  # whose scores are no probabilities
+        assert every[word] == pytest.approx(log, rel=1e-12)
+        if kind.normalised:
             assert math.fsum(np.exp(every)) == pytest.approx(1.0)
         logs.append(float(log))
     assert whole == pytest.approx([*logs, *logs])
+
+
+@pytest.mark.parametrize("kind", [KneserNey, AddK, StupidBackoff])
+def test_all_words_after_many_histories_at_once(kind: type[NgramModel]) -> None:
+    model = fitted(kind, TEXTS, 4)
+    history = np.concatenate([model.begin(1), np.full((1, 3), -1)])  # at the start of a text; nothing known
+    for word in (3, 4, 6):  # 6 was never seen
+        history = np.concatenate([history, model.step(history, np.full(len(history), word))[1]])
+    every = model.log_probs(history)
+    for word in range(SIZE):
+        alone = model.step(history, np.full(len(history), word))[0]
+        finite = np.isfinite(every[:, word])
+        assert finite.all() == (word not in (0, START))
+        np.testing.assert_array_equal(every[finite, word], alone[finite])
+
+
+def test_scores_of_stupid_backoff_are_more_than_a_distribution() -> None:
+    model = fitted(StupidBackoff, TEXTS, 2)
+    assert not model.normalised and after(model, [3]).sum() > 1.1
