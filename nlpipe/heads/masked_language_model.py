@@ -79,6 +79,7 @@ class MaskedLanguageModel(Neural[Sequences, Text], Head[Sequences, Text], Traine
         self.dense = nn.Linear(width, width)
         self.norm = nn.LayerNorm(width, eps=offers.norm_epsilon)
         self.bias = nn.Parameter(torch.zeros(len(offers.piece_table)))
+        self._continues = offers.continues
         found = offers.masked_head()
         if found is not None:
             self.load_state_dict({name: tensor.clone() for name, tensor in found.items()})
@@ -109,7 +110,7 @@ class MaskedLanguageModel(Neural[Sequences, Text], Head[Sequences, Text], Traine
         """(T,) which pieces are hidden."""
         word = np.arange(len(row))
         if self.whole_words:
-            word = np.maximum(np.cumsum(~self._bound().continues[row]) - 1, 0)  # the number of each piece's word
+            word = np.maximum(np.cumsum(~self._continues[row]) - 1, 0)  # the number of each piece's word
         count = int(word[-1]) + 1 if len(row) else 0
         chosen = random.permutation(count)[: max(1, round(self.share * count))]
         return np.isin(word, chosen)

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nlpipe.capabilities import Corrupts, Generates, Steps, Trained, able
+from nlpipe.capabilities import Generates, Trained, able
 from nlpipe.errors import DataError, NlpipeWarning
 from nlpipe.fingerprint import source_hash
 from nlpipe.metrics.metric import Metric
 from nlpipe.pipeline.batches import BATCH, Batches, apply, inference, predict_all
-from nlpipe.pipeline.corpus import Corpus, CorpusWindows, Wrap
 from nlpipe.pipeline.fitting_plan import FittingPlan, StagePlan, plan_fitting
+from nlpipe.pipeline.flow import Flow
 from nlpipe.pipeline.reading import Reader, check_spelled
 from nlpipe.pipeline.tag_words import for_target
 from nlpipe.registry import written_name
@@ -35,12 +35,13 @@ from nlpipe.stage import AnyHead, AnyStage, Head, Representation
 from nlpipe.tasks.task import Split, Task
 from nlpipe.training.device import choose_device
 from nlpipe.training.trainer import Trainer
-from nlpipe.vocabulary import TokenIds, Vocabulary
 from nlpipe.wire import Labels, Tags, Text, Tokens
 
 if TYPE_CHECKING:
     from nlpipe.pipeline.stage_store import FittedStages, StageStore
+    from nlpipe.training.batching import Examples
     from nlpipe.training.history import Epoch, History
+    from nlpipe.training.loss import Objective
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,38 +55,6 @@ class Fitted:
 
     history: History | None
     seconds: dict[str, float]
-
-
-@dataclasses.dataclass(frozen=True)
-class Flow:
-    """The examples on their way through the stages.
-
-    Args:
-        train: the training split, as far as the stages have been applied.
-        dev: the dev split likewise; None where there is none.
-        joint: sources and targets of the training split together, for stages that the targets share.
-        done: how many stages have been applied to what ``train`` and ``dev`` hold in memory; those after them are
-            applied again each time the batches are gone through.
-    """
-
-    train: Batches
-    dev: Batches | None
-    joint: Batches | None = None
-    done: int = 0
-
-    def then(self, stage: AnyStage) -> Flow:
-        """All of them through one more stage."""
-        train, dev, joint = (None if batches is None else batches.then(stage) for batches in self._all())
-        assert train is not None
-        return Flow(train, dev, joint, self.done)
-
-    def with_train_outputs(self, outputs: Batches, stage: AnyStage, done: int) -> Flow:
-        """``outputs`` are the training split after ``stage``, in memory; the others go through it."""
-        _, dev, joint = (None if batches is None else batches.then(stage) for batches in self._all())
-        return Flow(outputs, dev, joint, done)
-
-    def _all(self) -> tuple[Batches | None, ...]:
-        return self.train, self.dev, self.joint
 
 
 class Fitting:
@@ -270,7 +239,6 @@ class Fitting:
     def _train(self, flow: Flow, width: int) -> History:
         """Train the head and the stages that follow what ``flow`` holds in memory by gradients."""
         from nlpipe.pipeline.objective import PipelineObjective, SplitExamples
-        from nlpipe.training.loop import train as run_training
 
         head = able(self.head, Trained)
         assert head is not None
@@ -283,7 +251,7 @@ class Fitting:
         self.head.bind(self.body)
         self.head.build(width)
         if not flow.done and self.plan.stages and self.plan.stages[0].slot == "tokenizer":
-            flow = self._tokenised(flow)
+            flow = flow.tokenised(self.body[0])
         stages = self.body[flow.done :]
         prepare = stages[0].prepare if stages else self.head.prepare
         train = Split(prepare(flow.train.split.inputs), head.prepare_target(flow.train.split.targets))
@@ -312,40 +280,22 @@ class Fitting:
                 total, units = total + float(loss), units + float(count)
             return total / max(units, 1.0)
 
-        return run_training(
-            self._impatient(held is not None),
+        return self._run_training(
             objective,
             SplitExamples(train),
             evaluate if held is not None else None,
-            seed=self.seed,
-            checkpoint=self.checkpoint,
-            higher_is_better=metric.higher_is_better[primary],
-            progress=self.progress,
-            report=self.report,
+            primary,
+            metric.higher_is_better[primary],
             dev_loss=dev_loss if known is not None else None,
-            metric=primary,
-            after_epoch=self.after_epoch,
         )
 
     def _train_language_model(self, train: Split, dev: Split | None, width: int) -> History:
         """Train the head and the stages before it to predict the words of ``train``."""
-        from nlpipe.pipeline.objective import CarriedObjective, PipelineObjective
-        from nlpipe.training.loop import train as run_training
+        from nlpipe.pipeline.language_training import LanguageTraining
 
-        head, corrupts = able(self.head, Trained), able(self.head, Corrupts)
-        assert head is not None and corrupts is not None
-        stages = self.body[1:]
-        self.head.bind(self.body)
-        corpus, wrap = self._corpus(train)
-        if not corpus.sizes.any():
-            raise DataError("no features: every text is empty after tokenisation")
-        corrupts.learn(corpus.words(), np.maximum(corpus.sizes - 1, 0), corpus.vocabulary, corpus.counts)
-        self.head.build(width)
-        continuous = train.continuous and not self.reader.hides
-        carries = continuous and any((steps := able(stage, Steps)) is not None and steps.recurrent for stage in stages)
-        rows = self.trainer.batch_size if carries else 0
-        examples = CorpusWindows(corpus, corrupts, wrap, continuous, rows)
-        objective = CarriedObjective(stages, head, rows) if carries else PipelineObjective(stages, head)
+        head = able(self.head, Trained)
+        assert head is not None
+        work = LanguageTraining.of(self.body, self.head, self.reader, train, width, self.trainer.batch_size)
         metric, primary = self.deciding or self.task.deciding(())
         held = None if dev is None else self.reader.tokens(dev.inputs)
 
@@ -354,41 +304,43 @@ class Fitting:
             predictions = predict_all(held, lambda wire: head.predict_quickly(self.reader.read_tokens(wire)))
             return metric(dev.targets, predictions)[primary]
 
-        return run_training(
-            self._impatient(held is not None),
-            objective,
-            examples,
+        return self._run_training(
+            work.objective,
+            work.examples,
             evaluate if held is not None else None,
-            seed=self.seed,
-            checkpoint=self.checkpoint,
-            higher_is_better=metric.higher_is_better[primary],
-            progress=self.progress,
-            report=self.report,
-            metric=primary,
-            after_epoch=self.after_epoch,
-            plan=examples.plan() if carries else None,
+            primary,
+            metric.higher_is_better[primary],
+            plan=work.plan,
         )
 
-    def _corpus(self, train: Split) -> tuple[Corpus, Wrap]:
-        """The training split as ids, and how windows of them become wires."""
-        tokenizer = self.body[0]
-        if self.reader.hides:
-            offers = self.reader.offers
-            assert offers is not None
-            none = Vocabulary.from_counts({})
+    def _run_training(
+        self,
+        objective: Objective,
+        examples: Examples,
+        evaluate: Callable[[], float] | None,
+        metric: str,
+        higher_is_better: bool,
+        dev_loss: Callable[[], float] | None = None,
+        plan: list[np.ndarray] | None = None,
+    ) -> History:
+        """``nlpipe.training.loop.train`` as this fitting was asked to train."""
+        from nlpipe.training.loop import train
 
-            def hidden(inputs: list[np.ndarray], targets: list[np.ndarray], begins: bool) -> tuple[Any, TokenIds]:
-                return offers.hidden(inputs, targets, [""] * len(inputs)), TokenIds(targets, none)
-
-            return Corpus.of_pieces(Batches(train, [tokenizer]), offers), hidden
-        model = able(self.head, Generates)
-        assert model is not None
-        corpus = Corpus.of_words(Batches(train, [tokenizer]), model.vocabulary)
-
-        def numbered(inputs: list[np.ndarray], targets: list[np.ndarray], begins: bool) -> tuple[Any, TokenIds]:
-            return TokenIds(inputs, corpus.vocabulary, begins), TokenIds(targets, corpus.vocabulary)
-
-        return corpus, numbered
+        return train(
+            self._impatient(evaluate is not None),
+            objective,
+            examples,
+            evaluate,
+            seed=self.seed,
+            checkpoint=self.checkpoint,
+            higher_is_better=higher_is_better,
+            progress=self.progress,
+            report=self.report,
+            dev_loss=dev_loss,
+            metric=metric,
+            after_epoch=self.after_epoch,
+            plan=plan,
+        )
 
     def _impatient(self, has_dev: bool) -> Trainer:
         """The trainer's options, without patience where there is no dev split to go by."""
@@ -401,17 +353,6 @@ class Fitting:
             stacklevel=3,
         )
         return dataclasses.replace(trainer, patience=None)
-
-    def _tokenised(self, flow: Flow) -> Flow:
-        """The examples after the tokenizer, in memory."""
-        tokenizer = self.body[0]
-
-        def through(batches: Batches) -> Batches:
-            split = batches.split
-            tokens = [wire for wire, _ in Batches(split, [tokenizer], through=batches.through)]
-            return Batches(Split(tokenizer.gives.concat(tokens), split.targets))
-
-        return Flow(through(flow.train), None if flow.dev is None else through(flow.dev), flow.joint, 1)
 
 
 def answers_in_bf16(task: Task, trainer: Trainer) -> bool:

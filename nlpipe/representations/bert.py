@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,23 +19,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nlpipe.capabilities import OffersPieces, Pretrained
+from nlpipe.capabilities import Pretrained
 from nlpipe.errors import ModelError
-from nlpipe.nn import masked_model, pretrained
+from nlpipe.nn import pretrained
 from nlpipe.nn.neural import Neural
+from nlpipe.nn.offered_pieces import OfferedPieces, encodable
 from nlpipe.nn.precision import cpu_has_bf16
-from nlpipe.nn.word_pieces import HiddenPieces, Pieces, Windows, buckets, cut_windows, overlaps, ranges
+from nlpipe.nn.word_pieces import Pieces, Windows, buckets, cut_windows, overlaps, ranges
 from nlpipe.options import Dropout, FileName, Fraction, Positive
 from nlpipe.stage import Representation, State
 from nlpipe.wire import Sequences, Tokens
 
-SURROGATES = re.compile("[\ud800-\udfff]")
-"""Unpaired surrogates, which cannot be encoded in UTF-8."""
 PADDING_TOLERANCE = 300
 """Padding, in pieces, that costs about as much time as one more batch (in training, mostly gradients of tables)."""
 
 
-class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrained, OffersPieces):
+class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrained, OfferedPieces):
     """A pretrained transformer encoder, frozen or fine-tuned: one contextual vector per word.
 
     The model can be any encoder of ``transformers`` with WordPiece, byte-level BPE or unigram pieces and safetensors
@@ -100,7 +98,6 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         self._directory: Path | None = None
         self._saved: dict[str, Any] = {}
         self._capacity = 0
-        self._continues: np.ndarray | None = None
 
     @property
     def trainable(self) -> bool:
@@ -180,8 +177,7 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         """Split the texts into the pieces of the model."""
         if isinstance(source, Pieces) and source.model == self.name:
             return source
-        texts = [SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text) for text in source.texts]
-        encoded = self.splitter.backend.encode_batch(texts, add_special_tokens=False)
+        encoded = self.splitter.backend.encode_batch(encodable(source.texts), add_special_tokens=False)
         pieces, pairs = [], []
         for b, encoding in enumerate(encoded):
             offsets = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
@@ -336,56 +332,11 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         frozen = {f"model.{name}": tensor.float().numpy() for name, tensor in self.model.state_dict().items()}
         super().load_state(State({**frozen, **state.arrays}, state.data), version)
 
-    # -- for masked language models
-
-    @property
-    def encoder(self) -> Any:
-        return self.model
-
-    @property
-    def piece_table(self) -> Tensor:
-        table: Tensor = self.model.get_input_embeddings().weight
-        return table
-
-    @property
-    def norm_epsilon(self) -> float:
-        return float(getattr(self.model.config, "layer_norm_eps", 1e-12))
+    # -- with other tools and stages
 
     @property
     def was_trained(self) -> bool:
         return "config" not in self._saved and self.weights == "pretrained"
-
-    @property
-    def mask_piece(self) -> int:
-        mask = self.splitter.about["special_tokens"].get("mask_token")
-        number = None if mask is None else self.splitter.backend.token_to_id(mask)
-        if number is None:
-            raise ModelError(f"{self.name}: its tokenizer has no mask, so that no piece can be hidden")
-        return int(number)
-
-    @property
-    def special_pieces(self) -> int:
-        numbers = {self.splitter.backend.token_to_id(each) for each in self.splitter.about["special_tokens"].values()}
-        return next(i for i in range(len(numbers) + 1) if i not in numbers)
-
-    @property
-    def continues(self) -> np.ndarray:
-        if self._continues is None:
-            pieces = self.splitter.backend.get_vocab()
-            self._continues = np.zeros(len(self.piece_table), dtype=bool)
-            self._continues[[i for piece, i in pieces.items() if piece.startswith("##")]] = True
-        return self._continues
-
-    def masked_head(self) -> dict[str, Tensor] | None:
-        return masked_model.head_of(self.directory) if self.was_trained else None
-
-    def pieces_of(self, texts: Sequence[str]) -> list[np.ndarray]:
-        clean = [SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text) for text in texts]
-        encoded = self.splitter.backend.encode_batch_fast(clean, add_special_tokens=False)
-        return [np.array(encoding.ids, dtype=np.int32) for encoding in encoded]
-
-    def hidden(self, ids: Sequence[np.ndarray], targets: Sequence[np.ndarray], texts: Sequence[str]) -> HiddenPieces:
-        return HiddenPieces(ids, targets, texts, self.name)
 
     def pretrained_parameters(self) -> list[nn.Parameter]:
         return list(self.model.parameters())
