@@ -19,7 +19,7 @@ import numpy as np
 
 from nlpipe.predictions import Predictions
 from nlpipe.vocabulary import Vocabulary
-from nlpipe.wire import Vectors, Wire
+from nlpipe.wire import Text, Vectors, Wire
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -163,6 +163,11 @@ class Generates(Protocol[Source]):
 
         A token outside the vocabulary has the probability of the unknown token times that of its spelling.
         """
+
+    def scored(self, source: Source, texts: Sequence[str]) -> Predictions[Text]:
+        """``texts``, of which ``source`` was made, with the log-probability of each in nats."""
+        scores = [-float(costs.sum()) for costs in self.surprisals(source)]
+        return Predictions(Text(texts), np.array(scores))
 
     @abstractmethod
     def next_tokens(self) -> NextTokens:

@@ -29,13 +29,13 @@ class NgramModel:
         unigrams: (V,) log p(w) without a history.
         keys: as in ``NgramCounts``.
         logs: for each length 2 .. n, log p(last word | the words before) of each of ``keys``.
-        gammas: for each length 1 .. n - 1 of a history, what is added, after that history, to the log p that the
-            history without its first word gives a word which was not seen there; or that log p itself, where the model
-            does not back off.
+        gammas: for each length 1 .. n - 1, one number for each history h of that length, for the words w that were not
+            seen after h: the log of the back-off weight, log p(w | h) - log p(w | h without its first word); where the
+            model does not back off, log p(w | h) itself, the same for all of them.
     """
 
     backs_off: ClassVar[bool] = True
-    """Whether words that were not seen after a history are told apart by the history without its first word."""
+    """Whether a word that was not seen after a history takes its probability from the shorter history."""
     normalised: ClassVar[bool] = True
     """Whether the probabilities of all words after a history add up to 1."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nlpipe.cli.arguments import Imports, check_encoding, import_modules, one_of
+from nlpipe.cli.arguments import Encoding, Imports, Input, check_encoding, import_modules, one_of
 from nlpipe.cli.terminal import PLAIN, make_console
 from nlpipe.errors import NlpipeError
 
@@ -91,8 +91,8 @@ def evaluate(
         list[str] | None,
         typer.Option("--column", metavar="ROLE=NAME", help="A column that is not that of training: text=review."),
     ] = None,
-    form: Annotated[str | None, typer.Option("--input", help="The format of the file; by default by its name.")] = None,
-    encoding: Annotated[str | None, typer.Option(help="By default that of the training data.")] = None,
+    form: Input = None,
+    encoding: Encoding = None,
     delimiter: Annotated[str | None, typer.Option(help="Between the columns of csv and tsv.")] = None,
     imports: Imports = None,
 ) -> None:

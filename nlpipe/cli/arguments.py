@@ -15,6 +15,14 @@ Imports = Annotated[
     list[str] | None,
     typer.Option("--import", metavar="MODULE", help="A Python module that registers stages of your own; repeatable."),
 ]
+Input = Annotated[
+    str | None,
+    typer.Option("--input", help="text, csv, tsv, jsonl, conll, po, parquet; by default by the file's name."),
+]
+Field = Annotated[
+    str | None, typer.Option(help="The column with the text, by name or number; by default that of training.")
+]
+Encoding = Annotated[str | None, typer.Option(help="By default that of the training data.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or a saved model's.")]
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nlpipe.cli.arguments import Imports, Run, check_encoding, import_modules, one_of
+from nlpipe.cli.arguments import Encoding, Field, Imports, Input, Run, check_encoding, import_modules, one_of
 from nlpipe.errors import NlpipeError, NlpipeWarning
 
 if TYPE_CHECKING:
@@ -39,7 +39,9 @@ def generate(
     beam: Annotated[int | None, typer.Option(help="Search with this many hypotheses in place of drawing.")] = None,
     stop: Annotated[list[str] | None, typer.Option(help="A text that ends what is written; repeatable.")] = None,
     seed: Annotated[int, typer.Option(help="Of the random numbers.")] = 13,
-    no_repeat_ngram: Annotated[int, typer.Option(help="No so many tokens in a row occur twice; 0: no rule.")] = 0,
+    no_repeat_ngram: Annotated[
+        int, typer.Option(help="Never write the same run of this many tokens twice; 0: no rule.")
+    ] = 0,
     output: Annotated[str, typer.Option("--format", help="text (streamed where it is one), or jsonl.")] = "text",
     imports: Imports = None,
 ) -> None:
@@ -124,9 +126,9 @@ def score(
     output: Annotated[
         str, typer.Option("--format", help="text (a line for each), tokens, jsonl, html (the unexpected is darker).")
     ] = "text",
-    form: Annotated[str | None, typer.Option("--input", help="text, jsonl, csv, tsv; by default by the name.")] = None,
-    field: Annotated[str | None, typer.Option(help="The column with the text, by name or number.")] = None,
-    encoding: Annotated[str | None, typer.Option(help="By default that of the training data.")] = None,
+    form: Input = None,
+    field: Field = None,
+    encoding: Encoding = None,
     imports: Imports = None,
 ) -> None:
     """The probability of texts by a language model: of each as a whole, or of every token (surprisal in bits)."""

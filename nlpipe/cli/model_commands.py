@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nlpipe.cli.arguments import Imports, Run, check_encoding, import_modules, one_of
+from nlpipe.cli.arguments import Encoding, Field, Imports, Input, Run, check_encoding, import_modules, one_of
 from nlpipe.errors import NlpipeError
 
 
@@ -19,14 +19,9 @@ def predict(
     output: Annotated[
         str, typer.Option("--format", help="text, jsonl, csv or tsv (rows of the input with answers), conll, html.")
     ] = "text",
-    form: Annotated[
-        str | None,
-        typer.Option("--input", help="text, csv, tsv, jsonl, conll, po, parquet; by default by the file's name."),
-    ] = None,
-    field: Annotated[
-        str | None, typer.Option(help="The column with the text, by name or number; by default that of training.")
-    ] = None,
-    encoding: Annotated[str | None, typer.Option(help="By default that of the training data.")] = None,
+    form: Input = None,
+    field: Field = None,
+    encoding: Encoding = None,
     delimiter: Annotated[str | None, typer.Option(help="Between the columns of csv, tsv and conll.")] = None,
     words: Annotated[bool, typer.Option("--words", help="Texts are words with spaces between; keep them.")] = False,
     changes: Annotated[

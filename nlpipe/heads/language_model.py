@@ -142,8 +142,7 @@ class LanguageModel(
 
     def predict(self, source: Sequences) -> Predictions[Text]:
         assert source.tokens is not None
-        scores = [-float(costs.sum()) for costs in self.surprisals(source)]
-        return Predictions(Text(source.tokens.texts), np.array(scores))
+        return self.scored(source, source.tokens.texts)
 
     def forward(self, source: Sequences) -> Text:
         """The texts themselves; use ``loss`` to train and ``surprisals`` for their probability."""

@@ -122,8 +122,7 @@ class Ngram(Head[Tokens, Text], Generates[Tokens]):
         return spelled(np.split(costs, np.cumsum(lengths + 1)[:-1]), texts, self.vocabulary, spelling)
 
     def predict(self, source: Tokens) -> Predictions[Text]:
-        scores = [-float(costs.sum()) for costs in self.surprisals(source)]
-        return Predictions(Text(source.texts), np.array(scores))
+        return self.scored(source, source.texts)
 
     def next_tokens(self) -> NextTokens:
         return NgramStep(self._fitted()[0])

@@ -80,7 +80,10 @@ class TrialData:
 
 
 def trial_data(dataset: Dataset, folds: int | None) -> tuple[TrialData, ...]:
-    """What each trial uses: dev alone is scored, or each of so many ``folds`` of the training and dev splits.
+    """What each trial fits on and is scored on.
+
+    Without ``folds``, it is fitted on the training split and scored on dev. With them, training and dev are cut into
+    that many folds together, and each fold is scored once, by a pipeline fitted on the others.
 
     Raises:
         NlpipeError: there is no dev split, or there are too few examples for the folds.

@@ -15,14 +15,9 @@ from nlpipe.classical.kneser_ney import KneserNey
 
 from .books import closed_vocabulary
 from .kneser_ney_oracle import Oracle
+from .small_models import END, SIZE, START, fitted
 
-START, END, SIZE = 1, 2, 7
 CORPORA = st.lists(st.lists(st.integers(3, 5), max_size=6), min_size=1, max_size=6)
-
-
-def fitted(corpus: list[list[int]], order: int, dtype: type = np.int64) -> KneserNey:
-    words, lengths = np.array([w for s in corpus for w in s], dtype=dtype), np.array([len(s) for s in corpus])
-    return KneserNey.fit(words, lengths, SIZE, order, START, END)
 
 
 def probabilities(model: KneserNey, words: list[int]) -> np.ndarray:
@@ -37,7 +32,7 @@ def probabilities(model: KneserNey, words: list[int]) -> np.ndarray:
 @given(CORPORA, st.sampled_from([1, 2, 3, 4, 10]), st.lists(st.integers(3, 6), max_size=12))
 @settings(max_examples=80, deadline=None)
 def test_it_is_a_distribution_after_every_history(corpus: list[list[int]], order: int, words: list[int]) -> None:
-    found = probabilities(fitted(corpus, order), words)
+    found = probabilities(fitted(KneserNey, corpus, order), words)
     assert found.sum() == pytest.approx(1.0)
     assert found[START] == found[0] == 0.0
     assert (found[2:] > 0).all()
@@ -49,7 +44,7 @@ def test_it_is_the_formula(corpus: list[list[int]], order: int, words: list[int]
     oracle = Oracle(corpus, order, SIZE - 2, START, END)
     history = (START, *words)[-(order - 1) :] if order > 1 else ()
     expected = [oracle.probability(history, word) for word in range(2, SIZE)]
-    np.testing.assert_allclose(probabilities(fitted(corpus, order, np.int32), words)[2:], expected)
+    np.testing.assert_allclose(probabilities(fitted(KneserNey, corpus, order, np.int32), words)[2:], expected)
 
 
 @pytest.mark.shared_data
@@ -72,13 +67,13 @@ def test_it_is_the_formula_on_a_book(shared_data: Path, monkeypatch: pytest.Monk
 
 
 def test_it_survives_arrays() -> None:
-    model = fitted([[3, 4, 5], [3, 4], [4, 4]], 3)
+    model = fitted(KneserNey, [[3, 4, 5], [3, 4], [4, 4]], 3)
     again = KneserNey.from_arrays(model.arrays(), START)
     for words in ([], [3], [3, 4], [5, 6]):
         np.testing.assert_array_equal(probabilities(again, words), probabilities(model, words))
 
 
 def test_what_was_seen_is_likelier() -> None:
-    model = fitted([[3, 4], [3, 4], [3, 4], [5, 3]], 2)
+    model = fitted(KneserNey, [[3, 4], [3, 4], [3, 4], [5, 3]], 2)
     found = probabilities(model, [3])
     assert found.argmax() == 4

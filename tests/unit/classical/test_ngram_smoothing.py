@@ -13,13 +13,9 @@ from nlpipe.classical.kneser_ney import KneserNey
 from nlpipe.classical.ngram_model import NgramModel
 from nlpipe.classical.ngram_smoothing import AddK, StupidBackoff
 
-START, END, SIZE = 1, 2, 7
+from .small_models import END, SIZE, START, fitted
+
 TEXTS = [[3, 4, 5], [3, 4], [4, 4]]
-
-
-def fitted(kind: type[NgramModel], texts: list[list[int]], order: int) -> NgramModel:
-    words, lengths = np.array([w for text in texts for w in text], dtype=int), np.array([len(text) for text in texts])
-    return kind.fit(words, lengths, SIZE, order, START, END)
 
 
 def after(model: NgramModel, words: list[int]) -> np.ndarray:
