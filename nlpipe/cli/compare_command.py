@@ -14,6 +14,7 @@ from nlpipe.cli.arguments import Imports, Out, import_modules, split
 from nlpipe.cli.terminal import PLAIN, make_console
 from nlpipe.compare.table import Table
 from nlpipe.errors import NlpipeError
+from nlpipe.runs.records import read_environment
 from nlpipe.training.progress import format_duration, has_room
 
 if TYPE_CHECKING:
@@ -201,6 +202,13 @@ def _bar(console: Any) -> Any:
     return Progress(*columns, console=console, transient=True, disable=not has_room())
 
 
+TRIED = {
+    "language_modelling": ("generate", '--prompt "a beginning"'),
+    "masked_language_modelling": ("fill", '"a text with a [MASK]"'),
+}
+"""The command, and what is given to it, with which a language model is tried, by task."""
+
+
 def _show_next(output: Any, comparison: Comparison) -> None:
     command = sys.argv[0] if Path(sys.argv[0]).name == "nlpipe" else "nlpipe"
     output.print(f"table: {comparison.folder / 'table.md'}", **PLAIN)
@@ -212,6 +220,11 @@ def _show_next(output: Any, comparison: Comparison) -> None:
     row = comparison.chosen or comparison.best
     if row is not None:
         model = row.results[0].folder  # of the first seed: the best one on the test split would be optimistic
+        environment = read_environment(model)
         word = "chosen" if comparison.chosen is not None else "best"
+        if "answers" in environment:
+            output.print(f"{word}: {row.name}, whose answers are in {environment['answers']}", **PLAIN)
+            return
         output.print(f"{word}: {row.name}, saved in {model}; try it:", **PLAIN)
-        output.print(f'  {command} predict {model} "a text to try it on"', **PLAIN)
+        verb, text = TRIED.get(environment["task"], ("predict", '"a text to try it on"'))
+        output.print(f"  {command} {verb} {model} {text}", **PLAIN)

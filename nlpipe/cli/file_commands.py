@@ -66,7 +66,9 @@ def init(
     ] = None,
     text: Annotated[str | None, typer.Option(help="The column of the text, or source: its name or number.")] = None,
     label: Annotated[str | None, typer.Option(help="The column of the label, or target: its name or number.")] = None,
-    task: Annotated[str | None, typer.Option(help="classification, tagging or translation.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="classification, tagging, translation or language_modelling.")
+    ] = None,
     encoding: Annotated[str | None, typer.Option(help="Of the files, such as cp1252; UTF-8 by default.")] = None,
 ) -> None:
     """Make a pipeline file to start from out of your own data, and a comparison of it with two other quick ones."""
@@ -75,7 +77,7 @@ def init(
 
     check_encoding(encoding)
     if task is not None:
-        one_of("--task", task, ("classification", "tagging", "translation"))
+        one_of("--task", task, ("classification", "tagging", "translation", "language_modelling"))
     files = starter(*data, wanted=Wanted(text, label, task, encoding))
     if output is None:
         typer.echo(files.text(None), nl=False)

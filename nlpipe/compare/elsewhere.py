@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from nlpipe import tag_schemes
+from nlpipe.capabilities import Fills
 from nlpipe.compare.question import COSTS
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.readers.json_lines import values_of
@@ -140,6 +142,10 @@ def _records(
     Raises:
         DataError: an answer is not one of the task.
     """
+    if dataset.task.capability is Fills:
+        raise DataError(
+            f"{path}: {dataset.task.name} has no answers from elsewhere: each run hides words of its own choice"
+        )
     targets, inputs = dataset.test.targets, dataset.test.inputs
     names, records = example_ids(inputs), []
     unknown: Counter[str] = Counter()
@@ -156,6 +162,8 @@ def _records(
             record |= {"words": inputs.words[i], "gold": targets.values[i], "predicted": tags}
             if targets.entities is not None:
                 record["entities"] = {"gold": [list(entity) for entity in targets.entities[i]]}
+        elif dataset.task.capability is not None:
+            record |= {"gold": plain(targets)[i], "score": _log_probability(answer, place)}
         else:
             value = answer.get("predicted")
             if not isinstance(value, str):
@@ -181,6 +189,24 @@ def _records(
     if between:
         messages.append(f"{between:,} entities of the answers do not end where words do and were left out")
     return records, messages
+
+
+def _log_probability(answer: Answer, place: str) -> float:
+    """The log-probability of a text in nats: ``score`` or ``log_probability``, or all of the line.
+
+    Raises:
+        DataError: there is none, or it is that of no probability.
+    """
+    value = next((answer[key] for key in ("score", "log_probability", "predicted") if key in answer), None)
+    try:
+        number = float(value) if isinstance(value, str | Number) else math.nan
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number <= 0):
+        raise DataError(
+            f"{place}: 'score' is {value!r:.60}; expected the log-probability of the whole text in nats, 0 or below"
+        )
+    return number
 
 
 def _known(dataset: Dataset) -> str:

@@ -19,6 +19,7 @@ BASELINES = {
     "classification": "pipelines/sentiment/tfidf_logreg.yaml",
     "tagging": "pipelines/ner/window.yaml",
     "translation": "pipelines/translation/lexical.yaml",
+    "language_modelling": "pipelines/language/ngram.yaml",
 }
 """The pipeline that is added where a comparison has none that is classical, by task."""
 

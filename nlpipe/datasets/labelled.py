@@ -220,7 +220,7 @@ def _form(files: Sequence[str], task: Task, usual: str | None, card: Card | None
     if usual is not None and trained and format_of(trained if isinstance(trained, str) else trained[0]) == named:
         return usual
     if named is None:
-        return "parallel" if len(files) > 1 and "parallel" in formats_of(task) else usual
+        return "parallel" if len(files) > 1 and "parallel" in formats_of(task) else task.usual_format or usual
     if named not in formats_of(task):
         forms = ", ".join(formats_of(task))
         raise DataError(f"{files[0]}: {named} holds no examples of {task.name}; expected {forms} (--input says which)")

@@ -8,13 +8,9 @@ from typing import Any
 
 from nlpipe.datasets.readers import format_of
 from nlpipe.datasets.readers.lines import file_origin
-from nlpipe.datasets.starter_file import (
-    Starter,
-    Wanted,
-    tagging_starter,
-    translation_starter,
-)
+from nlpipe.datasets.starter_file import Starter, Wanted, tagging_starter, translation_starter
 from nlpipe.datasets.starter_table import table_starter
+from nlpipe.datasets.starter_texts import texts_starter
 from nlpipe.datasets.starter_words import annotated_columns, words_starter
 from nlpipe.errors import DataError, NlpipeWarning
 
@@ -32,7 +28,8 @@ UNREAD = {
     **dict.fromkeys(
         (".xml", ".tmx", ".xliff", ".html"), "convert it to one JSON object a line (.jsonl), or to two parallel files"
     ),
-    ".txt": "name it by what is in it: .csv, .tsv, .jsonl or .conll; of two parallel files give both",
+    ".txt": "name it by what is in it: .csv, .tsv, .jsonl or .conll; of two parallel files give both; with --task "
+    "language_modelling plain text is read as it is",
 }
 """Endings of files that are not read, and what to do instead."""
 
@@ -72,6 +69,8 @@ def _starter(shown: list[str], wanted: Wanted) -> Starter:
         raise DataError(f"expected one file of examples, or two parallel files, not {len(shown)}: {', '.join(shown)}")
     path = shown[0]
     kind = format_of(path)
+    if wanted.task == "language_modelling":
+        return texts_starter(path, kind, wanted)
     if kind is None:
         suffix = Path(path.lower().removesuffix(".gz")).suffix
         if suffix in UNREAD:

@@ -43,6 +43,11 @@ def find_mistakes(folder: str | Path) -> Mistakes:
     elif isinstance(gold, Tags):
         marked = any(metric.name == "entities" for metric in metrics_of(scoring))
         result = of_entities(gold, predictions) if marked else of_tags(gold, predictions)
+    elif task_of(scoring).capability is not None:
+        raise NlpipeError(
+            f"{folder}: a language model gives probabilities, not answers that are right or wrong; 'nlpipe score RUN "
+            "--file TEXTS --format html' shows which words it did not expect"
+        )
     elif isinstance(gold, Text):
         result = _of_texts(folder, gold, predictions, texts)
     else:

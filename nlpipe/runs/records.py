@@ -117,6 +117,8 @@ class EnvironmentFile(MadeWith):
     """Absent in runs of nlpipe 0.1.0, which are all of the test split."""
     evaluated: NotRequired[str]
     """The run's folder whose pipeline answered, where this is not that folder (``nlpipe evaluate --out``)."""
+    answers: NotRequired[str]
+    """The file whose answers were taken into a comparison, where no pipeline of ours answered."""
     seed: int
     train_examples: int
     labels: list[str]

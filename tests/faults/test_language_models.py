@@ -124,3 +124,58 @@ def test_scores_are_lines_tokens_records_or_a_page(run: Path) -> None:
     assert [record["text"][start:end] for start, end in record["spans"]] == record["tokens"]
     page = command("score", run, "the cat <b>sat</b>", "--format", "html").stdout.decode()
     assert "&lt;b&gt;sat&lt;/b&gt;" in page and "<b>" not in page and "http" not in page
+
+
+def test_what_a_language_model_has_no_answer_to_is_told(run: Path) -> None:
+    done = command("errors", run)
+    assert done.returncode == 2 and "nlpipe score RUN --file TEXTS --format html" in complaint(done), complaint(done)
+
+
+def test_plain_text_is_evaluated_whatever_the_training_data_was(tmp_path: Path) -> None:
+    for name in ("train", "dev", "test"):
+        (tmp_path / f"{name}.csv").write_text("text\n" + "the cat sat and slept\nthe dog ran\n" * 5, encoding="utf-8")
+    files = ", ".join(f"{name}: {tmp_path / name}.csv" for name in ("train", "dev", "test"))
+    file = tmp_path / "p.yaml"
+    data = f"data: {{task: language_modelling, {files}}}\n"
+    file.write_text(f"{data}tokenizer: {WORDS}\nhead: {{name: ngram, order: 2}}\n", encoding="utf-8")
+    assert command("run", file, "--out", tmp_path / "runs").returncode == 0
+    (tmp_path / "new.txt").write_text("the cat ran, it did\n", encoding="utf-8")
+    done = command("evaluate", next((tmp_path / "runs").glob("p-*")), tmp_path / "new.txt")
+    assert done.returncode == 0 and b"log_perplexity_per_word" in done.stdout, done.stderr
+
+
+def test_a_text_to_start_from(tmp_path: Path) -> None:
+    book = tmp_path / "book.txt"
+    book.write_text("the cat sat on the mat\nthe dog ran\na cat ran\n" * 40, encoding="utf-8")
+    done = command("init", book)
+    assert done.returncode == 2 and "--task language_modelling" in complaint(done)
+    done = command("init", book, "--task", "language_modelling", "-o", tmp_path / "start.yaml")
+    assert done.returncode == 0 and "documents: line" in (tmp_path / "start.yaml").read_text(), done.stderr
+    done = command("compare", tmp_path / "start_compare.yaml", "--out", tmp_path / "runs")
+    assert done.returncode == 0 and b"generate" in done.stdout, done.stderr
+    done = command("init", book, "--task", "language_modelling", "--text", "body")
+    assert done.returncode == 2 and "plain text has no columns" in complaint(done)
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ('{"score": -20.5}\n{"log_probability": -9}\n{"score": -10}\n' * 5, ""),
+        ("-20.5\n-9\n-10\n" * 5, ""),
+        ('{"score": 0.3}\n' * 15, "a.jsonl:1: 'score' is '0.3'; expected the log-probability of the whole text"),
+        ('{"score": null}\n' * 15, "a.jsonl:1: 'score' is None"),
+        ('{"other": 1}\n' * 15, "a.jsonl:1: 'score' is None"),
+        ('{"score": -1}\n' * 14, "14 answers to 15 test items"),
+    ],
+)  # fmt: skip
+def test_probabilities_from_elsewhere_are_a_row(tmp_path: Path, answers: str, message: str) -> None:
+    given = tmp_path / ("a.jsonl" if answers.startswith("{") else "a.txt")
+    given.write_text(answers, encoding="utf-8")
+    (tmp_path / "p.yaml").write_text(f"tokenizer: {WORDS}\nhead: {{name: ngram, order: 2}}\n", encoding="utf-8")
+    file = tmp_path / "compare.yaml"
+    file.write_text(f"{corpus(tmp_path)}pipelines: [p.yaml, {{predictions: {given}, name: theirs}}]\n")
+    done = command("compare", file, "--out", tmp_path / "runs")
+    if message:
+        assert done.returncode == 2 and message in complaint(done), complaint(done)
+    else:
+        assert done.returncode == 0 and b"theirs" in done.stdout, done.stderr
