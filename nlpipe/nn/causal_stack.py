@@ -31,7 +31,8 @@ class StackState:
     tokens: Tensor
 
     def take(self, rows: Tensor) -> StackState:
-        """The texts ``rows`` (M,), in that order."""
+        """The texts ``rows`` (M,), in that order; the search may be on another device than the states."""
+        rows = rows.to(self.tokens.device)
         return StackState(take(self.states, rows), self.tokens.index_select(0, rows))
 
 
@@ -62,6 +63,8 @@ class CausalStack(NextTokens):
 
     @torch.no_grad()
     def step(self, tokens: Tensor, state: StackState, memory: Tree = ()) -> tuple[Tensor, StackState]:
+        asked = tokens.device
+        tokens = tokens.to(self.table.device)
         read = tokens[:, None]  # (N, 1)
         seen = state.tokens
         if self.context is not None:
@@ -75,4 +78,4 @@ class CausalStack(NextTokens):
             rows, after = encoder.step(rows, before)
             states.append(after)
         scores = (self.project(rows[:, -1]) @ self.table.T).float()  # (N, V)
-        return scores.log_softmax(-1), StackState(tuple(states), seen)
+        return scores.log_softmax(-1).to(asked), StackState(tuple(states), seen)

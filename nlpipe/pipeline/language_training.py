@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from nlpipe.capabilities import Corrupts, Generates, Steps, Trained, able
-from nlpipe.errors import DataError
+from nlpipe.errors import DataError, NlpipeError
 from nlpipe.pipeline.batches import Batches
 from nlpipe.pipeline.corpus import Corpus, CorpusWindows, Wrap
 from nlpipe.pipeline.objective import CarriedObjective, PipelineObjective
 from nlpipe.pipeline.reading import Reader
 from nlpipe.stage import AnyHead, AnyStage
 from nlpipe.tasks.task import Split
+from nlpipe.training.processes import is_distributed
 from nlpipe.vocabulary import TokenIds, Vocabulary
 
 
@@ -49,6 +50,7 @@ class LanguageTraining:
 
         Raises:
             DataError: every text is empty after tokenisation.
+            NlpipeError: several processes are to carry states on.
         """
         trained, corrupts = able(head, Trained), able(head, Corrupts)
         assert trained is not None and corrupts is not None
@@ -60,6 +62,11 @@ class LanguageTraining:
         head.build(width)
         continuous = train.continuous and not reader.hides
         if continuous and any((steps := able(stage, Steps)) is not None and steps.recurrent for stage in body):
+            if is_distributed():
+                raise NlpipeError(
+                    "a recurrent language model of running text carries its state from batch to batch, which only one "
+                    "process can do: start one, or keep texts apart (documents: paragraph)"
+                )
             examples = CorpusWindows(corpus, corrupts, wrap, continuous, columns=batch_size)
             return cls(CarriedObjective(body[1:], trained, batch_size), examples, examples.plan())
         return cls(PipelineObjective(body[1:], trained), CorpusWindows(corpus, corrupts, wrap, continuous), None)

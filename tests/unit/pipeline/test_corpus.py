@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 
 import nlpipe
 from nlpipe.capabilities import Corrupts, Trained, able
+from nlpipe.errors import NlpipeError
 from nlpipe.pipeline.corpus import Corpus, CorpusWindows
 from nlpipe.pipeline.objective import CarriedObjective
 from nlpipe.pipeline.reading import windows
@@ -143,3 +145,18 @@ def test_a_training_that_was_interrupted_ends_as_one_that_was_not(tmp_path: Path
     for one, other in zip(whole.stages, resumed.stages, strict=True):
         for name, array in one.state().arrays.items():
             np.testing.assert_array_equal(array, other.state().arrays[name])
+
+
+def test_several_processes_carry_no_states_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("a b c d e f g h")
+    spec: dict[str, Any] = {
+        "data": {"task": "language_modelling", **{name: str(text) for name in ("train", "dev", "test")}},
+        "tokenizer": {"name": "whitespace", "lowercase": False}, "representation": {"name": "embedding", "dim": 6},
+        "encoder": {"name": "lstm", "hidden": 6}, "head": "language_model", "trainer": {"epochs": 1},
+    }  # fmt: skip
+    monkeypatch.setattr("nlpipe.pipeline.language_training.is_distributed", lambda: True)
+    with pytest.raises(NlpipeError, match="only one process can do: start one, or keep texts apart"):
+        nlpipe.load(spec).fit_split(nlpipe.load_dataset(spec["data"]).train)
+    apart = {**spec, "data": {**spec["data"], "documents": "line"}}
+    assert nlpipe.load(apart).fit_split(nlpipe.load_dataset(apart["data"]).train) is not None
