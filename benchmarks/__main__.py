@@ -35,6 +35,7 @@ NAMES = [
     "translation_training",
     "translation_decoding",
     "answer_lengths",
+    "ngram_speed",
     "language_models",
     "generating",
 ]

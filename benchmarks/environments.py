@@ -27,6 +27,7 @@ TRANSLATION = (
 
 FLAIR = ("flair==0.15.1", "transformers<5", "gensim", f"torch=={version('torch').partition('+')[0]}")
 ONNX = ("onnxruntime==1.27.0", "onnx", "protobuf", "flatbuffers", "ml_dtypes")
+NGRAMS = ("nltk==3.10.4", "kenlm==0.3.0", "numpy")
 
 
 def translation() -> Path:
@@ -42,6 +43,11 @@ def flair() -> Path:
 def onnx() -> Path:
     """The interpreter of an environment with ONNX Runtime, created on first use; it shares torch and transformers."""
     return _create("onnx", ["--no-deps", *ONNX], shared=True)
+
+
+def ngrams() -> Path:
+    """The interpreter of an environment with nltk and KenLM, created on first use; KenLM needs a C++ compiler."""
+    return _create("ngrams", NGRAMS)
 
 
 def _create(name: str, arguments: Sequence[str], shared: bool = False) -> Path:
