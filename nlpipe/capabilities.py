@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar, cast
@@ -299,6 +299,48 @@ class SharesTable(Protocol):
     """Vectors (V, D)."""
     scale: float
     """What the vectors are multiplied by on their way in."""
+
+
+Split = Callable[[Sequence[str]], list[list[str]]]
+"""Texts to the tokens that each is split into."""
+
+
+class WordTable(NamedTuple):
+    """V words, each with one vector.
+
+    Args:
+        words: V of them, without the special entries of a vocabulary.
+        vectors: (V, D), float32, on the CPU.
+        lowercase: whether the owner looks up a word in lower case if it has no vector.
+        split: how the owner splits a text; None: as the pipeline's tokenizer does.
+    """
+
+    words: list[str]
+    vectors: np.ndarray
+    lowercase: bool = False
+    split: Split | None = None
+
+    @classmethod
+    def of(cls, vocabulary: Vocabulary, vectors: Any, lowercase: bool = False, split: Split | None = None) -> WordTable:
+        """The words of ``vocabulary``, and their rows in ``vectors`` (numpy or torch), which has one for each entry."""
+        rows = vectors if isinstance(vectors, np.ndarray) else vectors.detach().float().cpu().numpy()
+        return cls(vocabulary.words()[vocabulary.specials :], rows[vocabulary.specials :], lowercase, split)
+
+
+class OffersWordVectors(Protocol):
+    """A stage with a table of static vectors: a word has the same vector in every text."""
+
+    @abstractmethod
+    def word_table(self) -> WordTable | None:
+        """Its words and their vectors as they are now; None where it uses the table of another stage."""
+
+
+class ComputesWordVectors(Protocol):
+    """A stage that computes a static vector of any word from its letters, and so has no list of words."""
+
+    @abstractmethod
+    def compute_vectors(self, words: Sequence[str]) -> np.ndarray:
+        """The vectors (N, D) of N words, float32, on the CPU."""
 
 
 class Pretrained(Protocol):

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from nlpipe.capabilities import OffersWordVectors, WordTable
 from nlpipe.stage import Data, Representation, State
 from nlpipe.vocabulary import UNKNOWN_ID, Vocabulary, encode
 from nlpipe.wire import Sequences, Tokens
@@ -72,7 +73,7 @@ def word_weights(words: Sequence[str], counts: WordCounts, scheme: Literal["idf"
     return weights.astype(np.float32)
 
 
-class WordVectors(Representation[Tokens, Sequences]):
+class WordVectors(Representation[Tokens, Sequences], OffersWordVectors):
     """A table of word vectors; the ``fit`` of a subclass calls ``set_vectors``."""
 
     def __init__(
@@ -147,9 +148,16 @@ class WordVectors(Representation[Tokens, Sequences]):
     def ledger(self, source: Tokens) -> dict[str, float]:
         return encode(source, self.vocabulary, self.look_up).ledger()
 
+    def word_table(self) -> WordTable:
+        return WordTable.of(self.vocabulary, self._rows(), self.lowercase)
+
+    def _rows(self) -> np.ndarray:
+        """The vectors (V, D), trained further where they were."""
+        rows: np.ndarray = self.vectors if self._table is None else self._table.rows()
+        return rows
+
     def state(self) -> State:
-        vectors = self.vectors if self._table is None else self._table.rows()
-        return State({"vectors": vectors}, {"vocabulary": self.vocabulary.state(), "learned": self.learned})
+        return State({"vectors": self._rows()}, {"vocabulary": self.vocabulary.state(), "learned": self.learned})
 
     def load_state(self, state: State, version: int) -> None:
         super().load_state(state, version)

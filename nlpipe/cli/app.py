@@ -23,6 +23,7 @@ from nlpipe.cli import (
     run_commands,
     stage_commands,
     tune_command,
+    word_commands,
 )
 from nlpipe.errors import NlpipeError, suggest
 from nlpipe.options import options_of
@@ -38,7 +39,8 @@ SYNONYMS = {
     "confusion": "errors", "mistakes": "errors", "analyse": "errors", "analyze": "errors",
     "audit": "data audit", "duplicates": "data audit", "leakage": "data audit", "checklist": "behave",
     "fairness": "bias", "sample": "generate", "complete": "generate", "write": "generate", "surprisal": "score",
-    "perplexity": "score", "fill-mask": "fill", "mask": "fill",
+    "perplexity": "score", "fill-mask": "fill", "mask": "fill", "neighbors": "neighbours", "nearest": "neighbours",
+    "most-similar": "neighbours", "analogy": "neighbours", "wordsim": "similarity", "word-similarity": "similarity",
     "html": "report", "dashboard": "report", "reproduce": "verify", "rerun": "verify",
 }  # fmt: skip
 """What other tools call a command, to the name that it has here."""
@@ -162,6 +164,8 @@ app.command()(model_commands.export)
 app.command()(language_commands.generate)
 app.command()(language_commands.fill)
 app.command()(language_commands.score)
+app.command()(word_commands.neighbours)
+app.command()(word_commands.similarity)
 app.command()(behaviour_commands.behave)
 app.command()(behaviour_commands.bias)
 app.command()(after_commands.evaluate)

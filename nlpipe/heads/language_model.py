@@ -15,7 +15,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nlpipe.capabilities import Corrupts, Generates, NextTokens, SharesTable, Steps, Trained, able
+from nlpipe.capabilities import (
+    Corrupts,
+    Generates,
+    NextTokens,
+    OffersWordVectors,
+    SharesTable,
+    Steps,
+    Trained,
+    WordTable,
+    able,
+)
 from nlpipe.classical.spelling import Spelling, spelled
 from nlpipe.errors import WiringError
 from nlpipe.nn.causal_stack import CausalStack
@@ -38,6 +48,7 @@ class LanguageModel(
     Trained[Sequences, Text],
     Generates[Sequences],
     Corrupts,
+    OffersWordVectors,
 ):
     """Neural language model: for every token a distribution over the one that follows.
 
@@ -147,6 +158,10 @@ class LanguageModel(
     def forward(self, source: Sequences) -> Text:
         """The texts themselves; use ``loss`` to train and ``surprisals`` for their probability."""
         return self.predict(source).values
+
+    def word_table(self) -> WordTable | None:
+        """The table of words as they come out; None where it is tied."""
+        return None if self.tied else WordTable.of(self.vocabulary, self.words)
 
     def next_tokens(self) -> NextTokens:
         shared, encoders = self._bound()

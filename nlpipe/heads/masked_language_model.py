@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nlpipe.capabilities import Corrupts, Fills, OffersPieces, Trained, able
+from nlpipe.capabilities import Corrupts, Fills, OffersPieces, OffersWordVectors, Trained, WordTable, able
 from nlpipe.errors import NlpipeWarning, WiringError
 from nlpipe.nn import masked_model
 from nlpipe.nn.cross_entropy import cross_entropy
@@ -36,7 +36,9 @@ ROWS = 1024
 """Hidden pieces whose scores over the vocabulary are in memory together."""
 
 
-class MaskedLanguageModel(Neural[Sequences, Text], Head[Sequences, Text], Trained[Sequences, Text], Fills, Corrupts):
+class MaskedLanguageModel(
+    Neural[Sequences, Text], Head[Sequences, Text], Trained[Sequences, Text], Fills, Corrupts, OffersWordVectors
+):
     """Masked language model: predicts hidden pieces of a text, which pre-trains the BERT before it.
 
     Options:
@@ -162,6 +164,19 @@ class MaskedLanguageModel(Neural[Sequences, Text], Head[Sequences, Text], Traine
     def forward(self, source: Sequences) -> Text:
         """The texts themselves; use ``loss`` to train."""
         return self.predict(source).values
+
+    def word_table(self) -> WordTable:
+        """The pieces of the BERT and the table with which it reads and predicts them, before any context."""
+        offers = self._bound()
+        backend = offers.splitter.backend
+        special = {i for i, token in backend.get_added_tokens_decoder().items() if token.special}
+        pieces = sorted((i, piece) for piece, i in backend.get_vocab().items() if i not in special)
+        rows = offers.piece_table.detach().float().cpu().numpy()[[i for i, _ in pieces]]  # (V, D)
+
+        def split(texts: Sequence[str]) -> list[list[str]]:
+            return [found.tokens for found in backend.encode_batch(list(texts), add_special_tokens=False)]
+
+        return WordTable([piece for _, piece in pieces], rows, split=split)
 
     def masked_model(self) -> tuple[Any, Any]:
         offers = self._bound()

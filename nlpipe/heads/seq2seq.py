@@ -19,11 +19,13 @@ from torch import Tensor, nn
 from nlpipe.capabilities import (
     Attends,
     Attention,
+    OffersWordVectors,
     Scores,
     Searches,
     SharesTable,
     Trained,
     Translation,
+    WordTable,
     able,
 )
 from nlpipe.errors import DataError, WiringError
@@ -52,6 +54,7 @@ class Seq2Seq(
     Scores[Sequences, Text],
     Searches[Sequences],
     Attends[Sequences],
+    OffersWordVectors,
 ):
     """Sequence to sequence: a decoder that attends to the source and generates the target token by token.
 
@@ -282,6 +285,13 @@ class Seq2Seq(
         outputs, gold, lengths = self._read(source, target)
         scores = (outputs @ self._table.weight.T).float().log_softmax(-1).gather(1, gold[:, None])[:, 0]  # (N,)
         return np.split(scores.cpu().double().numpy(), np.cumsum(lengths)[:-1])
+
+    def word_table(self) -> WordTable | None:
+        """The words of the target; None where their table is that of the representation."""
+        own = self.own
+        if own is None:
+            return None
+        return WordTable.of(self.vocabulary, self._table.weight, split=lambda texts: own.forward(Text(texts)).words)
 
     # -- prediction
 

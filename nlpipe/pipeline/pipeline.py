@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from nlpipe.pipeline.generation import Continuation
     from nlpipe.pipeline.stage_store import StageStore
     from nlpipe.pipeline.surprisal import Surprisal
+    from nlpipe.pipeline.word_pairs import Similarity
+    from nlpipe.pipeline.word_space import Neighbours, WordSpace
 
 
 class Pipeline:
@@ -269,6 +271,43 @@ class Pipeline:
 
         model, splitter = fills.masked_model()
         return [fill(model, splitter, text, top) for text in texts]
+
+    def word_space(self, part: str | None = None) -> WordSpace:
+        """Its words as points; for many questions, since ``neighbours`` and ``word_similarity`` make one each time.
+
+        Args:
+            part: whose vectors (``representation``, ``representation.parts.1``, ``head``); None: the first with any.
+
+        Raises:
+            NlpipeError: no stage, or not this one, has static vectors of words.
+        """
+        from nlpipe.pipeline.word_space import word_space
+
+        return word_space(self.stages, part)
+
+    def neighbours(
+        self, words: str | Sequence[str], minus: str | Sequence[str] = (), top: int = 10, part: str | None = None
+    ) -> Neighbours:
+        """The ``top`` words nearest to a word, or to a sum of words (``["king", "woman"], minus="man"``), by cosine.
+
+        Raises:
+            NlpipeError: as ``word_space``; or a word is not in the vocabulary.
+        """
+        return self.word_space(part).neighbours(words, minus, top)
+
+    def word_similarity(self, pairs: str | Path, part: str | None = None) -> Similarity:
+        """How cosines rank pairs of words, beside people's judgements: Spearman's correlation.
+
+        Args:
+            pairs: ``wordsim353``, ``simlex999``, or a file: two words and a number a line, with tabs between.
+
+        Raises:
+            NlpipeError: as ``word_space``; or the file is malformed, or too few of its words have a vector.
+            MissingExtra: gensim, which brings the named sets, is not installed.
+        """
+        from nlpipe.pipeline.word_pairs import word_similarity
+
+        return word_similarity(self.word_space(part), pairs)
 
     def ledger(self, inputs: Wire) -> dict[str, float]:
         """What the pipeline could not use of ``inputs``: texts without a token, and what its stages count."""

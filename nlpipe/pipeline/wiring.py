@@ -75,7 +75,7 @@ def _untrained(stages: Sequence[Placed], target: type[Wire] | None) -> list[Wiri
     for index, (_, other, stage) in enumerate(stages[:-1]):
         if stage is not None and stage.trainable:
             message = f"'{other}' has weights to learn, and {kind} '{name}' learns without gradients"
-            heads = _stages_with("head", lambda owner: declares(owner, Trained) and _fits(owner.gives, asked))
+            heads = stages_with("head", lambda owner: declares(owner, Trained) and _fits(owner.gives, asked))
             faults.append(WiringFault(index, message + _listed("heads that train it", heads)))
     return faults
 
@@ -92,7 +92,7 @@ def _off_target(stages: Sequence[Placed], target: type[Wire] | None) -> list[Wir
         if not _fits(before.gives, head.takes):
             return []  # reported already
     message = f"{kind} '{name}' gives {head.gives.__name__}, but the task asks for {target.__name__}"
-    heads = _stages_with("head", lambda owner: _fits(owner.gives, target))
+    heads = stages_with("head", lambda owner: _fits(owner.gives, target))
     return [WiringFault(len(stages) - 1, message + _listed(f"heads that give {target.__name__}", heads))]
 
 
@@ -102,14 +102,14 @@ def _unable(stages: Sequence[Placed], target: type[Wire] | None, capability: typ
     if not isinstance(head, Head) or (target is not None and not _fits(head.gives, target)):
         return []
     if capability is not None and not declares(type(head), capability):
-        heads = _stages_with("head", lambda owner: declares(owner, capability))
+        heads = stages_with("head", lambda owner: declares(owner, capability))
         message = f"{kind} '{name}' is no {LANGUAGE_MODELS[capability]}"
         return [WiringFault(len(stages) - 1, message + _listed("heads that are", heads))]
     if target is not None and capability is None:
         kinds = [what for able_to, what in LANGUAGE_MODELS.items() if declares(type(head), able_to)]
         if kinds:
             message = f"{kind} '{name}' is a {kinds[0]}, which answers no texts; the task asks for answers"
-            others = _stages_with(
+            others = stages_with(
                 "head",
                 lambda owner: _fits(owner.gives, target) and not any(declares(owner, c) for c in LANGUAGE_MODELS),
             )
@@ -134,10 +134,10 @@ def _reads_the_answer(stages: Sequence[Placed]) -> list[WiringFault]:
             message = f"'{other}' sees the words that {kind} '{name}' should predict: it would read the answer"
             way = "; set causal: true" if "causal" in stage.options else ""
             way = way or ("; set bidirectional: false" if stage.options.get("bidirectional") else "")
-            causal = _stages_with("encoder", lambda owner: declares(owner, Steps)) if not way else []
+            causal = stages_with("encoder", lambda owner: declares(owner, Steps)) if not way else []
             faults.append(WiringFault(index, message + way + _listed("causal encoders", causal)))
         if isinstance(stage, Representation) and not declares(type(stage), SharesTable):
-            sharers = _stages_with("representation", lambda owner: declares(owner, SharesTable))
+            sharers = stages_with("representation", lambda owner: declares(owner, SharesTable))
             message = f"'{other}' has no vocabulary that {kind} '{name}' could predict"
             faults.append(WiringFault(index, message + _listed("representations that have", sharers)))
     return faults
@@ -152,7 +152,7 @@ def _no_pieces(stages: Sequence[Placed]) -> list[WiringFault]:
             continue
         if not declares(type(stage), OffersPieces):
             message = f"'{other}' has no pieces that {kind} '{name}' could hide"
-            offers = _stages_with("representation", lambda owner: declares(owner, OffersPieces))
+            offers = stages_with("representation", lambda owner: declares(owner, OffersPieces))
             faults.append(WiringFault(index, message + _listed("it stands directly behind", offers)))
         elif not stage.trainable:
             faults.append(
@@ -173,7 +173,7 @@ def _unshared(stages: Sequence[Placed]) -> list[WiringFault]:
         return []
     representation = next((other for slot_key, other, _ in stages if slot_key == "representation"), None)
     lack = "there is no representation" if representation is None else f"'{representation}' has none to share"
-    sharers = _stages_with("representation", lambda owner: declares(owner, SharesTable))
+    sharers = stages_with("representation", lambda owner: declares(owner, SharesTable))
     message = f"{sharing} vocabulary and table, but {lack}; give the head its own tokenizer"
     return [WiringFault(len(stages) - 1, message + _listed("or take", sharers))]
 
@@ -188,19 +188,19 @@ def _alternatives(stages: Sequence[Placed], index: int, given: type[Wire]) -> st
     before = stages[index - 1][0]
     giving = f"give {taken.__name__}"
     if before == "tokenizer" and kind != "representation":
-        names = _stages_with("representation", lambda owner: _fits(owner.gives, taken))
+        names = stages_with("representation", lambda owner: _fits(owner.gives, taken))
         return _listed(f"representations that {giving}", names)
-    between = _stages_with("encoder", lambda owner: _fits(given, owner.takes) and owner.gives is taken)
+    between = stages_with("encoder", lambda owner: _fits(given, owner.takes) and owner.gives is taken)
     if between:
         return _listed(f"encoders to put between them, which {giving}", between)
     source = stages[index - 2][2] if index > 1 else None
-    names = _stages_with(
+    names = stages_with(
         before, lambda owner: owner.gives is taken and (source is None or _fits(source.gives, owner.takes))
     )
     return _listed(f"{before}s that {giving}", names)
 
 
-def _stages_with(kind: str, test: Callable[[StageClass], bool]) -> list[str]:
+def stages_with(kind: str, test: Callable[[StageClass], bool]) -> list[str]:
     """Names in a slot whose class passes ``test``; those whose extra is missing are left out."""
     names = []
     classes = slot(kind)

@@ -7,6 +7,7 @@ LSTM-CNNs-CRF". Bidirectional LSTM: Lample et al. 2016, "Neural Architectures fo
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nlpipe.capabilities import ComputesWordVectors
 from nlpipe.nn.dropout import Drop
 from nlpipe.nn.learned_table import LearnedTable
 from nlpipe.nn.padding import reversal
@@ -30,6 +32,9 @@ EDGES = ("<w>", "</w>")
 CACHE_SIZE = 200_000
 """Maximum number of words whose vectors are cached in prediction, since texts repeat their words."""
 
+CHUNK = 4096
+"""Words that are computed together."""
+
 
 @dataclass
 class WordCache:
@@ -39,7 +44,7 @@ class WordCache:
     rows: list[Tensor] = field(default_factory=list)
 
 
-class Characters(LearnedTable[Tokens, Sequences], Representation[Tokens, Sequences]):
+class Characters(LearnedTable[Tokens, Sequences], Representation[Tokens, Sequences], ComputesWordVectors):
     """Word vectors that a convolution or an LSTM computes from the characters; it is trained with the pipeline.
 
     In a ``join`` with ``static``, it distinguishes names and unknown words. Each distinct word of a batch is computed
@@ -116,8 +121,8 @@ class Characters(LearnedTable[Tokens, Sequences], Representation[Tokens, Sequenc
         size = len(cache.numbers)
         indices = [cache.numbers.setdefault(word, len(cache.numbers)) for word in words]
         missing = list(cache.numbers)[size:] if len(cache.numbers) > size else []
-        for start in range(0, len(missing), 4096):
-            cache.rows.append(self._compute(missing[start : start + 4096]))
+        for start in range(0, len(missing), CHUNK):
+            cache.rows.append(self._compute(missing[start : start + CHUNK]))
         if len(cache.rows) > 1:
             cache.rows = [torch.cat(cache.rows)]
         return indices, cache.rows[0] if cache.rows else torch.zeros(0, self.filters, device=self.device)
@@ -146,6 +151,11 @@ class Characters(LearnedTable[Tokens, Sequences], Representation[Tokens, Sequenc
         return torch.cat(
             [run_layer(self.ahead, letters)[0][last], run_layer(self.back, reversed_letters)[0][last]], -1
         )  # (U, D)
+
+    @torch.no_grad()
+    def compute_vectors(self, words: Sequence[str]) -> np.ndarray:
+        parts = [self._compute(list(words[start : start + CHUNK])) for start in range(0, max(1, len(words)), CHUNK)]
+        return torch.cat(parts).float().cpu().numpy()  # (N, D)
 
     def ledger(self, source: Tokens) -> dict[str, float]:
         """Return the usual counts, and the number of words that are longer than ``longest``."""

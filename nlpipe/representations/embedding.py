@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nlpipe.capabilities import SharesTable
+from nlpipe.capabilities import OffersWordVectors, SharesTable, WordTable
 from nlpipe.nn.learned_table import LearnedTable
 from nlpipe.options import Dropout, Positive
 from nlpipe.stage import Data, Representation
@@ -17,7 +17,7 @@ from nlpipe.vocabulary import PAD_ID, UNKNOWN_ID, Vocabulary, encode
 from nlpipe.wire import Sequences, Tokens
 
 
-class Embedding(LearnedTable[Tokens, Sequences], Representation[Tokens, Sequences], SharesTable):
+class Embedding(LearnedTable[Tokens, Sequences], Representation[Tokens, Sequences], SharesTable, OffersWordVectors):
     """Word vectors that are trained with the pipeline.
 
     A head may share ``vocabulary``, ``table`` (its weight is (V, D)) and ``scale``.
@@ -80,6 +80,9 @@ class Embedding(LearnedTable[Tokens, Sequences], Representation[Tokens, Sequence
         if not is_token.all():  # a head that shares the table also trains the vector of padding
             rows = rows.masked_fill(~mask[..., None], 0.0)
         return Sequences(rows, lengths, source, mask)
+
+    def word_table(self) -> WordTable:
+        return WordTable.of(self.vocabulary, self.table.weight)
 
     def ledger(self, source: Tokens) -> dict[str, float]:
         return encode(source, self.vocabulary, self.vocabulary.ids).ledger()
