@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -57,19 +58,24 @@ def predict(
         sys.stdout.flush()
 
 
+EXPORTS = {
+    "transformers": "nlpipe.pipeline:Pipeline.export",
+    "ctranslate2": "nlpipe.integrations.ctranslate2:export_ctranslate2",
+    "arpa": "nlpipe.integrations.arpa_export:export_arpa",
+}
+"""What a run can be written for, to the function that does it: of a pipeline and a new path, giving the path."""
+
+
 def export(
     run_folder: Run,
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new directory.")],
-    to: Annotated[str, typer.Option("--to", help="Its reader: transformers, ctranslate2.")] = "transformers",
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A new directory; for arpa a new file.")],
+    to: Annotated[str, typer.Option("--to", help=f"Its reader: {', '.join(EXPORTS)}.")] = "transformers",
 ) -> None:
-    """Write the BERT of a run, or (ctranslate2) its transformer that translates, as another library loads it."""
+    """Write the model of a run as other programs load it.
+
+    transformers: its BERT; ctranslate2: its transformer that translates; arpa: its n-gram model, for KenLM (.gz too).
+    """
     from nlpipe.pipeline import Pipeline
 
-    one_of("--to", to, ("transformers", "ctranslate2"))
-    pipeline = Pipeline.load(run_folder)
-    if to == "transformers":
-        typer.echo(pipeline.export(directory))
-        return
-    from nlpipe.integrations.ctranslate2 import export_ctranslate2
-
-    typer.echo(export_ctranslate2(pipeline, directory))
+    one_of("--to", to, list(EXPORTS))
+    typer.echo(pkgutil.resolve_name(EXPORTS[to])(Pipeline.load(run_folder), path))

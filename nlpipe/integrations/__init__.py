@@ -1,1 +1,1 @@
-"""Adapters to other libraries: scikit-learn, spaCy, CTranslate2."""
+"""Adapters to other libraries and formats: scikit-learn, spaCy, CTranslate2, ARPA files."""

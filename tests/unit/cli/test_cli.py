@@ -305,7 +305,7 @@ def test_options_that_take_one_of_a_few_words_suggest(run: Path) -> None:
     assert "invalid value 'json' for --format; did you mean 'jsonl'?" in complaint(
         "predict", run, "x", "--format", "json"
     )
-    assert "invalid value 'onnx' for --to; known: ctranslate2, transformers" in complaint(
+    assert "invalid value 'onnx' for --to; known: arpa, ctranslate2, transformers" in complaint(
         "export", run, "x", "--to", "onnx"
     )
 
