@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nlpipe.cli.arguments import Imports, Run, import_modules, one_of
+
+if TYPE_CHECKING:
+    from nlpipe.pipeline.word_pairs import Similarity
 
 Part = Annotated[
     str | None, typer.Option("--part", help="Whose vectors: representation, representation.parts.1, head.")
@@ -81,8 +84,17 @@ def similarity(
         if output == "jsonl":
             sys.stdout.write(json.dumps({**dataclasses.asdict(found), "part": space.part}, ensure_ascii=False) + "\n")
             continue
-        made = f", {found.composed:,} of them with vectors made from pieces or letters" if found.composed else ""
         sys.stdout.write(
             f"{found.name}: Spearman {found.correlation:.3f} (95 % interval {found.low:.3f} to {found.high:.3f}); "
-            f"{found.covered:,} of {found.pairs:,} pairs are in the vocabulary{made}\n"
+            f"{_coverage(found)}\n"
         )
+
+
+def _coverage(found: Similarity) -> str:
+    known = found.covered - found.composed
+    if not found.composed:
+        return f"{known:,} of {found.pairs:,} pairs are in the vocabulary"
+    return (
+        f"{found.covered:,} of {found.pairs:,} pairs have vectors: {known:,} are in the vocabulary, {found.composed:,} "
+        "have a word whose vector is made from pieces or letters"
+    )
