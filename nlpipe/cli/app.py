@@ -37,7 +37,8 @@ SYNONYMS = {
     "new": "init", "start": "init", "create": "init", "save": "export", "convert": "export", "datasets": "data",
     "download": "data fetch", "history": "runs", "ls": "runs", "results": "runs",
     "confusion": "errors", "mistakes": "errors", "analyse": "errors", "analyze": "errors",
-    "audit": "data audit", "duplicates": "data audit", "leakage": "data audit", "checklist": "behave",
+    "duplicates": "data audit", "leakage": "data audit", "memorization": "audit", "memorisation": "audit",
+    "privacy": "audit", "pii": "audit", "extract": "audit", "checklist": "behave",
     "fairness": "bias", "sample": "generate", "complete": "generate", "write": "generate", "surprisal": "score",
     "perplexity": "score", "fill-mask": "fill", "mask": "fill", "neighbors": "neighbours", "nearest": "neighbours",
     "most-similar": "neighbours", "analogy": "neighbours", "wordsim": "similarity", "word-similarity": "similarity",
@@ -168,6 +169,7 @@ app.command()(word_commands.neighbours)
 app.command()(word_commands.similarity)
 app.command()(behaviour_commands.behave)
 app.command()(behaviour_commands.bias)
+app.command(name="audit")(audit_commands.model_audit)
 app.command()(after_commands.evaluate)
 app.command()(after_commands.errors)
 app.command()(after_commands.verify)

@@ -1,4 +1,4 @@
-"""Commands that look for faults in data: data audit."""
+"""Commands that look for faults: of a data set (data audit), and for training text in what a model writes (audit)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from nlpipe.cli.terminal import make_console
+from nlpipe.cli.arguments import Imports, import_modules
+from nlpipe.cli.terminal import PLAIN, make_console
 from nlpipe.errors import NlpipeError
 
 
@@ -54,3 +55,36 @@ def _data_of(name: str) -> str | dict[str, Any]:
     if data is None:
         raise NlpipeError(f"{name}: it names no data")
     return data
+
+
+def model_audit(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, of a language model.")],
+    samples: Annotated[int, typer.Option(help="Texts that are drawn, and prefixes that are continued.")] = 100,
+    max_new_tokens: Annotated[int, typer.Option(help="Tokens of each, at most.")] = 100,
+    length: Annotated[
+        int | None,
+        typer.Option(help="Tokens in a row that count as repeated; by default those of 10 words, at most 50."),
+    ] = None,
+    context: Annotated[int | None, typer.Option(help="Tokens of a prefix; by default as --length.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the random numbers.")] = 13,
+    as_json: Annotated[bool, typer.Option("--json", help="All of it, as JSON; personal data is masked too.")] = False,
+    imports: Imports = None,
+) -> None:
+    """Show how much training text a language model repeats, beside held-out text, and the personal data in it."""
+    from nlpipe.audit.memorisation import Sampling
+    from nlpipe.cli.memorisation_report import show_model_audit
+    from nlpipe.json_reader import json_text
+    from nlpipe.runs.model_audit import audit_run
+
+    import_modules(imports)
+    try:
+        how = Sampling(samples, max_new_tokens, length, context, seed)
+    except NlpipeError as error:
+        name, colon, rest = str(error).partition(":")
+        raise NlpipeError(f"--{name.replace('_', '-')}{colon}{rest}") from None
+    progress = make_console(stderr=True)
+    found = audit_run(run_folder, how, lambda text: progress.print(text, **PLAIN))
+    if as_json:
+        typer.echo(json_text(found.record()))
+    else:
+        show_model_audit(found, make_console())

@@ -15,6 +15,8 @@ import pytest
 import torch
 
 import nlpipe
+from nlpipe.audit.extraction import memorisation
+from nlpipe.audit.memorisation import Sampling
 from nlpipe.capabilities import Fills, Generates, able, declares
 from nlpipe.pipeline import Pipeline
 from nlpipe.pipeline.reading import Reader
@@ -99,6 +101,14 @@ def test_a_saved_model_gives_the_same(models: dict[str, Pipeline], name: str, tm
     pipeline = fitted(models, name)
     again = Pipeline.load(pipeline.save(tmp_path / "model"))
     np.testing.assert_allclose(again.predict(NEW).scores, pipeline.predict(NEW).scores, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", CAUSAL)
+def test_it_can_be_audited_for_training_text(models: dict[str, Pipeline], name: str) -> None:
+    found = memorisation(fitted(models, name), TEXTS, NEW, Sampling(samples=6, max_new_tokens=12, length=4, context=3))
+    for part in (found.generated, found.held_out):
+        assert part.texts == 6 and part.continued is not None and part.continued.total == 6
+    assert all(any(passage.text in text for text in TEXTS) for passage in found.passages)
 
 
 @pytest.mark.parametrize("name", CAUSAL)
