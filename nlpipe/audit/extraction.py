@@ -27,9 +27,9 @@ from nlpipe.pipeline.generation import Continuation
 from nlpipe.wire import Text
 
 WORDS = 10
-"""Words that are a long stretch. Genuine text hardly repeats so many: of held-out sentences of film reviews 0.1 % of the
-words lie in one that stands in training (126,000 words), of held-out lines of War and Peace 0.03 % (395,000 words); in
-stretches of 5 words lie 2.8 % and 3.6 %."""
+"""Words that are a long stretch. Genuine text hardly repeats so many: 0.1 % of the words of held-out sentences of film
+reviews lie in a stretch of 10 words that stands in training (126,000 words), 0.03 % of those of held-out lines of War
+and Peace (395,000 words); in stretches of 5 words 2.8 % and 3.6 % do."""
 MOST_TOKENS = 50
 """Tokens that are a long stretch however short they are; the papers count 50 word pieces, of far larger corpora."""
 KEPT = 20
