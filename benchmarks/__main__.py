@@ -38,6 +38,7 @@ NAMES = [
     "ngram_speed",
     "language_models",
     "generating",
+    "masked_pretraining",
 ]
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from nlpipe.capabilities import Corrupts, Fills, Generates, OffersPieces, Steps, able
-from nlpipe.errors import DataError
+from nlpipe.errors import DataError, NlpipeWarning
 from nlpipe.pipeline.batches import apply
 from nlpipe.registry import written_name
 from nlpipe.stage import AnyHead, AnyStage, Encoder, Tokenizer
@@ -125,22 +126,39 @@ def opened(tokens: Tokens) -> Tokens:
 def check_spelled(tokenizer: AnyStage, train: Split) -> None:
     """Refuse a tokenizer that changes the text: the probability of the text itself would not be known.
 
+    Warns where only white space changes, which is then not predicted.
+
     Raises:
         DataError: the words of one of the first texts do not spell it; white space and invisible characters apart.
     """
     if not (isinstance(tokenizer, Tokenizer) and isinstance(train.inputs, Text)):
         return
+    dropped = ""
     for text in train.inputs.strings[:CHECKED]:
         part = text[:LONGEST_CHECKED]
-        given, spelled = _visible(part), _visible(_joined(tokenizer, part))
-        if given != spelled:
-            i = next((i for i, (a, b) in enumerate(zip(given, spelled, strict=False)) if a != b), len(spelled))
-            shown = f"{given[max(0, i - 10) : i + 10]!r} becomes {spelled[max(0, i - 10) : i + 10]!r}"
+        joined = _joined(tokenizer, part)
+        dropped = dropped or _first_change(part.strip(), joined.strip())
+        shown = _first_change(_visible(part), _visible(joined))
+        if shown:
             way = "; set lowercase: false" if tokenizer.options.get("lowercase") else "; take another, or form: null"
             raise DataError(
                 f"tokenizer '{written_name(tokenizer)}' changes the text ({shown}), and a language model must give the "
                 f"probability of the text as it is{way}"
             )
+    if dropped:
+        message = (
+            f"tokenizer '{written_name(tokenizer)}' does not keep white space as it is ({dropped}): what it drops is "
+            "not predicted, so that scores are a little better than those of a model that predicts it (characters)"
+        )
+        warnings.warn(message, NlpipeWarning, stacklevel=2)
+
+
+def _first_change(text: str, changed: str) -> str:
+    """The first place where a text was changed, in words; empty where it was not."""
+    if text == changed:
+        return ""
+    i = next((i for i, (a, b) in enumerate(zip(text, changed, strict=False)) if a != b), min(len(text), len(changed)))
+    return f"{text[max(0, i - 10) : i + 10]!r} becomes {changed[max(0, i - 10) : i + 10]!r}"
 
 
 def _visible(text: str) -> str:

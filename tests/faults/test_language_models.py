@@ -179,3 +179,13 @@ def test_probabilities_from_elsewhere_are_a_row(tmp_path: Path, answers: str, me
         assert done.returncode == 2 and message in complaint(done), complaint(done)
     else:
         assert done.returncode == 0 and b"theirs" in done.stdout, done.stderr
+
+
+def test_white_space_that_is_not_predicted_is_told_of(tmp_path: Path) -> None:
+    rest = f"tokenizer: {WORDS}\nhead: {{name: ngram, order: 2}}\n"
+    done = command("run", write(tmp_path, rest), "--out", tmp_path / "runs")
+    assert done.returncode == 0 and b"white space" not in done.stderr
+    text = "the cat  sat\ton the mat\nthe dog ran\na cat ran\n" * 5
+    done = command("run", write(tmp_path, rest, text=text), "--out", tmp_path / "runs")
+    message = "does not keep white space as it is ('the cat  sat"
+    assert done.returncode == 0 and message in done.stderr.decode(), done.stderr
