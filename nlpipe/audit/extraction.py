@@ -52,7 +52,7 @@ def memorisation(
         report: called with what is being done, in a few words.
 
     Raises:
-        NlpipeError: it is no language model, or a value of ``how`` is too large for the data.
+        NlpipeError: it is no language model.
         DataError: one of both has no tokens.
     """
     tokenizer = pipeline.tokenizer
@@ -73,8 +73,9 @@ def memorisation(
     generated = [np.array(known.known(text.tokens), dtype=np.int64) for text in drawn]
     random = np.random.default_rng(how.seed)
     excerpts = others.excerpts([len(ids) for ids in generated], random)
-    continued, share = _continued(pipeline, known.prefixes(how.samples, context, length, random), length, how, report)
-    _, other_share = _continued(pipeline, others.prefixes(how.samples, context, length, random), length, how, report)
+    report(f"continuing prefixes of {context:,} tokens")
+    continued, share = _continued(pipeline, known.prefixes(how.samples, context, length, random), length, how)
+    _, other_share = _continued(pipeline, others.prefixes(how.samples, context, length, random), length, how)
 
     repetition = _repetition(index, generated, length, share)
     of_held_out = _repetition(index, excerpts, length, other_share)
@@ -100,10 +101,9 @@ def _generate(pipeline: Pipeline, prompts: list[str], how: Sampling, temperature
 
 
 def _continued(
-    pipeline: Pipeline, prefixes: list[Prefix], length: int, how: Sampling, report: Callable[[str], None]
+    pipeline: Pipeline, prefixes: list[Prefix], length: int, how: Sampling
 ) -> tuple[list[Continuation], Share | None]:
     """Continuations of prefixes, and the share of those that equal the text for ``length`` tokens."""
-    report(f"continuing {len(prefixes):,} prefixes")
     continued = _generate(pipeline, [prefix.prompt for prefix in prefixes], how, temperature=0.0)
     equal = [text.tokens[:length] == prefix.following for text, prefix in zip(continued, prefixes, strict=True)]
     return continued, Share.of(equal, [1] * len(equal))
