@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from nlpipe.audit.audit import Audit, audit
-from nlpipe.audit.contents import Item, contents_of
+from nlpipe.audit.contents import Contents, Item, contents_of
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.wire import Labels
 
@@ -21,6 +21,7 @@ LONGEST = 300
 """Characters of an example that are kept."""
 UNBALANCED = 4.0
 """How many times as frequent as the rarest the most frequent class must be for it to be said."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -40,25 +41,48 @@ class Finding:
         return {"sentence": self.sentence, "examples": list(self.examples)}
 
 
-def findings(dataset: Dataset) -> list[Finding]:
-    """What is worth knowing of ``dataset``; a sentence saying so where it is too large to be looked through."""
+@dataclass(frozen=True)
+class _Quotes:
+    """Quotes examples, but for those of hidden splits.
+
+    Args:
+        hidden: names of the splits whose examples are counted and not quoted.
+    """
+
+    contents: Contents
+    hidden: Collection[str]
+
+    def first(self, found: Sequence[T], items: Callable[[T], Sequence[Item]]) -> list[T]:
+        """The first of ``found`` that may be quoted: those of whose ``items`` none is in a hidden split."""
+        return [each for each in found if not any(item.split in self.hidden for item in items(each))][:SHOWN]
+
+    def text(self, item: Item) -> str:
+        """Where an example stands, and how it begins."""
+        text = " ".join(self.contents.text(item)[: 4 * LONGEST].split())
+        return f"{item}: {text if len(text) <= LONGEST else text[: LONGEST - 1] + '…'}"
+
+
+def findings(dataset: Dataset, hidden: Collection[str] = ()) -> list[Finding]:
+    """What is worth knowing of ``dataset``; a sentence saying so where it is too large to be looked through.
+
+    Args:
+        hidden: names of the splits whose examples are counted and not quoted.
+    """
     total = len(dataset.train) + len(dataset.dev) + len(dataset.test)
     command = f"nlpipe data audit {dataset.name}"
     if total > MOST_EXAMPLES:
         return [Finding(f"The data has {total:,} examples and was not looked through: {command} does it.")]
     judged = isinstance(dataset.train.targets, Labels) and FEWEST_JUDGED <= total <= MOST_JUDGED
     found = audit(dataset, find_label_errors=judged)
-    texts = contents_of(dataset)
-
-    def quoted(item: Item) -> str:
-        text = " ".join(texts.text(item)[: 4 * LONGEST].split())
-        return f"{item}: {text if len(text) <= LONGEST else text[: LONGEST - 1] + '…'}"
-
-    return [*_duplicates(found, quoted), *_conflicts(found, quoted), *_imbalance(found), *_outliers(found, quoted),
-            *_label_errors(found, quoted)]  # fmt: skip
+    quotes = _Quotes(contents_of(dataset), hidden)
+    parts = [*_duplicates(found, quotes), *_conflicts(found, quotes), *_imbalance(found), *_outliers(found, quotes),
+             *_label_errors(found, quotes)]  # fmt: skip
+    if parts and hidden:
+        parts.append(Finding(f"Examples of {' and '.join(sorted(hidden))} are counted here and not quoted."))
+    return parts
 
 
-def _duplicates(found: Audit, quoted: Any) -> Sequence[Finding]:
+def _duplicates(found: Audit, quotes: _Quotes) -> Sequence[Finding]:
     across = [pair for pair in found.duplicates if pair.item.split != pair.of.split]
     within = len(found.duplicates) - len(across)
     parts = []
@@ -67,20 +91,23 @@ def _duplicates(found: Audit, quoted: Any) -> Sequence[Finding]:
         for pair in across:
             wheres.setdefault(f"{pair.item.split} in {pair.of.split}", set()).add(pair.item.index)
         listed = ", ".join(f"{len(items):,} of {where}" for where, items in wheres.items())
-        examples = tuple(f"{quoted(pair.item)} — {quoted(pair.of)}" for pair in across[:SHOWN])
+        examples = tuple(
+            f"{quotes.text(pair.item)} — {quotes.text(pair.of)}"
+            for pair in quotes.first(across, lambda pair: (pair.item, pair.of))
+        )
         parts.append(Finding(f"Examples that stand, exactly or nearly, in two splits: {listed}.", examples))
     if within:
         parts.append(Finding(f"Examples that stand, exactly or nearly, twice in a split: {within:,}."))
     return parts
 
 
-def _conflicts(found: Audit, quoted: Any) -> Sequence[Finding]:
+def _conflicts(found: Audit, quotes: _Quotes) -> Sequence[Finding]:
     if not found.conflicts:
         return ()
     what = {"tagging": "tags", "translation": "translations"}.get(found.task, "labels")
     examples = tuple(
-        f"{quoted(conflict.items[0])} — {' | '.join(target[:80] for target in conflict.targets)}"
-        for conflict in found.conflicts[:SHOWN]
+        f"{quotes.text(conflict.items[0])} — {' | '.join(target[:80] for target in conflict.targets)}"
+        for conflict in quotes.first(found.conflicts, lambda conflict: conflict.items)
     )
     return (Finding(f"Equal inputs with different {what}: {len(found.conflicts):,}.", examples),)
 
@@ -92,23 +119,24 @@ def _imbalance(found: Audit) -> Sequence[Finding]:
     return (Finding(f"In training '{classes[0]}' is {ratio:,.0f} times as frequent as '{classes[-1]}'."),)
 
 
-def _outliers(found: Audit, quoted: Any) -> Sequence[Finding]:
+def _outliers(found: Audit, quotes: _Quotes) -> Sequence[Finding]:
     if not found.outliers:
         return ()
     examples = tuple(
-        f"{quoted(each.item)[:120]} — {each.value:,.4g} {each.measure}; usual are {each.low:,.4g} to {each.high:,.4g}"
-        for each in found.outliers[:SHOWN]
+        f"{quotes.text(each.item)[:120]} — {each.value:,.4g} {each.measure}; usual are {each.low:,.4g} to "
+        f"{each.high:,.4g}"
+        for each in quotes.first(found.outliers, lambda each: (each.item,))
     )
     return (Finding(f"Examples of unusual length: {len(found.outliers):,}.", examples),)
 
 
-def _label_errors(found: Audit, quoted: Any) -> Sequence[Finding]:
+def _label_errors(found: Audit, quotes: _Quotes) -> Sequence[Finding]:
     if found.label_errors is None or not found.label_errors.suspects:
         return ()
     suspects = found.label_errors.suspects
     examples = tuple(
-        f"{quoted(each.item)} — '{each.given}' {each.probability:.2f}, '{each.suggested}' {each.of_suggested:.2f}"
-        for each in suspects[:SHOWN]
+        f"{quotes.text(each.item)} — '{each.given}' {each.probability:.2f}, '{each.suggested}' {each.of_suggested:.2f}"
+        for each in quotes.first(suspects, lambda each: (each.item,))
     )
     sentence = (
         f"Labels to look at: {len(suspects):,}, which models that were not trained on them doubt (they are right in "

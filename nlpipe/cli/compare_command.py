@@ -20,6 +20,7 @@ from nlpipe.training.progress import format_duration, has_room
 if TYPE_CHECKING:
     from nlpipe.compare.comparison import Plan
     from nlpipe.compare.results import Comparison
+    from nlpipe.runs.result import Result
 
 FAILED_ROW = 1
 """Exit status of a comparison in which a run failed."""
@@ -99,8 +100,7 @@ def compare(
             if outcome.result is None:
                 text = f"failed: {outcome.error}"
             else:
-                text = f"{outcome.result.metrics['primary']} {outcome.result.score:.3f}"
-                text += f", {outcome.result.costs['fit_seconds']:.1f} s to fit"
+                text = f"{_score_of(outcome.result, spec.choose)}, {outcome.result.costs['fit_seconds']:.1f} s to fit"
             bar.console.print(f"[{counted}/{total}] {outcome.job}: {text}", **PLAIN)
             bar.update(task, completed=counted, left=time_left(time.perf_counter() - start, counted, total))
 
@@ -128,6 +128,14 @@ def compare(
         raise typer.Exit(NO_VERDICT)
     if comparison.failures:
         raise typer.Exit(FAILED_ROW)
+
+
+def _score_of(result: Result, choose: str) -> str:
+    """The score of a run on the split that the verdict rests on; no other is told."""
+    primary = result.metrics["primary"]
+    if choose == "dev":
+        return f"dev {primary} {result.metrics['dev'][primary]:.3f}"
+    return f"{primary} {result.score:.3f}"
 
 
 def _show_plan(made: Plan, out: Path) -> None:

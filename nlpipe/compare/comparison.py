@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from nlpipe.audit import leaked
-from nlpipe.audit.findings import findings
+from nlpipe.compare.audited import audited, hidden_splits
 from nlpipe.compare.elsewhere import take_in
 from nlpipe.compare.execute import Outcome, execute
 from nlpipe.compare.gather import Entry, gather, record_of
 from nlpipe.compare.plan import Job, hash_of, is_neural, jobs_of, uses_seed, with_baseline
 from nlpipe.compare.results import Comparison
 from nlpipe.compare.rows import Facts
+from nlpipe.compare.training_sizes import check_sizes
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.folds import check_folds, fold_of, pool_of
 from nlpipe.datasets.load import load_dataset
@@ -77,6 +78,7 @@ def plan(
     facts = facts_of(spec, dataset)
     if spec.folds is not None:
         check_folds(dataset, spec.folds)
+    check_sizes(spec, dataset)
     answers = tuple((each.name, take_in(each, dataset, out)) for each in spec.answers)
     spec, added = with_baseline(spec, dataset.task.name)
     seconds: dict[str, float] = {}
@@ -139,16 +141,8 @@ def compare(
     digest = hash_of(made.jobs, " ".join([made.dataset.digest, *(path.name for _, path in made.answers)]))
     folder = out / f"comparison-{_slug(spec.title)}-{digest}"
     comparison = gather(made.facts, entries, folder)
-    write_comparison(comparison, entries, audited(made.dataset))
+    write_comparison(comparison, entries, audited(made.dataset, hidden_splits(spec, made.dataset)))
     return comparison
-
-
-def audited(dataset: Dataset) -> list[dict[str, Any]]:
-    """What is worth knowing of the data, as plain data; should looking fail, a sentence says so."""
-    try:
-        return [finding.record() for finding in findings(dataset)]
-    except Exception as error:  # hours of runs must not be lost to a look at the data
-        return [{"sentence": f"The data was not looked through: {type(error).__name__}: {error}", "examples": []}]
 
 
 def _how_searched(spec: ComparisonSpec) -> str:

@@ -56,6 +56,7 @@ def gather(facts: Facts, entries: Sequence[Entry], folder: Path) -> Comparison:
         folder: the comparison's own folder.
     """
     rows, verdicts = [], {}
+    chosen_from: dict[int | None, list[Entry]] = {}
     for size in dict.fromkeys(entry.train_size for entry in entries):
         whole = [_checked(entry, facts) for entry in entries if entry.train_size == size]
         done = [entry for entry in whole if entry.folders]
@@ -65,10 +66,11 @@ def gather(facts: Facts, entries: Sequence[Entry], folder: Path) -> Comparison:
             rows.append(_row(entry, facts, evidence, place))
         if done:
             verdict = decide(facts.question, [_candidate(entry) for entry in done], evidence)
-            verdict = _with_test(verdict, done) if facts.choose == "dev" else verdict
-            verdicts[size] = _with_leaks(verdict, facts)
+            verdicts[size], chosen_from[size] = _with_leaks(verdict, facts), done
+    largest = max(verdicts, key=lambda size: np.inf if size is None else size, default=None)
+    if facts.choose == "dev" and verdicts:
+        verdicts[largest] = _with_test(verdicts[largest], chosen_from[largest])
     if len(verdicts) > 1:
-        largest = max(verdicts, key=lambda size: np.inf if size is None else size)
         told = tuple(str(overtaking) for overtaking in overtakings(verdicts))
         verdicts[largest] = replace(verdicts[largest], sentences=(*verdicts[largest].sentences, *told))
     sign = -1.0 if facts.higher_is_better else 1.0

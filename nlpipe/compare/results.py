@@ -191,7 +191,8 @@ class Comparison:
         if self.best is None:
             return f"Comparison({self.title!r}, {len(self.rows)} rows, no run succeeded)"
         verdict = f"verdict {self.chosen.title}" if self.chosen is not None else "no verdict"
-        best = f"best {self.best.title}, {self.primary} {self.best.score:.3f}"
+        on = "dev " if self.facts.choose == "dev" else ""
+        best = f"best {self.best.title}, {on}{self.primary} {self.best.score:.3f}"
         return f"Comparison({self.title!r}, {len(self.rows)} rows, {best}, {verdict})"
 
     def report(self, path: str | Path) -> Path:

@@ -288,11 +288,11 @@ class _Judge:
             if self.all.folds:
                 text += "Further labelled examples would tell more than further folds."
             elif np.isfinite(items):
-                text += f"If the two are equal, about {_rounded_up(items):,} test items would settle it."
+                text += f"If the two are equal, about {_rounded_up(items):,} items would settle it."
             else:
                 seeds = self.all.seeds_needed(i, tolerance)
                 text += (
-                    "No number of test items settles it, as scores vary too much from seed to seed; "
+                    "No number of items settles it, as scores vary too much from seed to seed; "
                     f"about {_rounded_up(seeds):,} seeds of each would leave room for the tolerance."
                 )
             sentences.append(text)

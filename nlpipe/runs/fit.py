@@ -128,7 +128,18 @@ def sample(train: Split, size: int, seed: int, name: str = "the data") -> Split:
     Raises:
         NlpipeError: there are fewer in ``train``, the training split of the data set called ``name``.
     """
-    if size > len(train):
-        raise NlpipeError(f"train size {size:,}: {name} has {len(train):,} training examples only")
+    check_size(size, train, name)
     order = np.random.default_rng(seed).permutation(len(train))[:size]
     return train.take(sorted(order.tolist()))
+
+
+def check_size(size: int, train: Split, name: str = "the data") -> None:
+    """Check that ``train``, the training split of the data set called ``name``, has ``size`` examples.
+
+    Raises:
+        NlpipeError: there are fewer.
+    """
+    if size > len(train):
+        raise NlpipeError(
+            f"train size {size:,}: {name} has {len(train):,} training examples only; give at most {len(train):,}"
+        )

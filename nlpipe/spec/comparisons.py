@@ -106,7 +106,7 @@ def comparison_from(root: Root, overrides: Sequence[Override]) -> ComparisonSpec
     expansion = replace(expansion, pipelines=same_budget(value, expansion.pipelines, faults))
     budget = read_costs(value, "budget", "", faults)
     title = read_plain(value, Option("compare", str, root.stem), faults)
-    _check_folds(value, values, answers, faults)
+    _check_split(value, values, answers, faults)
     read_plain(value, Option("description", str, ""), faults)
     _check_data(expansion.pipelines, value.place, faults)
     if faults:
@@ -120,8 +120,11 @@ def comparison_from(root: Root, overrides: Sequence[Override]) -> ComparisonSpec
     )  # fmt: skip
 
 
-def _check_folds(value: Value, values: dict[str, Any], answers: Sequence[AnswersSpec], faults: list[Fault]) -> None:
-    """Add a fault for each thing that a cross-validation excludes."""
+def _check_split(value: Value, values: dict[str, Any], answers: Sequence[AnswersSpec], faults: list[Fault]) -> None:
+    """Add a fault for each thing that a verdict on dev, or a cross-validation, excludes."""
+    if values["choose"] == "dev" and answers:
+        message = "answers from elsewhere are to the test split, which is not looked at here; leave out choose: dev"
+        faults.append(value.entries["choose"].place.fault("choose", message))
     if values["folds"] is None:
         if values["repeats"] > 1:
             faults.append(value.entries["repeats"].place.fault("repeats", "there are no folds to repeat; add folds: 5"))

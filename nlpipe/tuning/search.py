@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.errors import NlpipeError
 from nlpipe.files import whole_file
+from nlpipe.runs.fit import check_size
 from nlpipe.runs.identity import run_hash
 from nlpipe.runs.lock import locked
 from nlpipe.spec import PipelineSpec, read_pipeline, to_yaml
@@ -102,6 +103,9 @@ def tune(spec: PipelineSpec, dataset: Dataset, out: Path, trials: int | None = N
         raise NlpipeError(f"{spec.path}: {message}")
     tuning = spec.tune if trials is None else replace(spec.tune, trials=trials)
     data = trial_data(dataset, tuning.folds)
+    if spec.train_size is not None:
+        fewest = min((each.dataset for each in data), key=lambda each: len(each.train))
+        check_size(spec.train_size, fewest.train, fewest.name)
     metric, higher_is_better = primary_score(dataset)
     folder = out / _folder_name(spec, dataset)
     try:

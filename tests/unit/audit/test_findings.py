@@ -11,7 +11,7 @@ import pytest
 import nlpipe
 from nlpipe.audit import findings as module
 from nlpipe.audit.findings import findings
-from nlpipe.compare import comparison as comparing
+from nlpipe.compare import audited as comparing
 from nlpipe.datasets.load import load_dataset
 
 
@@ -57,7 +57,7 @@ def test_large_data_is_not_looked_through_and_a_failure_is_no_failure_of_the_com
     (found,) = findings(dataset)
     assert found.sentence.startswith("The data has 35 examples and was not looked through: nlpipe data audit")
 
-    def fails(dataset: object) -> None:
+    def fails(*_: object) -> None:
         raise ValueError("no")
 
     monkeypatch.setattr(comparing, "findings", fails)

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import nlpipe
+from nlpipe.cli.app import app
 from nlpipe.compare import comparison
 from nlpipe.compare.comparison import plan
 from nlpipe.compare.execute import orders_of
@@ -136,6 +138,56 @@ def test_chosen_on_dev_test_is_told_of_the_chosen_alone(tmp_path: Path) -> None:
         f"Chosen on dev; on test, which is looked at once and for it alone, it scores {test:.4f}."
     )
     assert "dev accuracy" in found.columns() and "accuracy" not in found.columns() and "40 dev items" in found.table()
+    assert "best " in repr(found) and ", dev accuracy 1.000" in repr(found)
+
+
+def marked(path: Path, count: int, mark: str, copies: int = 0) -> str:
+    """Examples whose texts name their split, some of them twice, with different labels, and a very long one."""
+    lines = ["text,label,doc"]
+    for i in range(count):
+        words = " ".join(f"{mark}{i}x{j}" for j in range(6))
+        lines.append(f"{'good fine' if i % 2 else 'dull poor'} {words},{'pos' if i % 2 else 'neg'},d{i}")
+    lines += [f"{line.split(',')[0]},{'pos' if ',neg,' in line else 'neg'},e" for line in lines[1 : 1 + copies]]
+    lines.append(f"{mark} " * 400 + ",pos,f")
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+@pytest.mark.parametrize("how", [{"choose": "dev"}, {"folds": 3}])
+def test_texts_and_scores_of_a_test_split_that_is_not_looked_at_are_nowhere(
+    tmp_path: Path, how: dict[str, Any]
+) -> None:
+    files = {
+        name: marked(tmp_path / f"{name}.csv", count, f"of{name}", copies)
+        for name, count, copies in (("train", 60, 3), ("dev", 40, 2), ("test", 30, 4))
+    }
+    one = (tmp_path / "train.csv").read_text().splitlines()[1]
+    for name in ("dev", "test"):  # stands in two splits
+        (tmp_path / f"{name}.csv").write_text((tmp_path / f"{name}.csv").read_text() + one + "\n")
+    comparison_file = tmp_path / "c.json"
+    pipelines = [LR, {**LR, "name": "flat", "head": {"name": "logistic_regression", "C": 0.001}}]
+    comparison_file.write_text(json.dumps(
+        {"data": {"task": "classification", **files}, "train_sizes": [20, 50], "cost": "fit_s", "tolerance": 0.6,
+         "seeds": [1, 2], "pipelines": pipelines, **how}
+    ))  # fmt: skip
+    done = CliRunner().invoke(app, ["compare", str(comparison_file), "--out", str(tmp_path / "runs")])
+    assert done.exit_code == 0, done.output
+    (folder,) = (path.parent for path in (tmp_path / "runs").glob("*/comparison.json"))
+    written = [path.read_text(encoding="utf-8") for path in folder.iterdir()]
+    audit = (folder / "audit.json").read_text(encoding="utf-8")
+    assert not any("oftest" in text for text in [done.output, *written])
+    assert "Equal inputs with different labels: 9" in audit and "oftrain" in audit and "ofdev" in audit
+    assert "of test in train" in audit and "Examples of test are counted here and not quoted." in audit
+    assert "oftrain" in (folder / "report.html").read_text(encoding="utf-8")
+    if "choose" in how:  # and its scores: one, of the chosen one with the most training data
+        found = reopen(folder)
+        scores = {f"{run.score:.4f}" for row in found.rows for run in row.results}
+        assert len(scores) > 1
+        for line in done.output.splitlines():
+            if "s to fit" in line:
+                assert "dev accuracy 0." in line
+        told = [verdict for verdict in found.verdicts.values() if "on test" in str(verdict)]
+        assert [verdict is found.verdict for verdict in told] == [True]
 
 
 def test_items_of_a_group_count_as_one(tmp_path: Path) -> None:
@@ -158,7 +210,8 @@ def test_what_folds_exclude_has_its_place(tmp_path: Path) -> None:
         read_comparison(tmp_path / "c.yaml")
     said = str(caught.value)
     assert "c.yaml:2:8: folds: folds take the place of dev and test" in said
-    assert "answers from elsewhere are to the test split" in said
+    assert "answers from elsewhere are to the test split; leave out folds" in said
+    assert "c.yaml:3:9: choose: answers from elsewhere are to the test split, which is not looked at here" in said
     (tmp_path / "c.yaml").write_text(
         "data: sample_reviews\nrepeats: 3\npipelines: [{head: majority, representation: bow}]\n"
     )

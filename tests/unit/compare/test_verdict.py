@@ -84,7 +84,7 @@ def test_no_verdict_where_none_qualifies() -> None:
     verdict = judge(*pairs, question=replace(QUESTION, tolerance=0.01))
     assert verdict.chosen is None and verdict.qualifies == ()
     assert verdict.sentences[0].startswith("No verdict: no pipeline is shown to be within 0.01 accuracy of the best")
-    assert re.search(r"Cannot tell whether cheap .* about [\d,]+ test items would settle it", str(verdict))
+    assert re.search(r"Cannot tell whether cheap .* about [\d,]+ items would settle it", str(verdict))
     assert re.search(r"found in 80 % of such comparisons is 0\.0\d", str(verdict))
 
 
@@ -101,7 +101,7 @@ def test_what_the_data_cannot_tell_and_what_it_can() -> None:
 def test_no_number_of_items_settles_the_luck_of_seeds() -> None:
     lucky = sample(*(right(share, seed=i) for i, share in enumerate((0.9, 0.7, 0.8))), uses_seed=True)
     verdict = judge((CHEAP, lucky), (DEAR, sample(right(0.8, seed=9))))
-    assert "No number of test items settles it" in said(verdict, "Cannot tell whether cheap")
+    assert "No number of items settles it" in said(verdict, "Cannot tell whether cheap")
     assert re.search(r"about [\d,]+ seeds of each", str(verdict))
 
 
