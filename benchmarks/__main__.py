@@ -37,6 +37,7 @@ NAMES = [
     "answer_lengths",
     "ngram_speed",
     "language_models",
+    "character_models",
     "generating",
     "masked_pretraining",
 ]

@@ -34,6 +34,24 @@ def war_and_peace() -> dict[str, Any]:
     return {"task": "language_modelling", "documents": "line", **files}
 
 
+def tiny_shakespeare(folder: Path) -> dict[str, Any]:
+    """Tiny Shakespeare as inline data, each split one text; needs the public data sets in the folder shared/.
+
+    Args:
+        folder: the splits are written there: the first 90 % of the characters, the next 5 % and the last 5 %.
+    """
+    path = ROOT.parent / "shared" / "data" / "tinyshakespeare" / "input.txt"
+    if not path.exists():
+        sys.exit(f"{path} does not exist; this benchmark needs the public data sets beside the project")
+    text = path.read_text(encoding="utf-8")
+    first, second = len(text) * 90 // 100, len(text) * 95 // 100
+    files = {}
+    for split, part in (("train", text[:first]), ("dev", text[first:second]), ("test", text[second:])):
+        files[split] = str(folder / f"{split}.txt")
+        Path(files[split]).write_text(part, encoding="utf-8")
+    return {"task": "language_modelling", "documents": "file", **files}
+
+
 def multi30k() -> dict[str, Any]:
     """Multi30k as inline data, English to German; needs the public data sets in the folder shared/."""
     folder = ROOT.parent / "shared" / "data" / "multi30k"
