@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, islice
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -25,6 +26,10 @@ FEWEST = 30
 """Documents from which each is an item; of fewer, long ones are cut into blocks."""
 BLOCK = 4096
 """Words of a block, at least."""
+NEAR = 64
+"""Words behind those of a block among which the end of a line is looked for."""
+CHUNK = 1 << 20
+"""Characters of a text that are cut into blocks together: of a large file no more is in memory twice."""
 LONGEST_WORD = 64
 """Characters that count as one word where there is no white space: writing without spaces, or binary junk."""
 
@@ -61,42 +66,38 @@ class LanguageModelling(Task):
         Raises:
             DataError: a text is none, or all are empty.
         """
-        of_lines = False
-
-        def seen(given: Iterable[Row]) -> Iterator[Row]:
-            nonlocal of_lines
-            for row in given:
-                of_lines = of_lines or row.columns.get("text") == LINE
-                yield row
-
-        texts = [text for text in self._documents(seen(rows)) if text.strip()]
-        if not texts:
+        documents, of_lines = list[list[str]](), False
+        for (_, is_line), group in groupby(rows, self._document_of()):
+            of_lines = of_lines or is_line
+            kept = (text for row in group if (text := _text(row)).strip() or self.documents != "paragraph")
+            blocks = list(blocks_of(kept))
+            if any(block.strip() for block in blocks):
+                documents.append(blocks)
+        if not documents:
             raise DataError("the corpus is empty: no line has a word")
-        if len(texts) < FEWEST:
-            blocks = [block for text in texts for block in blocks_of(text)]
-            if len(blocks) > len(texts):
-                note("cut_into_blocks", f"{len(texts)} into {len(blocks):,} blocks of at least {BLOCK:,} words")
-            texts = blocks
+        if len(documents) < FEWEST:
+            texts = [block for blocks in documents for block in blocks]
+            if len(texts) > len(documents):
+                note("cut_into_blocks", f"{len(documents)} into {len(texts):,} blocks of at least {BLOCK:,} words")
+        else:
+            texts = ["".join(blocks) for blocks in documents]
         wire = Text(texts)
         return Split(wire, wire, continuous=of_lines and self.documents == "file")
 
-    def _documents(self, rows: Iterable[Row]) -> Iterator[str]:
-        lines: list[str] = []
-        path = ""
-        for row in rows:
-            text = _text(row)
-            if row.columns.get("text") != LINE:  # a record of its own
-                yield text
-                continue
-            blank = self.documents == "paragraph" and not text.strip()
-            if lines and (path != row.path or self.documents == "line" or blank):
-                yield "\n".join(lines)
-                lines = []
+    def _document_of(self) -> Callable[[Row], tuple[int, bool]]:
+        """What gives each row, in order, the number of its document, and whether it is a line of it; else all of it."""
+        number, path = 0, ""
+
+        def document_of(row: Row) -> tuple[int, bool]:
+            nonlocal number, path
+            is_line = row.columns.get("text") == LINE
+            blank = self.documents == "paragraph" and not _text(row).strip()
+            if not is_line or self.documents == "line" or blank or row.path != path:
+                number += 1
             path = row.path
-            if not blank:
-                lines.append(text)
-        if lines:
-            yield "\n".join(lines)
+            return number, is_line
+
+        return document_of
 
     def roles(self, form: str | None, given: Mapping[str, str | int]) -> dict[str, str | int]:
         return {"text": LINE} if form == "text" else super().roles(form, given)
@@ -159,19 +160,35 @@ LINE = -1
 _WORD = re.compile(rf"\S{{1,{LONGEST_WORD}}}\s*")
 
 
-def blocks_of(text: str, size: int = BLOCK) -> Iterator[str]:
-    """A text in blocks of at least ``size`` words, cut at the end of a line where one is near; a short text as it is.
+def blocks_of(lines: Iterable[str], size: int = BLOCK, chunk: int = CHUNK) -> Iterator[str]:
+    """The lines of a text, joined, in blocks of at least ``size`` words, cut at the end of a line where one is near.
 
-    The last block has less than twice as many. Joined by nothing, the blocks are the text.
+    The last block has less than twice as many. Joined by nothing, the blocks are the text. Besides them only ``chunk``
+    characters, or one line, are in memory.
     """
-    ends = [match.end() for match in _WORD.finditer(text)]
-    start, first = 0, 0
-    while len(ends) - first >= 2 * size:
-        last = first + size - 1
-        near = range(last, min(last + 64, len(ends) - size))
+    rest, held, length = "", list[str](), 0
+    for line in lines:
+        if length > chunk:  # here and not behind the line: no end of line follows the last one
+            *blocks, rest = _cut(rest + "\n".join(held) + "\n", size, 2 * size + NEAR)
+            yield from blocks
+            held, length = [], 0
+        held.append(line)
+        length += len(line)
+    yield from _cut(rest + "\n".join(held), size, 2 * size)
+
+
+def _cut(text: str, size: int, needed: int) -> Iterator[str]:
+    """Blocks from the beginning of a text while ``needed`` words are left, and then what is left."""
+    words = (match.end() for match in _WORD.finditer(text)) if len(text) >= needed else iter(())
+    ends = list(islice(words, 2 * size + NEAR))
+    start = 0
+    while len(ends) >= needed:
+        last = size - 1
+        near = range(last, min(last + NEAR, len(ends) - size))
         line = next((i for i in near if text[ends[i] - 1] == "\n"), last)
         yield text[start : ends[line]]
-        start, first = ends[line], line + 1
+        start = ends[line]
+        ends = [*ends[line + 1 :], *islice(words, line + 1)]
     yield text[start:]
 
 

@@ -57,15 +57,16 @@ def test_records_of_json_and_many_packed_files_are_documents(tmp_path: Path) -> 
 
 @given(st.lists(st.integers(1, 30), max_size=60), st.integers(1, 9))
 def test_blocks_are_the_text_and_none_is_short(lengths: list[int], size: int) -> None:
-    text = "".join("w " * length + "\n" for length in lengths)
-    blocks = list(blocks_of(text, size))
-    assert "".join(blocks) == text
+    lines = ["w " * length for length in lengths]
+    blocks = list(blocks_of(lines, size))
+    assert "".join(blocks) == "\n".join(lines)
+    assert list(blocks_of(lines, size, chunk=20)) == blocks
     counts = [len(block.split()) for block in blocks]
     assert len(counts) == 1 or min(counts) >= size
 
 
 def test_a_gigantic_word_is_cut_too() -> None:
-    blocks = list(blocks_of("x" * 100_000, 100))
+    blocks = list(blocks_of(["x" * 100_000], 100))
     assert "".join(blocks) == "x" * 100_000 and len(blocks) > 10
 
 
