@@ -39,6 +39,7 @@ NAMES = [
     "language_models",
     "character_models",
     "generating",
+    "large_corpus",
     "masked_pretraining",
 ]
 
