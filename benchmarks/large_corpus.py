@@ -1,7 +1,7 @@
 """A language model of a file of 1 GB: the peak memory of 'nlpipe run', which reads it and trains for half a minute.
 
-The file repeats IMDb's reviews in other orders, one a line, read as one running text, for an LSTM of 64 features. Texts,
-and their ids of four bytes, are in memory; words and batches are not.
+The file repeats IMDb's reviews in other orders, one a line, read as one running text, for an LSTM of 64 features.
+Texts, and their ids of four bytes, are in memory; words and batches are not.
 """
 
 from __future__ import annotations
