@@ -342,8 +342,11 @@ if (explorer && byId("explorer")) {
     item.found = `${source(item)}\n${kind === "labels" || kind === "texts" ? item.v.join("\n") : ""}`.toLowerCase();
   }
   const total = explorer.differ + explorer.wrong_alike;
+  if (kind === "probabilities") for (const name of ["wrong", "nobody", "one"]) form.show.querySelector(`[value=${name}]`).remove();
   byId("explorer-note").textContent =
-    `Pipelines differ on ${explorer.differ.toLocaleString("en")} ${data.items} and are all wrong in the same way on ${explorer.wrong_alike.toLocaleString("en")}. ` +
+    (kind === "probabilities"
+      ? `How well each pipeline expected the ${total.toLocaleString("en")} ${data.items}: its ${data.primary.replaceAll("_", " ")}, where lower is better. `
+      : `Pipelines differ on ${explorer.differ.toLocaleString("en")} ${data.items} and are all wrong in the same way on ${explorer.wrong_alike.toLocaleString("en")}. `) +
     (items.length < total ? `${items.length.toLocaleString("en")} of them, drawn at random, are in this file; the run folders have the others. ` : "") +
     `The answers are those of ${data.answered_by}.`;
 
@@ -380,8 +383,7 @@ if (explorer && byId("explorer")) {
   /** Pipelines of the same answer together; A and B are in bold. */
   function drawItem(item) {
     const list = element("dl");
-    const wanted = element("dd", {}, ...drawAnswer(item, 0, true));
-    list.append(element("dt", {}, kind === "texts" ? "reference" : "wanted"), wanted);
+    if (kind !== "probabilities") list.append(element("dt", {}, kind === "texts" ? "reference" : "wanted"), element("dd", {}, ...drawAnswer(item, 0, true)));
     const order = [...item.v.keys()].filter((variant) => item.a.includes(variant)).sort((x, y) => item.s[y] - item.s[x] || x - y);
     for (const variant of order) {
       const picked = [Number(form.a.value), Number(form.b.value)];
@@ -391,6 +393,10 @@ if (explorer && byId("explorer")) {
       const mark = element("span", { class: `verdict-mark ${right ? "right" : "wrong"}` }, right ? "✓ right " : "✗ ");
       const value = right || kind === "labels" ? [] : [element("span", { class: "note" }, kind === "texts" ? ` chrF ${item.s[variant]}` : kind === "entities" ? ` F1 ${item.s[variant]} %` : ` ${item.s[variant]} % of tags`)];
       list.append(element("dt", bold ? { class: "picked" } : {}, names.map(([name]) => name).join(", ")));
+      if (kind === "probabilities") {
+        list.append(element("dd", {}, item.v[variant].toFixed(3)));
+        continue;
+      }
       list.append(element("dd", {}, mark, ...(right && kind !== "labels" ? [] : drawAnswer(item, variant, false)), ...value));
     }
     const parts = [element("span", { class: "number" }, `item ${item.n}`)];

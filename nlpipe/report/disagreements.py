@@ -22,7 +22,7 @@ class Disagreements:
     """Items on which not all pipelines are right.
 
     Args:
-        kind: of the answers: ``labels``, ``entities``, ``tags`` or ``texts``.
+        kind: of the answers: ``labels``, ``entities``, ``tags``, ``texts`` or ``probabilities``.
         pipelines: titles, in the order of the answers of an item.
         differ: how many items are answered in different ways.
         wrong_alike: how many are answered in one way, which is wrong.
@@ -79,6 +79,8 @@ def _item(i: int, answers: Sequence[Answers], text: str) -> dict[str, Any]:
             scores.append(round(100 * float(each.scores[i])))
         given.append(variants[answer])
     shown = [_cut(variant) if isinstance(variant, str) else variant for variant in variants]
+    if first.kind == "probabilities":
+        shown[0] = ""  # the wanted text is the source
     source: Any = first.words[i] if first.words else _cut(text)
     return {"n": i + 1, "t": source, "v": shown, "a": given, "s": scores}
 

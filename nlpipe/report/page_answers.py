@@ -16,9 +16,10 @@ from nlpipe.runs.mistake_records import Group, groups_of
 from nlpipe.runs.result import Result
 from nlpipe.runs.score import metrics_of, read_answers, read_scoring, task_of
 from nlpipe.runs.tag_mistakes import of_entities, of_tags
+from nlpipe.tasks.task import Task
 from nlpipe.wire import Labels, Tags, Text, Wire
 
-Kind = Literal["labels", "entities", "tags", "texts"]
+Kind = Literal["labels", "entities", "tags", "texts", "probabilities"]
 BINS = 10
 """Groups of equally many answers in which confidence and share of right answers are compared."""
 
@@ -44,8 +45,9 @@ class Answers:
 
     Args:
         gold: n of a label, a text, the tags of the words, or entities as (first word, end, type).
-        predicted: likewise.
-        scores: (n,) of each answer: 0 or 1 of a label, F1 of the entities, share of right tags, chrF in [0, 1].
+        predicted: likewise; of a language model the score that decides, such as nats per word.
+        scores: (n,) of each answer, the higher the better: 0 or 1 of a label, F1 of the entities, share of right tags,
+            chrF in [0, 1], what a language model predicted with its sign turned.
         right: (n,) whether the answer is entirely right.
         words: of each item, where the task is about words; else empty.
         groups: of labels, types or tags; empty for texts.
@@ -76,6 +78,8 @@ def answers_of(result: Result, dev: bool = False) -> Answers | None:
     if isinstance(gold, Tags):
         metrics = metrics_of(read_scoring(result.folder))
         return _tags(gold, predictions, any(metric.name == "entities" for metric in metrics))
+    if isinstance(gold, Text) and (task := task_of(read_scoring(result.folder))).capability is not None:
+        return _probabilities(gold, predictions, task)
     if isinstance(gold, Text):
         return _texts(gold, predictions, result, dev)
     return None
@@ -166,3 +170,10 @@ def _texts(gold: Text, predictions: AnyPredictions, result: Result, dev: bool) -
             if isinstance(items, np.ndarray) and len(items) == len(wanted):
                 scores = metric.scores(items)["chrf"] / 100
     return Answers("texts", wanted, answered, scores, right)
+
+
+def _probabilities(gold: Text, predictions: AnyPredictions, task: Task) -> Answers:
+    metric, name = task.deciding(())
+    values = metric.scores(metric.statistics(gold, predictions))[name]  # (n,)
+    answered = tuple(round(float(value), 3) for value in values)
+    return Answers("probabilities", tuple(gold.strings), answered, -values, np.zeros(len(values), dtype=bool))

@@ -73,6 +73,18 @@ def translation(root: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def language_modelling(root: Path) -> dict[str, Any]:
+    texts = ["the film was good", "the film was long and dull", "a good story", "a long film about a dull story"]
+    for name, count in (("train", 24), ("dev", 8), ("test", 24)):
+        (root / f"{name}.txt").write_text("".join(texts[i % 4] + f" {i % 5}\n" for i in range(count)), encoding="utf-8")
+    data = {"task": "language_modelling", "documents": "line"}
+    ngram = {"tokenizer": {"name": "whitespace", "lowercase": False}}
+    return {
+        "compare": "Language", "data": data | {name: str(root / f"{name}.txt") for name in ("train", "dev", "test")},
+        "pipelines": [{"name": str(n), **ngram, "head": {"name": "ngram", "order": n}} for n in (1, 2)],
+    }  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with sync_api.sync_playwright() as playwright:
@@ -81,7 +93,9 @@ def browser() -> Iterator[Any]:
         started.close()
 
 
-@pytest.fixture(scope="module", params=[classification, tagging, translation], ids=lambda make: make.__name__)
+@pytest.fixture(
+    scope="module", params=[classification, tagging, translation, language_modelling], ids=lambda make: make.__name__
+)
 def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp(request.param.__name__)
     folder: Path = nlpipe.compare(request.param(root), out=root / "runs").folder
