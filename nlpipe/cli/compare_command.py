@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -220,11 +221,15 @@ TRIED = {
 def _show_next(output: Any, comparison: Comparison) -> None:
     command = sys.argv[0] if Path(sys.argv[0]).name == "nlpipe" else "nlpipe"
     output.print(f"table: {comparison.folder / 'table.md'}", **PLAIN)
-    report = comparison.folder / "report.html"
+    report, way = comparison.folder / "report.html", f"{command} report {comparison.folder}"
     if report.exists():
         output.print(f"report, for a browser: {report}", **PLAIN)
+    elif find_spec("jinja2") is None:
+        output.print(f'for a report: pip install "nlpipe[report]", then {way}', **PLAIN)
     else:
-        output.print(f'for a report: pip install "nlpipe[report]", then {command} report {comparison.folder}', **PLAIN)
+        output.print(f"no report: the warning above says why; once that is mended: {way}", **PLAIN)
+    if comparison.failures:
+        output.print("the same command does the failed runs again, and keeps the others", **PLAIN)
     row = comparison.chosen or comparison.best
     if row is not None:
         model = row.results[0].folder  # of the first seed: the best one on the test split would be optimistic

@@ -178,8 +178,12 @@ def _measure(made: Plan, outcomes: Sequence[Outcome], report: Callable[[Job, str
         dataset = made.dataset
         if job.folds is not None and job.fold is not None:
             dataset = fold_of(dataset, job.folds, job.fold)
-        with recorded():  # a measurement that fails is a warning of the ledger
-            measure(result.folder, dataset, lambda text, job=job: report(job, text))  # type: ignore[misc]
+        try:
+            with recorded():  # a measurement that fails is a warning of the ledger
+                measure(result.folder, dataset, lambda text, job=job: report(job, text))  # type: ignore[misc]
+        except NlpipeError as error:  # the disk is full: hours of runs must not be lost for their costs
+            message = f"{job}: its costs in use are not known: {error}; the same command measures them"
+            warnings.warn(message, NlpipeWarning, stacklevel=3)
 
 
 def facts_of(spec: ComparisonSpec, dataset: Dataset) -> Facts:
@@ -251,14 +255,23 @@ def write_comparison(comparison: Comparison, entries: Sequence[Entry], audit: Se
     ``slices.json``, ``table.md`` and ``report.html``.
 
     The report is left out where Jinja2 is not installed; should it fail, that is a warning and the rest is there.
+
+    Raises:
+        NlpipeError: the disk is full or the folder cannot be written; an older one is as it was, and so are the runs.
     """
-    with whole_folder(comparison.folder) as partial:
-        write_json(partial / "comparison.json", record_of(comparison, entries))
-        if comparison.verdict is not None:
-            write_json(partial / "verdict.json", comparison.verdict.record())
-        write_json(partial / "audit.json", list(audit))
-        write_json(partial / "slices.json", comparison.slices.records())
-        (partial / "table.md").write_text(comparison.table() + "\n", encoding="utf-8")
+    try:
+        with whole_folder(comparison.folder) as partial:
+            write_json(partial / "comparison.json", record_of(comparison, entries))
+            if comparison.verdict is not None:
+                write_json(partial / "verdict.json", comparison.verdict.record())
+            write_json(partial / "audit.json", list(audit))
+            write_json(partial / "slices.json", comparison.slices.records())
+            (partial / "table.md").write_text(comparison.table() + "\n", encoding="utf-8")
+    except NlpipeError as error:
+        raise NlpipeError(
+            f"{error}; the runs that are done are kept: the same command goes on to the table and the verdict, once "
+            "the folder can be written"
+        ) from error
     try:
         comparison.report(comparison.folder / "report.html")
     except MissingExtra:

@@ -66,6 +66,7 @@ def gather(facts: Facts, entries: Sequence[Entry], folder: Path) -> Comparison:
             rows.append(_row(entry, facts, evidence, place))
         if done:
             verdict = decide(facts.question, [_candidate(entry) for entry in done], evidence)
+            verdict = _without_failed(verdict, [entry.name for entry in whole if entry not in done])
             verdicts[size], chosen_from[size] = _with_leaks(verdict, facts), done
     largest = max(verdicts, key=lambda size: np.inf if size is None else size, default=None)
     if facts.choose == "dev" and verdicts:
@@ -214,6 +215,15 @@ def _with_test(verdict: Verdict, entries: Sequence[Entry]) -> Verdict:
     text = (
         f"Chosen on dev; on test, which is looked at once and for it alone, it scores {verdict.question.amount(score)}."
     )
+    return replace(verdict, sentences=(verdict.sentences[0], text, *verdict.sentences[1:]))
+
+
+def _without_failed(verdict: Verdict, failed: Sequence[str]) -> Verdict:
+    """The verdict with a sentence about pipelines of which no run ended well, so that it says nothing about them."""
+    if not failed:
+        return verdict
+    runs = "every run" if len(failed) == 1 else "every run of them"
+    text = f"Without {', '.join(failed)}: {runs} failed, so that the verdict is about the others alone."
     return replace(verdict, sentences=(verdict.sentences[0], text, *verdict.sentences[1:]))
 
 

@@ -7,6 +7,7 @@ Python".
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import Any
 
 import spacy
@@ -43,12 +44,15 @@ class SpaCy(SpanTokenizer):
 
         Raises:
             MissingExtra: the language needs packages that are not installed.
-            NlpipeError: there is no such language or model.
+            NlpipeError: there is no such language or model, or the model cannot be loaded.
         """
         if self.model is not None:
             try:
                 return spacy.load(self.model, exclude=spacy.info(self.model)["pipeline"])
-            except (OSError, SystemExit) as error:  # spacy.info exits if it does not find the model
+            except (OSError, SystemExit, ValueError) as error:  # spacy.info exits if it does not find the model
+                if Path(self.model).exists() or spacy.util.is_package(self.model):
+                    reason = " ".join(str(error).split()[-60:])
+                    raise NlpipeError(f"spaCy's model '{self.model}' cannot be loaded: {reason}") from error
                 raise NlpipeError(
                     f"spaCy has no model '{self.model}'; install it, give the path of its folder, "
                     "or omit model and give a language"

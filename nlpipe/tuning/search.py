@@ -22,6 +22,7 @@ from nlpipe.runs.fit import check_size
 from nlpipe.runs.identity import run_hash
 from nlpipe.runs.lock import locked
 from nlpipe.spec import PipelineSpec, read_pipeline, to_yaml
+from nlpipe.spec.search_space import Tuning
 from nlpipe.spec.tune import own_settings, with_settings
 from nlpipe.tuning.trial import Stopwatch, Trial, TrialData, fit_and_score, primary_score, trial_data
 
@@ -96,8 +97,9 @@ def tune(spec: PipelineSpec, dataset: Dataset, out: Path, trials: int | None = N
         NlpipeError: there is nothing to search, no dev split, too few examples for the folds, every trial failed, or
             Optuna is not installed.
     """
-    from nlpipe.tuning.study import Study
+    from nlpipe.tuning import study  # Optuna is missed before anything is written
 
+    _ = study
     if spec.tune is None:
         message = "no 'tune' in this file: name what to search, such as 'tune: {head.C: [0.01, 100, log]}'"
         raise NlpipeError(f"{spec.path}: {message}")
@@ -106,33 +108,54 @@ def tune(spec: PipelineSpec, dataset: Dataset, out: Path, trials: int | None = N
     if spec.train_size is not None:
         fewest = min((each.dataset for each in data), key=lambda each: len(each.train))
         check_size(spec.train_size, fewest.train, fewest.name)
-    metric, higher_is_better = primary_score(dataset)
     folder = out / _folder_name(spec, dataset)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise NlpipeError(f"{folder}: {error.strerror}; choose another folder with --out") from None
-    with locked(out / f".{folder.name}.lock", lambda: report("another process does this search: waiting for it")):
-        own = own_settings(spec, tuning)
-        study = Study(folder / "journal.jsonl", tuning, own, spec.seed, higher_is_better)
-        done = study.ended()
-        if done:
-            report(f"{len(done)} trials done before: going on from there")
-        while (asked := study.ask()) is not None:
-            study.tell(asked[0], _attempt(spec, data, asked, study, report))
-            ended = study.ended()
-            _write_trials(folder / "trials.jsonl", ended)
-            text = line(ended[-1], metric, tuning.scored_on)
-            report(f"[{len(ended)}/{min(tuning.trials, tuning.size or tuning.trials)}] {text}")
-        ended, best = study.ended(), study.best()
+    waiting = "another process does this search: waiting for it"
+    try:
+        with locked(out / f".{folder.name}.lock", lambda: report(waiting)):
+            return _search(spec, tuning, data, dataset, folder, report)
+    except OSError as error:
+        raise NlpipeError(
+            f"{error.filename or folder / 'journal.jsonl'}: {error.strerror or error}; the trials that have ended are "
+            "kept, and the same command goes on with them"
+        ) from error
+
+
+def _search(
+    spec: PipelineSpec, tuning: Tuning, data: Sequence[TrialData], dataset: Dataset, folder: Path, report: Report
+) -> Tuned:
+    """Do the trials that are missing, and write what the search leaves.
+
+    Raises:
+        NlpipeError: every trial failed, or the disk is full.
+        OSError: the journal cannot be written.
+    """
+    from nlpipe.tuning.study import Study
+
+    metric, higher_is_better = primary_score(dataset)
+    own = own_settings(spec, tuning)
+    study = Study(folder / "journal.jsonl", tuning, own, spec.seed, higher_is_better)
+    done = study.ended()
+    if done:
+        report(f"{len(done)} trials done before: going on from there")
+    while (asked := study.ask()) is not None:
+        study.tell(asked[0], _attempt(spec, data, asked, study, report))
+        ended = study.ended()
         _write_trials(folder / "trials.jsonl", ended)
-        if best is None:
-            reasons = list(dict.fromkeys(trial.error for trial in ended if trial.error))
-            raise NlpipeError(f"{spec.path}: all {len(ended)} trials failed: {'; '.join(reasons[:3])}")
-        chosen = with_settings(spec, best.settings)
-        first = bool(ended) and own is not None and ended[0].settings == own
-        result = Tuned(chosen, folder, metric, tuning.scored_on, tuple(ended), best, first, study.importances())
-        _write_pipeline(folder / "tuned.yaml", result)
+        text = line(ended[-1], metric, tuning.scored_on)
+        report(f"[{len(ended)}/{min(tuning.trials, tuning.size or tuning.trials)}] {text}")
+    ended, best = study.ended(), study.best()
+    _write_trials(folder / "trials.jsonl", ended)
+    if best is None:
+        reasons = list(dict.fromkeys(trial.error for trial in ended if trial.error))
+        raise NlpipeError(f"{spec.path}: all {len(ended)} trials failed: {'; '.join(reasons[:3])}")
+    chosen = with_settings(spec, best.settings)
+    first = bool(ended) and own is not None and ended[0].settings == own
+    result = Tuned(chosen, folder, metric, tuning.scored_on, tuple(ended), best, first, study.importances())
+    _write_pipeline(folder / "tuned.yaml", result)
     return result
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from typer.testing import CliRunner
 
 import nlpipe
 from nlpipe.cli.app import app
+from nlpipe.compare import comparison
 from nlpipe.compare.comparison import plan
 from nlpipe.compare.gather import reopen
 from nlpipe.compare.plan import is_neural, jobs_of, uses_seed, with_baseline
-from nlpipe.errors import NlpipeError
+from nlpipe.errors import NlpipeError, NlpipeWarning
 from nlpipe.spec import read_comparison, read_pipeline
 
 GOOD, DULL = ("good fine fun warm great", "dull poor bad cold weak")
@@ -136,6 +138,8 @@ def test_a_pipeline_that_fails_for_every_seed_leaves_the_others(data: dict[str, 
     spec.write_text(json.dumps({"data": data, "seeds": 2, "pipelines": [failing, {"name": "lr", **TFIDF}, BAYES]}))
     done = CliRunner().invoke(app, ["compare", str(spec), "--out", str(tmp_path / "runs")])
     assert done.exit_code == 1 and "failed: failing, seed 14" in done.output
+    assert "Without failing: every run failed, so that the verdict is about the others alone." in done.output
+    assert "the same command does the failed runs again, and keeps the others" in done.output
     assert "is the cheapest pipeline that is shown" in done.output or "No verdict" in done.output
 
 
@@ -198,3 +202,59 @@ def test_pipelines_are_tuned_before_they_are_compared(data: dict[str, Any], tmp_
     assert text in found.table()
     made = plan(read_comparison({"data": data, "pipelines": [tuned, BAYES]}), tmp_path / "runs", tuning=False)
     assert [job.spec.tune for job in made.jobs] == [None, None]  # what was searched before is read
+
+
+FULL = "No space left on device"
+
+
+@pytest.fixture
+def small(data: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The arguments of a comparison of two pipelines, whose costs in use are not measured."""
+    monkeypatch.setattr(comparison, "measure", lambda *_: None)
+    (tmp_path / "c.json").write_text(json.dumps({"data": data, "pipelines": [{"name": "lr", **TFIDF}, BAYES]}))
+    return ["compare", str(tmp_path / "c.json"), "--out", str(tmp_path / "runs")]
+
+
+def test_what_is_advised_for_a_report_is_what_hindered_it(small: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise NlpipeError(f"report.html: {FULL}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nlpipe.report.comparison_page.write_page", full)
+        with pytest.warns(NlpipeWarning, match=f"report.html was not written: .*{FULL}"):
+            done = CliRunner().invoke(app, small)
+    assert done.exit_code == 0 and "no report: the warning above says why; once that is mended:" in done.output
+    assert "pip install" not in done.output
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "jinja2", None)
+        done = CliRunner().invoke(app, small)
+        assert 'for a report: pip install "nlpipe[report]", then ' in done.output and "no report" not in done.output
+
+
+def test_a_comparison_that_cannot_be_written_says_that_the_runs_are_kept(
+    small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, FULL)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(comparison, "write_json", full)
+        done = CliRunner().invoke(app, small)
+    said = str(done.exception)
+    assert isinstance(done.exception, NlpipeError) and FULL in said
+    assert "the runs that are done are kept: the same command goes on to the table and the verdict" in said
+    kept = sorted(path.name for path in (tmp_path / "runs").iterdir() if not path.name.startswith("."))
+    assert [name.partition("-")[0] for name in kept] == ["bayes", "lr"]
+    assert CliRunner().invoke(app, small).exit_code == 0
+
+
+def test_costs_that_cannot_be_written_are_unknown_and_the_verdict_stands(
+    small: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise NlpipeError(f"costs.json: {FULL}")
+
+    monkeypatch.setattr(comparison, "measure", full)
+    with pytest.warns(NlpipeWarning, match=r", seed 13: its costs in use are not known: costs.json: No space"):
+        done = CliRunner().invoke(app, [*small, "tolerance=0.9"])
+    assert done.exit_code == 0 and "would qualify, but the latency was not measured" in done.output

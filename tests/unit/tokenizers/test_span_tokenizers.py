@@ -150,11 +150,17 @@ def test_only_the_tokenizer_of_a_spacy_model_is_used(tmp_path: Path) -> None:
     assert tokenizer._language.pipe_names == []
 
 
-def test_unknown_languages_and_models_of_spacy_are_reported() -> None:
+def test_unknown_languages_and_models_of_spacy_are_reported(tmp_path: Path) -> None:
     with pytest.raises(NlpipeError, match="no language 'zz'; use its code"):
         words(SpaCy("zz"), "a")
     with pytest.raises(NlpipeError, match="no model 'no_such_model'; install it"):
         words(SpaCy(model="no_such_model"), "a")
+    for content in (None, '{"lang": "en", "pipeline": []}'):  # it is there, so that to install it is no way out
+        if content is not None:
+            (tmp_path / "meta.json").write_text(content)
+        with pytest.raises(NlpipeError, match=r"cannot be loaded: .*meta\.json") as caught:
+            words(SpaCy(model=str(tmp_path)), "a")
+        assert "install" not in str(caught.value)
 
 
 def test_spacy_names_the_packages_a_language_needs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -132,6 +132,26 @@ def test_a_killed_search_goes_on_as_if_it_had_not_been(
     assert len(tune(spec, data, tmp_path / "killed", trials=5).trials) == 5
 
 
+def test_a_journal_that_cannot_be_written_keeps_the_trials(
+    monkeypatch: pytest.MonkeyPatch, data: Dataset, tmp_path: Path
+) -> None:
+    scored = fake(monkeypatch, regularisation)
+    spec, tell = read_pipeline(FILE), study_module.Study.tell
+
+    def full(self: Any, *arguments: Any) -> None:
+        if len(scored) == 3:
+            raise OSError(28, "No space left on device")  # as Optuna gives it, without the file's name
+        tell(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(study_module.Study, "tell", full)
+        with pytest.raises(NlpipeError, match=r"journal.jsonl: No space .*; the trials that have ended are kept"):
+            tune(spec, data, tmp_path)
+    said: list[str] = []
+    assert len(tune(spec, data, tmp_path, report=said.append).trials) == 12
+    assert said[0] == "2 trials done before: going on from there"
+
+
 def test_it_finds_better_values_than_chance(monkeypatch: pytest.MonkeyPatch, data: Dataset, tmp_path: Path) -> None:
     """On a smooth score with its maximum at C = 3; random search needs luck to come as near in 30 trials."""
     fake(monkeypatch, lambda spec: -abs(np.log(regularisation(spec) / 3)))
