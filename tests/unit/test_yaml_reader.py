@@ -162,7 +162,7 @@ def test_text_in_a_card_is_text(tmp_path: Path) -> None:
 def test_a_card_is_bounded(tmp_path: Path) -> None:
     path = tmp_path / "card.yaml"
     bomb = "a0: &a0 [x, x]\n" + "".join(f"a{i + 1}: &a{i + 1} [{', '.join([f'*a{i}'] * 9)}]\n" for i in range(20))
-    started = time.perf_counter()
+    started = time.process_time()
     assert card_fault(bomb, path)[-1].endswith(f"a4: more than {MAX_NODES} values")
     assert card_fault("x" * (MAX_BYTES + 1), path) == [" more than 256 KiB; expected a pipeline, comparison or card"]
     path.unlink()
@@ -171,7 +171,7 @@ def test_a_card_is_bounded(tmp_path: Path) -> None:
         find_card(str(path))
     with pytest.raises(SpecError, match="this is a pipe or a device, not a file"):
         read_pipeline("/dev/zero")
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_data_in_python_is_bounded() -> None:

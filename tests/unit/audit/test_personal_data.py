@@ -67,6 +67,6 @@ def test_what_is_generated_is_compared_with_training() -> None:
     ["x" * 300_000, "1 " * 150_000, "+1" * 150_000, "a@" * 150_000, "a@b." * 80_000, "DE89 " * 60_000, "1" * 300_000],
 )
 def test_hostile_texts_take_no_time(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     find(text)
-    assert time.perf_counter() - start < 10  # under half a second
+    assert time.process_time() - start < 10  # under half a second

@@ -54,7 +54,7 @@ def test_a_book_takes_seconds() -> None:
     random = np.random.default_rng(13)
     corpus = np.minimum(random.zipf(1.2, 600_000), 50_000).astype(np.int32)
     query = np.concatenate([corpus[1000:1100], random.permutation(corpus)[:9_900]]).astype(np.int64)
-    start = time.perf_counter()
+    start = time.process_time()
     found = SuffixArray(corpus, 100).matches(query, np.array([100] * 100))
-    assert time.perf_counter() - start < 20  # about one second
+    assert time.process_time() - start < 20  # about one second
     assert found.lengths[0] == 100 and found.lengths[100:].max() < 30

@@ -186,9 +186,9 @@ def test_a_file_that_is_not_there_or_no_file():
 def test_depth_and_aliases_are_bounded():
     assert said("a: " + "[" * 5000) == [f"p.yaml:1:44: a{'[0]' * 40}: nested more than 40 deep"]
     laughs = "a0: &a0 [x, x]\n" + "".join(f"a{i + 1}: &a{i + 1} [{', '.join([f'*a{i}'] * 9)}]\n" for i in range(20))
-    started = time.perf_counter()
+    started = time.process_time()
     assert said(laughs)[-1] == "p.yaml:5:5: a4: more than 20000 values"
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
     assert said("x" * 300_000) == ["p.yaml: more than 256 KiB; expected a pipeline, comparison or card"]
 
 
