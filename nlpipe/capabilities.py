@@ -343,6 +343,28 @@ class ComputesWordVectors(Protocol):
         """The vectors (N, D) of N words, float32, on the CPU."""
 
 
+class Exports(Protocol):
+    """A stage whose network ONNX Runtime can compute; all that surrounds the network stays nlpipe's."""
+
+    @abstractmethod
+    def to_onnx(self) -> bytes:
+        """The network as the content of an ONNX file, in float32, for batches and texts of any size.
+
+        Raises:
+            ModelError: with these options it cannot be written.
+            MissingExtra: the packages that write ONNX files are not installed.
+        """
+
+    @abstractmethod
+    def use_onnx(self, content: bytes) -> None:
+        """Compute with this network from now on. The stage's own weights are let go: it can no longer be trained.
+
+        Raises:
+            ModelError: ONNX Runtime cannot read it.
+            MissingExtra: onnxruntime is not installed.
+        """
+
+
 class Pretrained(Protocol):
     """A stage that was trained elsewhere: it may have a learning rate of its own, and can be exported."""
 

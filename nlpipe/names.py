@@ -37,6 +37,9 @@ EXTRAS: Mapping[str, str] = {
     "distributed": "distributed",
     "jinja2": "report",
     "optuna": "tune",
+    "onnxruntime": "onnx",
+    "onnx": "onnx",
+    "onnxscript": "onnx",
 }
 """Optional package, as imported, to the extra that installs it."""
 

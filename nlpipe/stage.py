@@ -50,10 +50,14 @@ Data = Iterable[tuple[In, Any]]
 
 @dataclass
 class State:
-    """What a fitted stage knows: arrays (written as safetensors) and plain data (written as JSON). Never pickled."""
+    """What a fitted stage knows: arrays (written as safetensors) and plain data (written as JSON). Never pickled.
+
+    ``onnx`` is the content of an ONNX file where another runtime computes the stage; empty: nlpipe computes it.
+    """
 
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
+    onnx: bytes = b""
 
 
 class Stage(Generic[In, Out]):

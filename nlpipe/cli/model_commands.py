@@ -62,20 +62,40 @@ EXPORTS = {
     "transformers": "nlpipe.pipeline:Pipeline.export",
     "ctranslate2": "nlpipe.integrations.ctranslate2:export_ctranslate2",
     "arpa": "nlpipe.integrations.arpa_export:export_arpa",
+    "onnx": "nlpipe.integrations.onnx_export:export_onnx",
 }
-"""What a run can be written for, to the function that does it: of a pipeline and a new path, giving the path."""
+"""What a run can be written for, to the function that does it: of a pipeline and a new path, giving the path.
+
+That for onnx takes the run's folder, since what it writes is a run too, and gives what the export was compared by.
+"""
 
 
 def export(
     run_folder: Run,
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A new directory; for arpa a new file.")],
     to: Annotated[str, typer.Option("--to", help=f"Its reader: {', '.join(EXPORTS)}.")] = "transformers",
+    int8: Annotated[bool, typer.Option("--int8", help="For onnx: weights as 8-bit integers.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="For onnx: keep the export even if it scores worse or is not faster.")
+    ] = False,
 ) -> None:
-    """Write the model of a run as other programs load it.
+    """Write the model of a run for other programs.
 
-    transformers: its BERT; ctranslate2: its transformer that translates; arpa: its n-gram model, for KenLM (.gz too).
+    transformers: its BERT; ctranslate2: its transformer that translates; arpa: its n-gram model, for KenLM (.gz too);
+    onnx: the run itself, its BERT computed by ONNX Runtime, for every command of nlpipe.
     """
     from nlpipe.pipeline import Pipeline
 
     one_of("--to", to, list(EXPORTS))
+    if to == "onnx":
+        proof = pkgutil.resolve_name(EXPORTS[to])(
+            run_folder, path, int8, force, lambda text: typer.echo(text, err=True)
+        )
+        for line in proof.lines() if proof is not None else ():
+            typer.echo(line)
+        typer.echo(path)
+        return
+    for option, given in (("--int8", int8), ("--force", force)):
+        if given:
+            raise NlpipeError(f"{option} is for --to onnx, not for --to {to}")
     typer.echo(pkgutil.resolve_name(EXPORTS[to])(Pipeline.load(run_folder), path))

@@ -14,7 +14,7 @@ from typing import Any
 
 from nlpipe.errors import ModelError
 
-STATE_FILE = re.compile(r"\d+-.*\.(json|safetensors)")
+STATE_FILE = re.compile(r"\d+-.*\.(json|safetensors|onnx)")
 """Names of the files that hold the states of stages."""
 REPAIR = "copy the model again, or run the pipeline with --again"
 

@@ -40,6 +40,8 @@ def write_model(folder: Path, stages: Sequence[AnyStage], keys: Mapping[str, Any
                 write_json(folder / f"{stem}.json", state.data)
             if state.arrays:
                 write_arrays(folder / f"{stem}.safetensors", state.arrays)
+            if state.onnx:
+                (folder / f"{stem}.onnx").write_bytes(state.onnx)
             versions[key] = nested.version
         entry = {"slot": slot_name(stage), "stage": to_plain(stage), "versions": versions}
         if code := _user_code(stage):
@@ -142,11 +144,12 @@ def _read_state(root: Path, stem: str) -> State:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    data, arrays = root / f"{stem}.json", root / f"{stem}.safetensors"
+    data, arrays, onnx = (root / f"{stem}.{kind}" for kind in ("json", "safetensors", "onnx"))
     try:
         state = State(
             load_file(arrays) if arrays.exists() else {},
             read_json(data) if data.exists() else {},
+            onnx.read_bytes() if onnx.exists() else b"",
         )
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{arrays}: damaged: {error}; {REPAIR}") from None

@@ -24,4 +24,5 @@ def stage_digest(stage: AnyStage) -> str:
             array = np.ascontiguousarray(state.arrays[name])
             total.update(f"{name} {array.dtype} {array.shape}".encode())
             total.update(array.data if array.size else b"")
+        total.update(state.onnx)
     return total.hexdigest()

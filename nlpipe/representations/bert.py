@@ -19,11 +19,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nlpipe.capabilities import Pretrained
+from nlpipe.capabilities import Exports, Pretrained
 from nlpipe.errors import ModelError
 from nlpipe.nn import pretrained
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.offered_pieces import OfferedPieces, encodable
+from nlpipe.nn.onnx_files import write_network
+from nlpipe.nn.onnx_network import OnnxNetwork
+from nlpipe.nn.piece_vectors import PieceVectors, pool_pieces, read_pieces
 from nlpipe.nn.precision import cpu_has_bf16
 from nlpipe.nn.word_pieces import Pieces, Windows, buckets, cut_windows, overlaps, ranges
 from nlpipe.options import Dropout, FileName, Fraction, Positive
@@ -34,7 +37,7 @@ PADDING_TOLERANCE = 300
 """Padding, in pieces, that costs about as much time as one more batch (in training, mostly gradients of tables)."""
 
 
-class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrained, OfferedPieces):
+class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrained, Exports, OfferedPieces):
     """A pretrained transformer encoder, frozen or fine-tuned: one contextual vector per word.
 
     The model can be any encoder of ``transformers`` with WordPiece, byte-level BPE or unigram pieces and safetensors
@@ -98,10 +101,11 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         self._directory: Path | None = None
         self._saved: dict[str, Any] = {}
         self._capacity = 0
+        self._onnx: OnnxNetwork | None = None
 
     @property
     def trainable(self) -> bool:
-        return self.fine_tuned or self.layers == "mix"
+        return self._onnx is None and (self.fine_tuned or self.layers == "mix")
 
     @property
     def costly(self) -> bool:
@@ -215,7 +219,9 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         In training, the trainer decides the precision of a fine-tuned model.
         """
         kind, bf16 = self.device.type, self._uses_bf16()
-        if not self.fine_tuned:
+        if self._onnx is not None:
+            yield
+        elif not self.fine_tuned:
             dtype = torch.bfloat16 if bf16 else torch.float32
             if self.model.dtype != dtype:
                 self.model.to(dtype)
@@ -261,28 +267,16 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         ids[(columns >= len(prefix)) & (columns < len(prefix) + count[:, None])] = flat[ranges(start, count)]
         for i, special in enumerate(suffix):
             ids[np.arange(len(chosen)), len(prefix) + count + i] = special
-        padded = bool((totals < longest).any())
-        mask = torch.as_tensor(columns < totals[:, None], device=self.device).long() if padded else None  # (W, L)
-        output = self._encoder()(
-            input_ids=torch.as_tensor(ids, device=self.device),
-            attention_mask=mask,
-            output_hidden_states=self.layers != "last",
-        )
-        hidden = self._choose_layers(output)  # (W, L, D)
+        tokens, there = torch.as_tensor(ids, device=self.device), torch.as_tensor(columns < totals[:, None])  # (W, L)
+        if self._onnx is not None:
+            hidden = self._onnx(tokens, there.long())  # (W, L, D)
+        else:
+            padded = bool((totals < longest).any())
+            mask = there.long().to(self.device) if padded else None
+            hidden = read_pieces(self._encoder(), tokens, mask, self.layers, self.mixture)  # (W, L, D)
         first = np.arange(len(chosen)) * longest + len(prefix) + windows.keep[chosen] - start
         kept = torch.as_tensor(ranges(first, windows.kept[chosen]), device=self.device)
         return hidden.flatten(0, 1)[kept].float()  # (N, D)
-
-    def _choose_layers(self, output: Any) -> Tensor:
-        """Return the chosen layers of the model's output, (W, L, D)."""
-        if self.layers == "last":
-            last: Tensor = output.last_hidden_state
-            return last
-        layers = output.hidden_states
-        if self.mixture is None:
-            return torch.cat([layers[number] for number in self.layers], -1)  # (W, L, D)
-        weights = self.mixture.softmax(0)
-        return torch.stack([w * layer.float() for w, layer in zip(weights, layers, strict=True)]).sum(0)  # (W, L, D)
 
     def ledger(self, source: Tokens) -> dict[str, float]:
         """Return the usual counts, and those of words without a piece and of texts longer than one window.
@@ -306,6 +300,10 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
 
     def state(self) -> State:
         state = super().state()
+        if self._onnx is not None:
+            kept = {"out_width": self.out_width, "capacity": self._capacity}
+            pieces = {"tokenizer": self.splitter.backend.to_str(), "about": self.splitter.about}
+            return State({}, {**state.data, **kept, **pieces}, self._onnx.content)
         if self.fine_tuned and self.model is not None:
             whole = {
                 "config": pretrained.config_of(self.model),
@@ -320,6 +318,11 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         return State(arrays, {**state.data, **reference})
 
     def load_state(self, state: State, version: int) -> None:
+        if state.onnx:
+            self._saved, self.width = state.data, state.data["width"]
+            self.out_width, self._capacity = state.data["out_width"], state.data["capacity"]
+            self.use_onnx(state.onnx)
+            return
         if self.fine_tuned:
             self._saved = state.data
             super().load_state(state, version)
@@ -339,37 +342,37 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         return "config" not in self._saved and self.weights == "pretrained"
 
     def pretrained_parameters(self) -> list[nn.Parameter]:
-        return list(self.model.parameters())
+        return [] if self._onnx is not None else list(self.model.parameters())
+
+    def to_onnx(self) -> bytes:
+        if self._onnx is not None:
+            raise ModelError("its network is an ONNX file already; export the run that it was exported from")
+        network = PieceVectors(self._full_precision(), self.layers, self.mixture)
+        tokens = torch.full((2, 3), self.splitter.pad, dtype=torch.long)  # (W, L)
+        sizes = {0: "windows", 1: "time"}
+        inputs = {"pieces": (tokens, sizes), "mask": (torch.ones_like(tokens), sizes)}
+        return write_network(network, inputs, pretrained.longest_input(network.model))
+
+    def use_onnx(self, content: bytes) -> None:
+        self._onnx = OnnxNetwork(content)
+        self._saved = {"tokenizer": self.splitter.backend.to_str(), "about": self.splitter.about}
+        self.model = self.mixture = None
+        self.weights_moved()
+
+    def _full_precision(self) -> Any:
+        """The model in float32; a frozen one may have been rounded to bf16 in place, and its files are whole."""
+        self.build(self.width or 0)
+        return self.model if self.fine_tuned else pretrained.load_encoder(self.directory)
 
     def export(self, directory: Path) -> None:
         """Write model and tokenizer as a new directory that ``transformers`` loads.
 
         Raises:
-            ModelError: the directory exists.
+            ModelError: the directory exists, or the network is an ONNX file.
         """
-        self.build(self.width or 0)
-        # a frozen model may have been rounded to bf16 in place; its files have the weights in full precision
-        model = self.model if self.fine_tuned else pretrained.load_encoder(self.directory)
-        pretrained.write_model(model, self.splitter, Path(directory))
-
-
-def pool_pieces(vectors: Tensor, pairs: np.ndarray, count: int, how: Literal["mean", "first", "last"]) -> Tensor:
-    """Return the vectors of ``count`` words, (count, D); the vector of a word without a piece is zero.
-
-    Args:
-        vectors: (P, D) the vectors of the pieces.
-        pairs: (2, N) index of a piece and index of a word that it overlaps, sorted by word.
-        count: number of words.
-        how: whether to use the mean of a word's pieces, the first or the last.
-    """
-    piece, word = pairs
-    if how != "mean":
-        chosen = np.diff(word, prepend=-1) > 0 if how == "first" else np.diff(word, append=count) > 0
-        piece, word = piece[chosen], word[chosen]
-    share = 1.0 / np.bincount(word, minlength=count).clip(min=1)[word]
-    selected = vectors[torch.as_tensor(piece, device=vectors.device)]  # (N, D)
-    if len(word) == count and (np.diff(word) == 1).all():
-        return selected  # each word has one piece
-    scaled = selected * torch.as_tensor(share, dtype=vectors.dtype, device=vectors.device)[:, None]
-    rows = vectors.new_zeros(count, vectors.shape[1])
-    return rows.index_add(0, torch.as_tensor(word, device=vectors.device), scaled)  # (count, D)
+        if self._onnx is not None:
+            raise ModelError(
+                "'bert' is an ONNX file here, whose weights transformers cannot load; export the run "
+                "that it was exported from"
+            )
+        pretrained.write_model(self._full_precision(), self.splitter, Path(directory))

@@ -119,6 +119,10 @@ class EnvironmentFile(MadeWith):
     """The run's folder whose pipeline answered, where this is not that folder (``nlpipe evaluate --out``)."""
     answers: NotRequired[str]
     """The file whose answers were taken into a comparison, where no pipeline of ours answered."""
+    runtime: NotRequired[str]
+    """What computes the networks of an exported run: ``onnx`` or ``onnx-int8``; absent where nlpipe does."""
+    exported_from: NotRequired[str]
+    """The folder of the run that an exported one was made of."""
     seed: int
     train_examples: int
     labels: list[str]

@@ -83,6 +83,8 @@ def verify(
     environment = read_environment(folder)
     if "evaluated" in environment:
         raise NlpipeError(f"{folder}: this is an evaluation, which has no model; its run is {environment['evaluated']}")
+    if "exported_from" in environment:
+        raise NlpipeError(f"{folder}: this is an export, which was not fitted; verify {environment['exported_from']}")
     model = model_root(folder)
     own = sorted({name for entry in read_keys(model)["stages"] for name in entry.get("code", {})})
     metrics, records = read_metrics(folder / "metrics.json"), read_predictions(folder / "predictions.jsonl")

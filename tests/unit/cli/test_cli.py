@@ -305,8 +305,8 @@ def test_options_that_take_one_of_a_few_words_suggest(run: Path) -> None:
     assert "invalid value 'json' for --format; did you mean 'jsonl'?" in complaint(
         "predict", run, "x", "--format", "json"
     )
-    assert "invalid value 'onnx' for --to; known: arpa, ctranslate2, transformers" in complaint(
-        "export", run, "x", "--to", "onnx"
+    assert "invalid value 'gguf' for --to; known: arpa, ctranslate2, onnx, transformers" in complaint(
+        "export", run, "x", "--to", "gguf"
     )
 
 
