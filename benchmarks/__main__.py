@@ -30,6 +30,7 @@ NAMES = [
     "bilstm_speed",
     "bert_speed",
     "single_text",
+    "runtimes",
     "ner_speed",
     "translation_baselines",
     "translation_training",

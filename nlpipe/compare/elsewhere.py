@@ -24,9 +24,9 @@ from nlpipe.json_reader import Number
 from nlpipe.labels import clean_label
 from nlpipe.runs.environment import made_with, thread_count
 from nlpipe.runs.ledger import begin_ledger
-from nlpipe.runs.records import ScoringFile
+from nlpipe.runs.records import CostsFile, ScoringFile, read_record
 from nlpipe.runs.score import score
-from nlpipe.spec.given_answers import AnswersSpec
+from nlpipe.spec.given_answers import OF_RUN, AnswersSpec
 from nlpipe.tasks.entity_spans import apart, at_words, read_entities
 from nlpipe.tasks.task import Row
 from nlpipe.wire import Labels, Tags, Tokens, Wire
@@ -51,7 +51,9 @@ def take_in(spec: AnswersSpec, dataset: Dataset, out: Path) -> Path:
         DataError: the file cannot be read, or has not one valid answer for each test item.
     """
     content = Path(spec.file).read_bytes()
-    known = json.dumps([dataset.digest, spec.name, spec.costs], sort_keys=True).encode()
+    costs: dict[str, Any] = {COSTS[name].record: value / COSTS[name].scale for name, value in spec.costs.items()}
+    costs = {**_costs_of_run(Path(spec.file)), **costs}
+    known = json.dumps([dataset.digest, spec.name, costs], sort_keys=True).encode()
     folder = out / f"{spec.name}-{hashlib.sha256(content + known).hexdigest()[:12]}"
     if (folder / "metrics.json").exists():
         return folder
@@ -65,7 +67,6 @@ def take_in(spec: AnswersSpec, dataset: Dataset, out: Path) -> Path:
         with whole_file(partial / "predictions.jsonl") as file:
             lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in records]
             file.write_text("".join(lines), encoding="utf-8")
-        costs = {COSTS[name].record: value / COSTS[name].scale for name, value in spec.costs.items()}
         write_json(partial / "costs.json", costs)
         write_json(partial / "scoring.json", scoring)
         write_json(partial / "ledger.json", begin_ledger(dataset, messages))
@@ -77,6 +78,12 @@ def take_in(spec: AnswersSpec, dataset: Dataset, out: Path) -> Path:
         })  # fmt: skip
         score(partial)
     return folder
+
+
+def _costs_of_run(file: Path) -> dict[str, Any]:
+    """The costs that were measured of the run whose answers ``file`` has; empty where it is not that of a run."""
+    beside = file.with_name("costs.json")
+    return {**read_record(beside, CostsFile)} if file.name == OF_RUN and beside.is_file() else {}
 
 
 def _read(path: str) -> Iterator[tuple[int, Answer]]:

@@ -1,4 +1,7 @@
-"""``{predictions: FILE, name: …, costs: {…}}`` in a comparison: answers that something else gave to the test items."""
+"""``{predictions: FILE, name: …, costs: {…}}`` in a comparison: answers that something else gave to the test items.
+
+FILE may also be the folder of a run, such as that of an export.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from nlpipe.yaml_values import Value, join
 
 KEY = "predictions"
 KEYS = (KEY, "name", "costs")
+OF_RUN = "predictions.jsonl"
+"""The answers in the folder of a run, which may be named in place of the file; its costs are taken in too."""
 CostName = Literal["latency_ms", "memory_mb", "model_mb", "fit_s", "price_per_1000"]
 COSTS = {name: Option(name, PositiveFloat, None) for name in get_args(CostName)}
 """What a person can say that something costs, and by what the cheapest can be chosen."""
@@ -48,9 +53,13 @@ def read_answers(item: Value, key: str, faults: list[Fault]) -> AnswersSpec | No
     file = read_plain(item, Option(KEY, str, ""), faults, key)
     if isinstance(file, str) and file:
         path = (item.entries[KEY].place.folder(Path()) / Path(file).expanduser()).absolute()
+        stem = path.stem if path.is_file() else path.name
+        if path.is_dir():
+            path = path / OF_RUN
         if not path.is_file():
-            faults.append(item.entries[KEY].place.fault(join(key, KEY), no_such_file(path)))
-        name = read_plain(item, Option("name", str, path.stem), faults, key)
+            way = "; name a file, or the folder of a finished run" if path.name == OF_RUN else ""
+            faults.append(item.entries[KEY].place.fault(join(key, KEY), f"{no_such_file(path)}{way}"))
+        name = read_plain(item, Option("name", str, stem), faults, key)
     costs = read_costs(item, "costs", key, faults)
     if len(faults) > before:
         return None

@@ -199,3 +199,28 @@ def test_items_are_written_without_their_answers(reviews: Dataset, tmp_path: Pat
     ) == len(items)
     file.write_text(json.dumps({"pipelines": [BAYES]}))
     assert isinstance(CliRunner().invoke(app, ["export-items", str(file)]).exception, NlpipeError)
+
+
+def test_the_folder_of_a_run_is_a_row_with_its_costs(tmp_path: Path) -> None:
+    run = nlpipe.run({**BAYES, "data": "sample_reviews"}, out=tmp_path / "before")
+    file = tmp_path / "compare.yaml"
+    file.write_text(
+        "data: sample_reviews\npipelines:\n"
+        "  - {name: other, representation: bow, head: {name: naive_bayes, alpha: 2.0}}\n"
+        f"  - {{predictions: {run.folder}, name: earlier, costs: {{latency_ms: 7}}}}\n"
+    )
+    found = nlpipe.compare(file, out=tmp_path / "runs")
+    row = {row.name: row for row in found.rows}["earlier"]
+    assert row.score == pytest.approx(run.score)
+    assert row.costs["latency_p50_seconds"] == pytest.approx(0.007)
+    assert row.costs["texts_per_second"] == pytest.approx(run.costs["texts_per_second"])
+    assert row.costs["fit_seconds"] == pytest.approx(run.costs["fit_seconds"])
+
+
+def test_a_folder_without_answers_is_no_row(tmp_path: Path) -> None:
+    file = tmp_path / "compare.yaml"
+    file.write_text(f"data: sample_reviews\npipelines: [{{predictions: {tmp_path}}}]\n")
+    with pytest.raises(
+        SpecError, match=r"there is no file 'predictions.jsonl' in .*; name a file, or the folder of a fin"
+    ):
+        read_comparison(file)

@@ -1,0 +1,102 @@
+"""Runtimes of one fine-tuned BERT (MiniLM) on SST-2: nlpipe's own, ONNX Runtime, and ONNX Runtime without nlpipe.
+
+The run of `pipelines/sentiment/bert_finetuned.yaml` on SST-2 is exported in float32 and with 8-bit weights. Each model
+answers all test texts (accuracy), then single texts and batches in a process of its own; processes alternate, and
+the figures are medians over three rounds. "ONNX Runtime alone" is the same network with its tokenizer and no more:
+vectors of pieces, without words, pooling and labels; in batches of sorted texts, at the best of three sizes.
+Targets: 8-bit at least 1.5 times as fast as nlpipe's fp32 in batches and 3 times one by one, at most 0.005 accuracy
+lost, one text at most 1.15 times as long as ONNX Runtime alone.
+
+NLPIPE_RUNTIMES_RUN names a run that was fitted before, to spare the fine-tuning.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import nlpipe
+from benchmarks.environments import THREADS
+from benchmarks.processes import ROOT, middle, python, run, sst2
+from nlpipe.datasets.load import load_dataset
+from nlpipe.integrations.onnx_export import export_onnx
+from nlpipe.pipeline import Pipeline
+from nlpipe.runs.costs import measure_model
+from nlpipe.runs.result import Result
+
+PEER = ROOT / "benchmarks" / "peers" / "onnxruntime_batches.py"
+FILE = ROOT / "pipelines" / "sentiment" / "bert_finetuned.yaml"
+ROUNDS = 3
+
+
+def measure() -> dict[str, Any]:
+    """Fine-tune once, export twice, then measure all in turn."""
+    data = load_dataset(sst2(), ROOT)
+    rows: dict[str, list[dict[str, float]]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        given = os.environ.get("NLPIPE_RUNTIMES_RUN")
+        fitted = Path(given) if given else nlpipe.run(FILE, [f"data={json.dumps(sst2())}"], out=folder / "runs").folder
+        proofs = {}
+        for runtime in ("onnx", "onnx-int8"):
+            proofs[runtime] = export_onnx(fitted, folder / runtime, int8=runtime == "onnx-int8", force=True)
+        models = {
+            "nlpipe, auto": fitted / "model", "nlpipe, fp32": _in_fp32(fitted, folder / "fp32"),
+            "nlpipe, ONNX Runtime": folder / "onnx" / "model",
+            "nlpipe, ONNX Runtime, 8 bits": folder / "onnx-int8" / "model",
+        }  # fmt: skip
+        prepared = folder / "texts.json"
+        prepared.write_text(json.dumps({"texts": data.test.inputs.strings, "threads": THREADS}), encoding="utf-8")  # type: ignore[attr-defined]
+        for _ in range(ROUNDS):
+            for label, model in models.items():
+                use = measure_model(model, data.test.inputs, THREADS)
+                figures = {"median": 1000 * use["latency_p50_seconds"], "p95": 1000 * use["latency_p95_seconds"]}
+                rows.setdefault(label, []).append({
+                    **figures, "rate": use["texts_per_second"], "memory": use["peak_memory_bytes"] / 1e6,
+                })  # fmt: skip
+            for label, runtime in (("ONNX Runtime alone", "onnx"), ("ONNX Runtime alone, 8 bits", "onnx-int8")):
+                figures = run(python(str(PEER), str(prepared), str(folder / runtime / "model")))
+                rows.setdefault(label, []).append({**figures, "memory": figures["peak_mb"]})
+        gold = list(data.test.targets.values)
+        scores = {label: _accuracy(model, data.test.inputs, gold) for label, model in models.items()}
+        sizes = {label: _megabytes(model) for label, model in models.items()}
+        lines = {runtime: proof.lines() for runtime, proof in proofs.items() if proof is not None}
+        name_of_run = Result(fitted).name
+    header = "accuracy", "one text: median, ms", "95th percentile, ms", "texts/s in batches", "memory, MB", "model, MB"
+    table = [["", *header]]
+    for label, runs in rows.items():
+        table.append([
+            label, f"{scores[label]:.4f}" if label in scores else "", f"{middle(runs, 'median'):.2f}",
+            f"{middle(runs, 'p95'):.2f}", f"{middle(runs, 'rate'):,.0f}", f"{middle(runs, 'memory'):,.0f}",
+            f"{sizes[label]:.0f}" if label in sizes else "",
+        ])  # fmt: skip
+    small, whole = rows["nlpipe, ONNX Runtime, 8 bits"], rows["nlpipe, fp32"]
+    bare = rows["ONNX Runtime alone, 8 bits"]
+    together, alone = middle(small, "rate") / middle(whole, "rate"), middle(whole, "median") / middle(small, "median")
+    beside = middle(small, "median") / middle(bare, "median")
+    notes = (
+        f"{THREADS} threads. With 8 bits, {together:.2f} times as fast as nlpipe's fp32 in batches and {alone:.2f} "
+        f"times one by one; one text takes {beside:.2f} times what ONNX Runtime alone takes. The export with 8 bits "
+        f"says: {'; '.join(lines['onnx-int8'][:2])}."
+    )
+    return {"table": table, "notes": notes, "runs": rows, "proofs": lines, "run": name_of_run}
+
+
+def _in_fp32(fitted: Path, folder: Path) -> Path:
+    """The model of a run as it is, but that it computes in float32 on every processor."""
+    pipeline = Pipeline.load(fitted)
+    bert = pipeline.stages[1]
+    bert.precision = bert.options["precision"] = "fp32"  # type: ignore[attr-defined]
+    return pipeline.save(folder)
+
+
+def _accuracy(model: Path, inputs: Any, gold: list[str]) -> float:
+    answers = Pipeline.load(model).predict(inputs).values.values  # type: ignore[union-attr]
+    return sum(a == b for a, b in zip(answers, gold, strict=True)) / len(gold)
+
+
+def _megabytes(model: Path) -> float:
+    return sum(path.stat().st_size for path in model.iterdir()) / 1e6
