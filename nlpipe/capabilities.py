@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar, 
 import numpy as np
 
 from nlpipe.predictions import Predictions
-from nlpipe.vocabulary import Vocabulary
+from nlpipe.vocabulary import Vocabulary, unescaped
 from nlpipe.wire import Text, Vectors, Wire
 
 if TYPE_CHECKING:
@@ -324,7 +324,7 @@ class WordTable(NamedTuple):
     def of(cls, vocabulary: Vocabulary, vectors: Any, lowercase: bool = False, split: Split | None = None) -> WordTable:
         """The words of ``vocabulary``, and their rows in ``vectors`` (numpy or torch), which has one for each entry."""
         rows = vectors if isinstance(vectors, np.ndarray) else vectors.detach().float().cpu().numpy()
-        return cls(vocabulary.words()[vocabulary.specials :], rows[vocabulary.specials :], lowercase, split)
+        return cls(unescaped(vocabulary.words()[vocabulary.specials :]), rows[vocabulary.specials :], lowercase, split)
 
 
 class OffersWordVectors(Protocol):

@@ -14,13 +14,24 @@ PAD, UNKNOWN = "<pad>", "<unk>"
 START, END, MASK = "<s>", "</s>", "<mask>"
 PAD_ID, UNKNOWN_ID = 0, 1
 """The ids of ``<pad>`` and ``<unk>`` in every vocabulary."""
-SPECIAL = frozenset({PAD, START, END, MASK})
+SPECIAL = frozenset({PAD, UNKNOWN, START, END, MASK})
 """Words that a text may hold by chance, and that models read otherwise."""
+ESCAPE = "\\"
+"""What stands before a word of a text that is spelled like a special one: ``\\<s>`` is such a word, ``<s>`` the start."""
 
 
-def without_special(words: Sequence[str]) -> list[str]:
-    """``words`` of a text, with the unknown word for each that is spelled like a special one."""
-    return [UNKNOWN if word in SPECIAL else word for word in words]
+def escaped(words: Iterable[str]) -> list[str]:
+    """``words`` of a text as a vocabulary has them, so that none is taken for a special one; see ``ESCAPE``."""
+    return [ESCAPE + word if _is_spelled_specially(word) else word for word in words]
+
+
+def unescaped(words: Iterable[str]) -> list[str]:
+    """Words of a vocabulary as they stand in a text: undoes ``escaped``, and leaves special words as they are."""
+    return [word[1:] if word.startswith(ESCAPE) and _is_spelled_specially(word) else word for word in words]
+
+
+def _is_spelled_specially(word: str) -> bool:
+    return word[-1:] == ">" and word.lstrip(ESCAPE) in SPECIAL
 
 
 class Vocabulary:

@@ -20,6 +20,7 @@ import numpy as np
 from nlpipe.classical.kneser_ney import KneserNey
 from nlpipe.errors import DataError
 from nlpipe.files import whole_file
+from nlpipe.vocabulary import SPECIAL, unescaped
 
 PART = 100_000
 """N-grams that are written at once, so that memory does not grow with the model."""
@@ -63,11 +64,11 @@ def write_arpa(model: KneserNey, words: Sequence[str], path: Path) -> None:
 def arpa_word(word: str) -> str:
     r"""The name of ``word`` in an ARPA file, in which white space separates words: the word itself, mostly.
 
-    White space, NUL and surrogates, which UTF-8 lacks, are written as ``\u0020`` is; so is the first character of
-    ``<UNK>``, which KenLM takes for ``<unk>``.
+    White space, NUL and surrogates, which UTF-8 lacks, are written as ``\u0020`` is; so is the first character of a word
+    of the text that is spelled like a special one, ``<s>`` say, or ``<UNK>``, which KenLM takes for ``<unk>``.
     """
-    if word == "<UNK>":
-        return r"\u003cUNK>"
+    if word in SPECIAL or word == "<UNK>":
+        return rf"\u003c{word[1:]}"
     if word.isprintable() and " " not in word:
         return word
     return "".join(
@@ -82,7 +83,7 @@ def _names(words: Sequence[str]) -> list[str]:
     Raises:
         DataError: a word is empty, or two words have the same name.
     """
-    names = [arpa_word(word) for word in words]
+    names = [word if word in SPECIAL else arpa_word(own) for word, own in zip(words, unescaped(words), strict=True)]
     owners = dict(zip(names, words, strict=True))
     if "" in owners:
         raise DataError("an empty word has no name in an ARPA file; remove it from the vocabulary")

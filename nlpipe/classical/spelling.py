@@ -59,20 +59,10 @@ class Spelling:
 
     def surprisals(self, words: Sequence[str]) -> np.ndarray:
         """-log p in nats of the spelling of N words, their ends included: (N,)."""
-        costs = np.zeros(len(words))
-        if not len(words):
-            return costs
-        lengths = np.array([len(word) for word in words])
-        ids = np.full((len(words), int(lengths.max(initial=0)) + 1), self.characters.id(END))  # (N, T + 1)
-        for row, word in zip(ids, words, strict=True):
-            row[: len(word)] = self.characters.ids(list(word))
-        history = self.model.begin(len(words))
-        for t in range(ids.shape[1]):
-            running = np.flatnonzero(lengths >= t)
-            logs, history[running] = self.model.step(history[running], ids[running, t])
-            costs[running] -= logs
-            costs[running] += np.where(ids[running, t] == UNKNOWN_ID, math.log(CHARACTERS), 0.0)
-        return costs
+        lengths = np.array([len(word) + 1 for word in words], dtype=np.int64)
+        ids = self.characters.ids([char for word in words for char in (*word, END)])  # (sum of T_n + 1,)
+        costs = np.where(ids == UNKNOWN_ID, math.log(CHARACTERS), 0.0) - self.model.score(ids, lengths)
+        return np.bincount(np.repeat(np.arange(len(words)), lengths), costs, minlength=len(words))
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Arrays and plain data, for ``from_state``."""

@@ -24,7 +24,7 @@ from nlpipe.errors import DataError
 from nlpipe.options import Positive, PositiveFloat
 from nlpipe.predictions import Predictions
 from nlpipe.stage import Data, Head, State
-from nlpipe.vocabulary import END, START, Vocabulary, without_special
+from nlpipe.vocabulary import END, START, Vocabulary, escaped
 from nlpipe.wire import Text, Tokens
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Ngram(Head[Tokens, Text], Generates[Tokens]):
         numbers: dict[str, int] = {}  # in the order of their first occurrence
         flat, lengths = array("i"), array("q")
         for source, _ in data:
-            for words in map(without_special, source.words):
+            for words in map(escaped, source.words):
                 flat.extend([numbers.setdefault(word, len(numbers)) for word in words])
                 lengths.append(len(words))
         if not len(flat):
@@ -116,7 +116,7 @@ class Ngram(Head[Tokens, Text], Generates[Tokens]):
     def surprisals(self, source: Tokens) -> list[np.ndarray]:
         model, spelling = self._fitted()
         lengths = source.lengths
-        texts = [without_special(words) for words in source.words]
+        texts = [escaped(words) for words in source.words]
         flat = self.vocabulary.ids([word for words in texts for word in [*words, END]])  # (sum of T_b + 1,)
         costs = -model.score(flat, lengths + 1)  # (sum of T_b + 1,)
         return spelled(np.split(costs, np.cumsum(lengths + 1)[:-1]), texts, self.vocabulary, spelling)

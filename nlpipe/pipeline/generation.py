@@ -18,7 +18,7 @@ from nlpipe.errors import DataError, NlpipeError, NlpipeWarning, suggest
 from nlpipe.pipeline.batches import inference
 from nlpipe.registry import written_name
 from nlpipe.stage import AnyHead, Tokenizer
-from nlpipe.vocabulary import END, MASK, PAD, START, UNKNOWN
+from nlpipe.vocabulary import END, MASK, PAD, START, UNKNOWN, UNKNOWN_ID, escaped, unescaped
 from nlpipe.wire import Text
 
 if TYPE_CHECKING:
@@ -203,33 +203,37 @@ class Writer:
         ]
 
     def _words(self, prompt: str) -> np.ndarray:
-        """The ids of a prompt's tokens, without one that the model reads as its end or start."""
+        """The ids of a prompt's tokens."""
         if not isinstance(prompt, str):
             raise DataError(f"prompt: {prompt!r} is not a text")
         words = self.tokenizer.forward(Text([prompt])).words[0]
-        ids = self.vocabulary.ids(words)
-        unknown = sorted({word for word in words if word not in self.vocabulary})
+        ids = self.vocabulary.ids(escaped(words))
+        unknown = sorted({word for word, number in zip(words, ids, strict=True) if number == UNKNOWN_ID})
         if unknown:
             shown = ", ".join(repr(word) for word in unknown[:5]) + (" …" if len(unknown) > 5 else "")
             message = f"the model does not know {shown}, and reads an unknown word instead"
             warnings.warn(message, NlpipeWarning, stacklevel=4)
-        return np.where(np.isin(ids, [self.end, self.vocabulary.id(START)]), self.vocabulary.id(UNKNOWN), ids)
+        return ids
 
     def text(self, prompt: str, ids: Sequence[int]) -> str:
         """The prompt as it was given, and what follows it, joined as the tokenizer joins words."""
         before = self.tokenizer.forward(Text([prompt])).words[0]
-        joined, spelled = self.tokenizer.join([*before, *self.vocabulary.words(ids)]), self.tokenizer.join(before)
+        joined, spelled = self.tokenizer.join([*before, *self._written(ids)]), self.tokenizer.join(before)
         if not joined.startswith(spelled):  # what follows changes how the prompt is joined
             return joined
         behind = joined[len(spelled) :]
         has_space = prompt[-1:].isspace() and not spelled[-1:].isspace()
         return prompt + (behind.lstrip(" ") if has_space else behind)
 
+    def _written(self, ids: Sequence[int]) -> list[str]:
+        """Tokens as they stand in a text."""
+        return unescaped(self.vocabulary.words(ids))
+
     def _continuation(self, prompt: str, prefix: np.ndarray, hypothesis: Sequence[int], log: float) -> Continuation:
         new = list(hypothesis[len(prefix) :])
         text = self.text(prompt, new)
         ended = len(new) < self.how.max_new_tokens or any(stop in text[len(prompt) :] for stop in self.how.stop)
-        return Continuation(prompt, text, tuple(self.vocabulary.words(new)), log, ended)
+        return Continuation(prompt, text, tuple(self._written(new)), log, ended)
 
 
 class Watcher:

@@ -21,7 +21,7 @@ from nlpipe.pipeline.batches import apply
 from nlpipe.registry import written_name
 from nlpipe.stage import AnyHead, AnyStage, Encoder, Tokenizer
 from nlpipe.tasks.task import Split
-from nlpipe.vocabulary import START, without_special
+from nlpipe.vocabulary import START, escaped
 from nlpipe.wire import Sequences, Span, Text, Tokens, Vectors
 
 WINDOWS = 64
@@ -113,8 +113,8 @@ def sliced(tokens: Tokens, cuts: Sequence[tuple[int, int, int]]) -> Tokens:
 
 
 def opened(tokens: Tokens) -> Tokens:
-    """``tokens`` with the start token before each text; a word that is spelled like a special one is unknown."""
-    words = [[START, *without_special(text)] for text in tokens.words]
+    """``tokens`` with the start token before each text; one that is spelled like a special one is escaped."""
+    words = [[START, *escaped(text)] for text in tokens.words]
     locate = tokens.locate
 
     def find(text: str, found: list[str]) -> list[Span]:

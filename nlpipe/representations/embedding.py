@@ -13,7 +13,7 @@ from nlpipe.capabilities import OffersWordVectors, SharesTable, WordTable
 from nlpipe.nn.learned_table import LearnedTable
 from nlpipe.options import Dropout, Positive
 from nlpipe.stage import Data, Representation
-from nlpipe.vocabulary import PAD_ID, UNKNOWN_ID, Vocabulary, encode
+from nlpipe.vocabulary import PAD_ID, UNKNOWN_ID, Vocabulary, encode, escaped
 from nlpipe.wire import Sequences, Tokens
 
 
@@ -53,7 +53,10 @@ class Embedding(LearnedTable[Tokens, Sequences], Representation[Tokens, Sequence
         self.vocabulary = Vocabulary.from_counts({})
 
     def fit(self, data: Data[Tokens]) -> None:
-        counts = Counter(word for tokens, _ in data for words in tokens.words for word in words)
+        counts = Counter[str]()
+        for tokens, _ in data:
+            for words in tokens.words:
+                counts.update(escaped(words) if self.specials else words)
         self.vocabulary = Vocabulary.from_counts(counts, self.min_count, self.max_words, self.specials)
 
     def allocate(self, width: int) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,33 @@ def test_token_by_token_it_gives_what_it_gives_the_whole_text(models: dict[str, 
         np.testing.assert_allclose(np.array(logs)[known], -scored.nats[:limit][known], rtol=1e-3, atol=1e-3)
         if name != "stupid_backoff":  # whose scores are no probabilities
             np.testing.assert_allclose(sums, 1.0, rtol=1e-3)
+
+
+SPELLED = "<s> </s> <unk> <pad> <mask> [MASK] [CLS]"
+
+
+@pytest.mark.parametrize("name", CAUSAL)
+def test_words_spelled_like_special_ones_are_words_like_others(models: dict[str, Pipeline], name: str) -> None:
+    pipeline = fitted(models, name)
+    if name != "characters":
+        unseen = pipeline.surprisals([SPELLED])[0].nats
+        known = float(pipeline.surprisals(["xyzzy"])[0].nats[0])  # an unknown word, with its spelling
+        assert (unseen[:-1] > known / 3).all(), unseen
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = pipeline.generate([SPELLED], temperature=0, max_new_tokens=3)[0]
+    assert found.text.startswith(SPELLED) and math.isfinite(found.log_probability)
+
+
+@pytest.mark.parametrize("name", ["kneser_ney", "lstm", "mixed"])
+def test_a_corpus_may_have_the_word_unk(name: str, tmp_path: Path) -> None:
+    """Penn Treebank and WikiText have it in place of rare words."""
+    pipeline = nlpipe.load(copy.deepcopy(PIPELINES[name][1])).fit(["the <unk> sat"] * 20, dev=(["the <unk>"], None))
+    pipeline = Pipeline.load(pipeline.save(tmp_path / "model"))
+    one, other = pipeline.surprisals(["the <unk> sat", "the <s> sat"])
+    assert one.nats[1] < other.nats[1] and one.tokens == ("the", "<unk>", "sat")
+    written = pipeline.generate(["the"] * 20, max_new_tokens=1)
+    assert ("<unk>",) in {found.tokens for found in written} and "the <unk>" in {found.text for found in written}
 
 
 @pytest.mark.parametrize("name", CAUSAL)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlpipe.vocabulary import END, MASK, START, Vocabulary
+from nlpipe.vocabulary import END, MASK, SPECIAL, START, Vocabulary, escaped, unescaped
 
 SENTENCES = [["b", "a", "c"], ["a", "b", "d"], ["a", "<s>"]]
 
@@ -60,3 +60,11 @@ def test_invalid_ids_and_words_are_refused() -> None:
         Vocabulary(["a", "b"], [1, 1])
     with pytest.raises(AssertionError, match="different"):
         Vocabulary(["<pad>", "<unk>", "a", "a"], [0, 0, 1, 1])
+
+
+@given(words=st.lists(st.text("\\<>s/", max_size=4) | st.sampled_from(sorted(SPECIAL)), unique=True))
+def test_no_word_of_a_text_is_a_special_one(words: list[str]) -> None:
+    made = escaped(words)
+    assert not set(made) & SPECIAL and len(set(made)) == len(words)
+    assert unescaped(made) == words and unescaped([START, *made, END]) == [START, *words, END]
+    assert escaped(["the", "<b>", "\\"]) == ["the", "<b>", "\\"]

@@ -12,7 +12,7 @@ import pytest
 from nlpipe.classical.arpa import arpa_word, write_arpa
 from nlpipe.classical.kneser_ney import KneserNey
 from nlpipe.errors import DataError, NlpipeError
-from nlpipe.vocabulary import END, START, UNKNOWN, Vocabulary
+from nlpipe.vocabulary import END, START, UNKNOWN, Vocabulary, escaped
 
 from .books import closed_vocabulary
 
@@ -74,6 +74,17 @@ def test_what_is_read_is_what_was_fitted(tmp_path: Path, order: int, name: str) 
         assert found == pytest.approx(scores(model, vocabulary, text), abs=1e-5)
 
 
+def test_a_word_that_is_spelled_like_a_special_one_has_a_name_of_its_own(tmp_path: Path) -> None:
+    texts = [["the", "<unk>", "sat"], ["</s>", "the", "<unk>"]] * 3
+    vocabulary = Vocabulary.count([escaped(text) for text in texts], specials=(START, END))
+    model = fitted(vocabulary, [vocabulary.ids(escaped(text)).tolist() for text in texts], 3)
+    write_arpa(model, vocabulary.words(), tmp_path / "model.arpa")
+    table = read(tmp_path / "model.arpa")
+    words = [START, *map(arpa_word, texts[1]), END]
+    found = [looked_up(table, words[max(0, i - 2) : i], words[i]) for i in range(1, len(words))]
+    assert found == pytest.approx(scores(model, vocabulary, escaped(texts[1])), abs=1e-5)
+
+
 def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
     vocabulary, model = small(3)
     for name in ("a.arpa.gz", "b.arpa.gz"):
@@ -85,7 +96,7 @@ def test_words_with_white_space_are_escaped() -> None:
     words = ["<pad>", "<unk>", " ", "\n", "a b", "\u2028", "\0", "\ud800", "<UNK>", "é", "\\", "\u200b"]
     names = [arpa_word(word) for word in words]
     assert names == [
-        "<pad>", "<unk>", r"\u0020", r"\u000a", r"a\u0020b", r"\u2028", r"\u0000", r"\ud800", r"\u003cUNK>", "é", "\\",
+        r"\u003cpad>", r"\u003cunk>", r"\u0020", r"\u000a", r"a\u0020b", r"\u2028", r"\u0000", r"\ud800", r"\u003cUNK>", "é", "\\",
         "\u200b",
     ]  # fmt: skip
     assert [name.split() for name in names] == [[name] for name in names]
