@@ -17,7 +17,7 @@ PAD_ID, UNKNOWN_ID = 0, 1
 SPECIAL = frozenset({PAD, UNKNOWN, START, END, MASK})
 """Words that a text may hold by chance, and that models read otherwise."""
 ESCAPE = "\\"
-"""What stands before a word of a text that is spelled like a special one: ``\\<s>`` is such a word, ``<s>`` the start."""
+"""What stands before a word of a text that is spelled like a special one: ``\\<s>`` is that word, ``<s>`` the start."""
 
 
 def escaped(words: Iterable[str]) -> list[str]:

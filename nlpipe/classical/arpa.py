@@ -64,8 +64,8 @@ def write_arpa(model: KneserNey, words: Sequence[str], path: Path) -> None:
 def arpa_word(word: str) -> str:
     r"""The name of ``word`` in an ARPA file, in which white space separates words: the word itself, mostly.
 
-    White space, NUL and surrogates, which UTF-8 lacks, are written as ``\u0020`` is; so is the first character of a word
-    of the text that is spelled like a special one, ``<s>`` say, or ``<UNK>``, which KenLM takes for ``<unk>``.
+    White space, NUL and surrogates, which UTF-8 lacks, are written as ``\u0020`` is; so is the first character of a
+    word of the text that is spelled like a special one, ``<s>`` say, or ``<UNK>``, which KenLM takes for ``<unk>``.
     """
     if word in SPECIAL or word == "<UNK>":
         return rf"\u003c{word[1:]}"

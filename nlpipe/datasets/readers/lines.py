@@ -167,7 +167,10 @@ def _decoded(stream: io.BufferedReader[Any], name: str, encoding: str) -> Iterat
 
 def _ends_in_returns(stream: io.BufferedReader[Any], codec: str) -> bool:
     """Whether carriage returns alone end the lines, as the beginning of the file shows."""
-    start = codecs.getincrementaldecoder(codec)("ignore").decode(stream.peek(BUFFER))
+    try:
+        start = codecs.getincrementaldecoder(codec)("ignore").decode(stream.peek(BUFFER))
+    except UnicodeError:  # UTF-16 without its byte order mark: reading the lines says so
+        return False
     return "\r" in start[:-1] and "\n" not in start
 
 

@@ -96,8 +96,8 @@ def test_words_with_white_space_are_escaped() -> None:
     words = ["<pad>", "<unk>", " ", "\n", "a b", "\u2028", "\0", "\ud800", "<UNK>", "é", "\\", "\u200b"]
     names = [arpa_word(word) for word in words]
     assert names == [
-        r"\u003cpad>", r"\u003cunk>", r"\u0020", r"\u000a", r"a\u0020b", r"\u2028", r"\u0000", r"\ud800", r"\u003cUNK>", "é", "\\",
-        "\u200b",
+        r"\u003cpad>", r"\u003cunk>", r"\u0020", r"\u000a", r"a\u0020b", r"\u2028", r"\u0000", r"\ud800",
+        r"\u003cUNK>", "é", "\\", "\u200b",
     ]  # fmt: skip
     assert [name.split() for name in names] == [[name] for name in names]
     "".join(names).encode("utf-8")

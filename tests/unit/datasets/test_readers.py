@@ -158,6 +158,7 @@ def test_encodings():
         assert read("csv", line.encode(encoding), encoding=encoding) == [(2, "ça va", "x")]
     assert "it looks like UTF-16, write encoding: utf-16" in fault("csv", line.encode("utf-16"))
     assert "that is not utf-16" in fault("csv", "text,label\na,x\n".encode("utf-16") + b"\x00", encoding="utf-16")
+    assert "that is not utf-16" in fault("csv", b"text,label\na,x\n", encoding="utf-16")
 
 
 def test_gzip_by_content_and_damaged():
