@@ -27,7 +27,7 @@ def measure() -> dict[str, Any]:
         given = os.environ.get("NLPIPE_PRETRAINED")
         pretrained = Result(Path(given)) if given else nlpipe.run(LANGUAGE / "bert_pretrain.yaml", out=out)
         model = nlpipe.load(pretrained.folder).export(out / "small_bert")
-        content = read_yaml(LANGUAGE / "pretraining.yaml")
+        content = read_yaml(LANGUAGE / "pretraining.yaml").plain()
         for pipeline in content["pipelines"]:
             pipeline["representation"]["model"] = str(model)
         comparison = nlpipe.compare(content, out=out)

@@ -9,10 +9,10 @@ import pytest
 
 from nlpipe.audit.memorisation import Sampling
 from nlpipe.runs.model_audit import audit_run
+from tests.commands import complaint
+from tests.commands import nlpipe as command
 from tests.faults.test_language_models import WORDS, corpus
 from tests.unit.audit.test_extraction import PLANTED, texts
-from tests.unit.cli.test_cli import complaint
-from tests.unit.cli.test_cli import nlpipe as command
 
 FEW = ("--samples", "20", "--max-new-tokens", "30")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from nlpipe.pipeline import Pipeline
-from tests.unit.cli.test_cli import complaint
-from tests.unit.cli.test_cli import nlpipe as command
+from tests.commands import complaint
+from tests.commands import nlpipe as command
 
 WORD2VEC = """\
 data: sample_reviews

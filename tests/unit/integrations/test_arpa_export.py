@@ -12,9 +12,9 @@ from nlpipe.integrations.arpa_export import export_arpa
 from nlpipe.pipeline import Pipeline
 from nlpipe.representations import BagOfWords
 from nlpipe.tokenizers import Whitespace
+from tests.commands import complaint
+from tests.commands import nlpipe as command
 from tests.unit.classical.test_arpa import looked_up, read
-from tests.unit.cli.test_cli import complaint
-from tests.unit.cli.test_cli import nlpipe as command
 
 TEXTS = ["the cat sat on the mat", "the dog sat", "a cat saw the dog on the mat", "the the the"] * 2
 

@@ -19,8 +19,8 @@ from nlpipe.runs import costs
 from nlpipe.runs.evaluate import evaluate
 from nlpipe.runs.listing import latest_run, list_runs
 from nlpipe.runs.result import Result
-from tests.unit.cli.test_cli import complaint
-from tests.unit.cli.test_cli import nlpipe as command
+from tests.commands import complaint
+from tests.commands import nlpipe as command
 from tests.unit.runs.finished_runs import PIPELINES, USE
 from tests.unit.runs.user_programs import STAGES
 

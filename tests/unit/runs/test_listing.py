@@ -11,7 +11,7 @@ from nlpipe.cli.after_commands import _lines
 from nlpipe.errors import NlpipeError
 from nlpipe.runs.listing import latest_run, list_runs
 from nlpipe.runs.records import FILES
-from tests.unit.cli.test_cli import complaint, nlpipe
+from tests.commands import complaint, nlpipe
 
 ENVIRONMENT = {
     "name": "a", "task": "classification", "data": "sample_reviews", "data_digest": "0", "split": "test", "seed": 3,

@@ -17,8 +17,8 @@ from nlpipe.runs.mistakes import find_mistakes
 from nlpipe.runs.result import Result
 from nlpipe.runs.tag_mistakes import of_entities, of_tags, paired
 from nlpipe.wire import Tags, Tokens
-from tests.unit.cli.test_cli import complaint
-from tests.unit.cli.test_cli import nlpipe as command
+from tests.commands import complaint
+from tests.commands import nlpipe as command
 
 
 def test_labels_are_confused_as_scikit_learn_counts(runs: dict[str, Result]) -> None:

@@ -22,8 +22,8 @@ from nlpipe.runs.evaluate import evaluate
 from nlpipe.runs.rerun import carry_out
 from nlpipe.runs.result import Result
 from nlpipe.runs.verify import Verification, verify
-from tests.unit.cli.test_cli import complaint
-from tests.unit.cli.test_cli import nlpipe as command
+from tests.commands import complaint
+from tests.commands import nlpipe as command
 from tests.unit.runs.finished_runs import USE
 from tests.unit.runs.user_programs import STAGES
 
