@@ -22,9 +22,9 @@ from nlpipe.runs.evaluate import evaluate
 from nlpipe.runs.listing import list_runs
 from nlpipe.runs.result import Result
 from nlpipe.runs.verify import verify
-from tests.tiny_models import write_encoder
 from tests.commands import complaint
 from tests.commands import nlpipe as command
+from tests.tiny_models import write_encoder
 from tests.unit.runs.finished_runs import USE
 
 pytest.importorskip("onnxruntime")
