@@ -12,11 +12,11 @@ import json
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, SupportsIndex
 
 from annotated_types import Ge, Gt, Le, Lt
 
-from nlpipe.errors import suggest
+from nlpipe.errors import NlpipeError, suggest
 from nlpipe.type_words import UNIONS, describe_type, expected_values
 
 Positive = Annotated[int, Ge(1)]
@@ -31,6 +31,11 @@ PositiveFloat = Annotated[float, Gt(0.0)]
 """A number above 0."""
 NonNegativeFloat = Annotated[float, Ge(0.0)]
 """A number of at least 0."""
+LARGEST_SEED = 2**32 - 1
+Seed = Annotated[int, Ge(0), Le(LARGEST_SEED)]
+"""The seeds that numpy and torch both take."""
+MANY = 1_000_000
+"""The most that is generated: tokens of a text, or texts."""
 PATH_MARK = "path of a file"
 """What marks the annotation of an option as a path."""
 FileName = Annotated[str, PATH_MARK]
@@ -227,3 +232,13 @@ def option_texts(owner: type[Any]) -> dict[str, str]:
             elif name and line.strip():
                 texts[name] += f" {line.strip()}"
     return texts
+
+
+def check_number(name: str, value: Any, least: int, most: int = MANY) -> None:
+    """Check an integer that is no option of a stage: one of what is generated, say.
+
+    Raises:
+        NlpipeError: it is no integer, or out of its range.
+    """
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex) or not least <= value.__index__() <= most:
+        raise NlpipeError(f"{name}: invalid value {value!r}: expected an integer from {least} to {most:,}")

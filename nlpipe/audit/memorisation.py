@@ -12,6 +12,7 @@ from nlpipe.audit.personal_data import PersonalData
 from nlpipe.errors import NlpipeError
 from nlpipe.metrics.estimates import score_of
 from nlpipe.metrics.jackknife import item_values
+from nlpipe.options import LARGEST_SEED, check_number
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,13 @@ class Sampling:
     seed: int = 13
 
     def __post_init__(self) -> None:
-        for name, value, least in (
-            ("samples", self.samples, 2), ("max_new_tokens", self.max_new_tokens, 1), ("length", self.length, 2),
-            ("context", self.context, 1), ("seed", self.seed, 0),
-        ):  # fmt: skip
-            if value is not None and value < least:
-                raise NlpipeError(f"{name}: invalid value {value}: expected {least} or more")
+        check_number("samples", self.samples, 2)
+        check_number("max_new_tokens", self.max_new_tokens, 1)
+        check_number("seed", self.seed, 0, LARGEST_SEED)
+        if self.length is not None:
+            check_number("length", self.length, 2)
+        if self.context is not None:
+            check_number("context", self.context, 1)
         if self.length is not None and self.length > self.max_new_tokens:
             raise NlpipeError(
                 f"length: {self.length} is above max_new_tokens, which is {self.max_new_tokens}: no text would be as "

@@ -43,6 +43,7 @@ def generate(
         int, typer.Option(help="Never write the same run of this many tokens twice; 0: no rule.")
     ] = 0,
     output: Annotated[str, typer.Option("--format", help="text (streamed where it is one), or jsonl.")] = "text",
+    encoding: Annotated[str | None, typer.Option(help="Of the file; by default that of the training data.")] = None,
     imports: Imports = None,
 ) -> None:
     """Continue prompts with a language model."""
@@ -51,8 +52,14 @@ def generate(
     from nlpipe.pipeline.generation import Generation
 
     one_of("--format", output, ("text", "jsonl"))
+    check_encoding(encoding)
     if prompt and file is not None:
         raise NlpipeError("give --prompt or --file, not both")
+    if count > 1 and (beam is not None or temperature == 0):
+        raise NlpipeError(
+            f"--count: {count} texts for each prompt are drawn, and would all be the same with --beam or --temperature "
+            "0; leave one of these options out"
+        )
     import_modules(imports)
     try:
         how: dict[str, Any] = {
@@ -67,12 +74,20 @@ def generate(
     pipeline = Pipeline.load(run_folder)
     prompts = prompt or [""]
     if file is not None:
-        prompts = [item.text for item in read_inputs(file, Reading("text"), pipeline.task, pipeline.reading)]
+        prompts = [
+            item.text for item in read_inputs(file, Reading("text", encoding=encoding), pipeline.task, pipeline.reading)
+        ]
     every = [each for each in prompts for _ in range(count)]
     if output == "text" and len(every) == 1 and beam is None:
-        sys.stdout.write(every[0])
-        pipeline.generate(every, _write, **how)
-        sys.stdout.write("\n")
+        unwritten = [every[0]]  # until there is something to follow it, and no error
+
+        def write(text: str) -> None:
+            sys.stdout.write("".join(unwritten) + text)
+            sys.stdout.flush()
+            unwritten.clear()
+
+        pipeline.generate(every, write, **how)
+        write("\n")
         return
     for i, found in enumerate(pipeline.generate(every, **how)):
         if output == "jsonl":
@@ -83,11 +98,6 @@ def generate(
             sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
         else:
             sys.stdout.write(("\n" if i and "\n" in found.text else "") + found.text + "\n")
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
 
 
 def fill(

@@ -15,6 +15,7 @@ import numpy as np
 
 from nlpipe.capabilities import Generates, able
 from nlpipe.errors import DataError, NlpipeError, NlpipeWarning, suggest
+from nlpipe.options import LARGEST_SEED, check_number
 from nlpipe.pipeline.batches import inference
 from nlpipe.registry import written_name
 from nlpipe.stage import AnyHead, Tokenizer
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 MOST_PROMPTS = 64
 """Prompts that are continued side by side."""
+WIDEST_BEAM = 10_000
+"""Hypotheses of a beam search, at most: its memory grows with them."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +66,14 @@ class Generation:
                 f"temperature: invalid value {self.temperature}: expected 0 (always the most probable token) or a "
                 "number above it"
             )
-        for name, value, least in (
-            ("max_new_tokens", self.max_new_tokens, 1), ("top_k", self.top_k, 1), ("beam", self.beam, 1),
-            ("no_repeat_ngram", self.no_repeat_ngram, 0), ("min_new_tokens", self.min_new_tokens, 0),
-            ("seed", self.seed, 0),
-        ):  # fmt: skip
-            if value is not None and value < least:
-                raise NlpipeError(f"{name}: invalid value {value}: expected {least} or more")
+        check_number("max_new_tokens", self.max_new_tokens, 1)
+        check_number("min_new_tokens", self.min_new_tokens, 0)
+        check_number("no_repeat_ngram", self.no_repeat_ngram, 0)
+        check_number("seed", self.seed, 0, LARGEST_SEED)
+        if self.top_k is not None:
+            check_number("top_k", self.top_k, 1)
+        if self.beam is not None:
+            check_number("beam", self.beam, 1, WIDEST_BEAM)
         if self.min_new_tokens > self.max_new_tokens:
             raise NlpipeError(
                 f"min_new_tokens: {self.min_new_tokens} is above max_new_tokens, which is {self.max_new_tokens}"
@@ -82,6 +86,8 @@ class Generation:
             raise NlpipeError(
                 "beam: a beam search draws nothing, so temperature, top_k and top_p have no meaning in it"
             )
+        if self.beam is not None and self.stop:
+            raise NlpipeError("stop: a beam search does not stop at a text; leave out stop, or beam")
 
 
 def options_of(given: Mapping[str, Any]) -> Generation:

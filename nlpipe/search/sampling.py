@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from nlpipe.search.beam import top
 from nlpipe.search.hypotheses import SearchResult, check_possible
@@ -94,7 +95,8 @@ def sample(
     def draw(scores: Tensor, places: Tensor) -> Tensor:
         peak = scores.amax(-1, keepdim=True)  # (B, 1)
         check_possible(peak[:, 0])
-        probabilities = restrict((scores - peak) / temperature, top_k, top_p).softmax(-1)  # (B, V)
+        sharp = max(temperature, torch.finfo(scores.dtype).tiny)  # a smaller number is 0 in this precision
+        probabilities = restrict((scores - peak) / sharp, top_k, top_p).softmax(-1)  # (B, V)
         if generator is None or isinstance(generator, torch.Generator):
             return probabilities.multinomial(1, generator=generator)[:, 0]
         own = [generator[place] for place in places.tolist()]
@@ -148,7 +150,7 @@ def _decode(
     """
     batch, device = len(tokens), tokens.device
     longest = int(rules.longest.max()) if batch else 0
-    finished = torch.full((batch, longest), rules.end, device=device)  # (B, T) of all sentences
+    finished = [tokens.new_zeros(0)] * batch  # of all sentences, without the end token
     lengths = torch.zeros(batch, dtype=torch.long, device=device)
     total = torch.zeros(batch, device=device)
     places = torch.arange(batch, device=device)  # places of the running sentences among all
@@ -173,7 +175,8 @@ def _decode(
         if bool(ending.any()):
             where = places[ending]
             lengths[where], total[where] = length + stopped[ending].long(), running[ending]
-            finished[where, : length + 1] = history[ending, 0, :longest]  # an end token is what fills the rest too
+            for place, row in zip(where.tolist(), history[ending, 0], strict=True):
+                finished[place] = row[: int(lengths[place])]
             done = done | ending
             leaving = int(done.sum())
             if leaving == len(done):
@@ -184,5 +187,5 @@ def _decode(
                 tokens, running, history, places = tokens[stay], running[stay], history[stay], places[stay]
                 done = done[stay]
                 rules.take(stay)
-    hypotheses = finished[:, None, : int(lengths.max()) if batch else 0]  # (B, 1, T)
+    hypotheses = pad_sequence(finished, True, rules.end)[:, None] if batch else history  # (B, 1, T)
     return SearchResult(hypotheses, lengths[:, None], total[:, None], total[:, None])

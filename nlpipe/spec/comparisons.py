@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Le
 
 from nlpipe.errors import Fault, SpecError, suggest
-from nlpipe.options import Option, Positive, PositiveFloat
+from nlpipe.options import Option, Positive, PositiveFloat, Seed
 from nlpipe.spec.given_answers import AnswersSpec, CostName, is_answers, read_answers, read_costs
 from nlpipe.spec.imports import KEY as IMPORT
 from nlpipe.spec.imports import add_imports, read_imports
 from nlpipe.spec.overrides import Override, apply, extended
-from nlpipe.spec.pipelines import Data, PipelineSpec, Seed, ordered, read_plain, safe_name
+from nlpipe.spec.pipelines import Data, PipelineSpec, ordered, read_plain, safe_name
 from nlpipe.spec.sources import Root, Source, find_file, read_source
 from nlpipe.spec.tune import KEY as TUNE
 from nlpipe.spec.tune import same_budget

@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
-
-from annotated_types import Ge, Le
+from typing import Any
 
 from nlpipe.capabilities import Trained, declares
 from nlpipe.errors import Fault, NlpipeError, SpecError, suggest
-from nlpipe.options import Option, Positive, options_of
+from nlpipe.options import Option, Positive, Seed, options_of
 from nlpipe.pipeline.wiring import check_wiring
 from nlpipe.spec.imports import KEY as IMPORT
 from nlpipe.spec.imports import read_imports
@@ -20,9 +18,6 @@ from nlpipe.spec.stages import StageReading, StageSpec, check_plain, elsewhere, 
 from nlpipe.tasks.task import Task
 from nlpipe.wire import Text
 from nlpipe.yaml_values import Value, join, spelling_hint
-
-Seed = Annotated[int, Ge(0), Le(2**32 - 1)]
-"""The seeds that numpy and torch both take."""
 
 Data = str | dict[str, Any] | None
 """A card's name, its absolute path, or a mapping with absolute paths; None if no data is named."""

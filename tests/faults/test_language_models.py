@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from nlpipe.errors import NlpipeError
 from nlpipe.pipeline import Pipeline
 from tests.commands import complaint, refusal
 from tests.commands import nlpipe as command
@@ -82,11 +83,43 @@ def test_corpora_at_the_edge_have_a_model(tmp_path: Path, text: str) -> None:
         (["--max-new-tokens", "0"], "--max-new-tokens: invalid value 0"),
         (["--beam", "3", "--temperature", "0.5"], "--beam: a beam search draws nothing"),
         (["--stop", ""], "--stop: an empty text ends every continuation at once"),
+        (["--stop", "a", "--beam", "3"], "--stop: a beam search does not stop at a text; leave out stop, or beam"),
+        (["-n", "2", "--beam", "3"], "--count: 2 texts for each prompt are drawn, and would all be the same"),
+        (["-n", "2", "--temperature", "0"], "--count: 2 texts for each prompt are drawn, and would all be the same"),
+        (["--max-new-tokens", "1" + "0" * 20], "--max-new-tokens: invalid value 100000000000000000000: expected an"),
+        (["--seed", "1" + "0" * 20], "--seed: invalid value 100000000000000000000: expected an integer from 0 to 4,2"),
+        (["--beam", "10000000"], "--beam: invalid value 10000000: expected an integer from 1 to 10,000"),
         (["--format", "xml"], "invalid value 'xml' for --format"),
     ],
 )
 def test_options_of_generation_out_of_range(run: Path, arguments: list[str], message: str) -> None:
     assert message in complaint("generate", run, *arguments)
+
+
+def test_nothing_is_written_before_an_error(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("data: sample_reviews\nrepresentation: bow\nhead: naive_bayes\n")
+    assert command("run", tmp_path / "c.yaml", "--out", tmp_path / "runs").returncode == 0
+    done = command("generate", next((tmp_path / "runs").glob("c-*")), "--prompt", "a film")
+    assert done.returncode == 2 and done.stdout == b"", done.stdout
+    done = command("generate", run, "--prompt", "the", "--max-new-tokens", "1", "--temperature", "0")
+    assert done.stdout == b"the cat\n" or done.stdout == b"the dog\n", done.stdout
+
+
+def test_prompts_of_a_file_in_another_encoding(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "prompts.txt").write_text("the cat\nthe\n", encoding="utf-16")
+    arguments = ["generate", run, "--file", tmp_path / "prompts.txt", "--max-new-tokens", "1"]
+    assert "write encoding: utf-16" in complaint(*arguments)
+    lines = command(*arguments, "--encoding", "utf-16").stdout.decode().splitlines()
+    assert len(lines) == 2 and lines[0].startswith("the cat")
+
+
+def test_options_of_generation_in_python_are_checked_too(run: Path) -> None:
+    pipeline = Pipeline.load(run)
+    for given in ({"max_new_tokens": 2.5}, {"top_k": "3"}, {"seed": True}, {"beam": 2.0}):
+        with pytest.raises(NlpipeError, match="expected an integer"):
+            pipeline.generate(["the"], **given)
+    one, other = (pipeline.generate(["the"], temperature=t, max_new_tokens=9)[0] for t in (0, 5e-324))
+    assert one.text == other.text  # so cold that it is the most probable token
 
 
 def test_edges_of_generation(run: Path) -> None:

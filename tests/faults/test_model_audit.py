@@ -61,7 +61,7 @@ def test_texts_too_short_for_prefixes_are_told(run: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--samples", "1"], "--samples: invalid value 1: expected 2 or more"),
+        (["--samples", "1"], "--samples: invalid value 1: expected an integer from 2 to 1,000,000"),
         (["--length", "1"], "--length: invalid value 1"),
         (["--context", "0"], "--context: invalid value 0"),
         (["--max-new-tokens", "0"], "--max-new-tokens: invalid value 0"),
