@@ -34,6 +34,7 @@ class OnnxNetwork:
         self.content = content
         self._threads = torch.get_num_threads()
         self._session = self._open()
+        self._names = [each.name for each in self._session.get_inputs()]
 
     def _open(self) -> Any:
         try:
@@ -60,7 +61,6 @@ class OnnxNetwork:
         if torch.get_num_threads() != self._threads:
             self._threads = torch.get_num_threads()
             self._session = self._open()
-        names = [each.name for each in self._session.get_inputs()]
-        given: dict[str, np.ndarray] = {name: each.numpy() for name, each in zip(names, inputs, strict=True)}
+        given: dict[str, np.ndarray] = {name: each.numpy() for name, each in zip(self._names, inputs, strict=True)}
         (output,) = self._session.run(None, given)
         return torch.from_numpy(output)
