@@ -14,7 +14,9 @@ from nlpipe.runs.environment import processor
 HERE = Path(__file__).parent
 NAMES = [
     "verdict_simulation",
+    "slice_simulation",
     "comparing",
+    "large_comparison",
     "startup",
     "fuzz",
     "choose_classical",

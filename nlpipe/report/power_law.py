@@ -1,7 +1,7 @@
 """A power law through the scores of a learning curve, to be drawn: score = a - b n ** -c.
 
-It is a guide for the eye and no forecast: in a simulation, intervals from such fits held the true score of a larger
-training set in 78 % of cases where 95 % were claimed, so that none is given.
+It is a guide for the eye and no forecast: the error of an extrapolation is mostly that the law is not quite the true
+curve, which the scores at a few sizes cannot tell, so that no interval is given.
 
 Cortes et al. 1994, "Learning Curves: Asymptotic Values and Rate of Convergence"; Viering & Loog 2023, "The Shape of
 Learning Curves: a Review".

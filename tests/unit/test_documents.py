@@ -5,11 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from nlpipe.compare.statistics import Sample, compare_samples
-from nlpipe.metrics.jackknife import item_values
 from nlpipe.registry import FOLDERS, OTHERS, table_of
 from nlpipe.spec import is_comparison, read_comparison, read_pipelines
 
@@ -67,17 +64,3 @@ def test_files_in_docs_are_comparisons_and_pipelines(tmp_path: Path) -> None:
         else:
             assert len(read_pipelines(file).pipelines) > 1
     assert len(written) == 3
-
-
-def test_the_examples_by_hand_are_what_the_code_gives() -> None:
-    """The two pipelines of docs/how-the-verdict-works.md: of 1,000 items j alone is right on 60, i alone on 40."""
-    both = np.array([1] * 800 + [1] * 60 + [0] * 40 + [0] * 100, dtype=float)
-    other = np.array([1] * 800 + [0] * 60 + [1] * 40 + [0] * 100, dtype=float)
-    samples = [Sample(np.array([values.mean()]), values[None, :], False) for values in (both, other)]
-    evidence = compare_samples(samples, shares=True)
-    assert evidence.of_items[0, 1] == pytest.approx(0.0000996, rel=0.002)
-    assert evidence.interval(0, 1) == pytest.approx((0.0, 0.04), abs=0.0005)
-    assert evidence.bounds == pytest.approx([0.0, 0.036], abs=0.0008)
-    assert evidence.items_needed(1, 0.02) == pytest.approx(1540, rel=0.02)
-    score, items = item_values(lambda sums: sums[..., 0] / sums[..., 1], np.array([[1.0, 1], [1, 1], [1, 1], [0, 1]]))
-    assert (score, list(items)) == (0.75, [1, 1, 1, 0])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from benchmarks.slice_simulation import LARGE, SMALL, missed
 from nlpipe.compare.statistics import Sample, compare_samples
 from nlpipe.metrics.estimates import difference_of, score_of
 from nlpipe.metrics.jackknife import LEVEL
@@ -69,6 +70,21 @@ def test_the_intervals_of_many_parts_hold_together(truth: str, seeds: int) -> No
         missed_singly += wrong_singly
     assert missed / repeats <= 0.05 + 2 * (0.05 * 0.95 / repeats) ** 0.5
     assert missed_singly / repeats > 0.2  # the control
+
+
+@pytest.mark.parametrize(("sizes", "luck", "repeats", "count"), [(SMALL, 0.01, 1, 80), (LARGE, 0.0, 2, 60)])
+def test_the_intervals_of_slices_hold_together_in_folds(
+    sizes: tuple[int, ...], luck: float, repeats: int, count: int
+) -> None:
+    """As above, of 36 intervals in a cross-validation; ``python -m benchmarks slice_simulation`` draws more."""
+    together, singly = missed(sizes, repeats, luck, count, np.random.default_rng(3))
+    assert together <= 0.05 + 2 * (0.05 * 0.95 / count) ** 0.5
+    assert singly > 0.2  # the control
+
+
+def test_the_luck_of_training_sets_is_missed_in_large_slices() -> None:
+    """What docs/how-the-verdict-works.md says of intervals in folds: they are too narrow by that luck."""
+    assert missed(LARGE, 1, 0.02, 40, np.random.default_rng(3))[0] > 0.15
 
 
 def _true(level: float) -> float:
