@@ -68,13 +68,17 @@ def slice_scores(
         masks.pop("entity: none", None)  # F1 is 0 there whatever was answered
     groups = None if split.groups is None else np.unique(np.array(split.groups), return_inverse=True)[1]
     place = [row.name for row in shown].index(reference)
-    found = [_slice(name, np.flatnonzero(mask), [answered[row.title] for row in shown], facts, groups, place)
-             for name, mask in masks.items()]  # fmt: skip
-    compared = sum(len(shown) for each in found if each.units >= FEWEST)
+    units = {name: int(mask.sum()) if groups is None else len(np.unique(groups[mask])) for name, mask in masks.items()}
+    compared = sum(len(shown) for count in units.values() if count >= FEWEST)
     level, largest = 1 - (1 - LEVEL) / max(1, compared), RANGES.get(facts.unit, np.inf)
+    items = [answered[row.title] for row in shown]
+    found = tuple(  # one after another: the values of all slices together would take a gigabyte
+        _slice(name, np.flatnonzero(mask), items, facts, groups, place).row(place, level, largest)
+        for name, mask in masks.items()
+    )
     return Slices(
         facts.primary, 1 if facts.unit == "points" else 3, facts.higher_is_better,
-        tuple(row.title for row in shown), place, tuple(each.row(place, level, largest) for each in found),
+        tuple(row.title for row in shown), place, found,
         bool(facts.leaked), facts.folds, seeds_unknown,
     )  # fmt: skip
 

@@ -115,6 +115,19 @@ def test_9_slices() -> None:
     assert f"= {found.error:.3f}: {low:.2f} to {high:.2f}. It is weak" in example(9) and high < 0.8
 
 
+def test_9_the_figures_with_folds_are_those_of_the_simulation() -> None:
+    rows = json.loads((ROOT / "benchmarks" / "results" / "slice_simulation.json").read_text())["table"][1:]
+
+    def most(slices: str, luck: str = "") -> str:
+        missed = [float(row[3].removesuffix("%")) for row in rows if row[0] == slices and luck in ("", row[2])]
+        return f"{max(missed):.1f} %"
+
+    said, large = " ".join(TEXT.split()), "120 to 1,500 items"
+    assert f"one missed in at most {most('12 to 150 items')} of comparisons" in said
+    none, half, one, two = (most(large, luck) for luck in ("0", "0.005", "0.01", "0.02"))
+    assert f"at most {none} without such luck, {half} with half a point, {one} with one, {two} with two" in said
+
+
 def figures(figure: str, of: Callable[[str], bool] = lambda of: True) -> list[float]:
     """What a benchmark reached, in percent."""
     rows = json.loads((ROOT / "benchmarks" / "results" / "verdict_simulation.json").read_text())["table"][1:]
