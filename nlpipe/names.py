@@ -40,6 +40,9 @@ EXTRAS: Mapping[str, str] = {
     "onnxruntime": "onnx",
     "onnx": "onnx",
     "onnxscript": "onnx",
+    "starlette": "serve",
+    "uvicorn": "serve",
+    "prometheus_client": "serve",
 }
 """Optional package, as imported, to the extra that installs it."""
 

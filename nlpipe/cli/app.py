@@ -21,6 +21,7 @@ from nlpipe.cli import (
     model_commands,
     report_command,
     run_commands,
+    serve_command,
     stage_commands,
     tune_command,
     word_commands,
@@ -32,7 +33,7 @@ from nlpipe.synonyms import meant
 SYNONYMS = {
     "train": "run", "fit": "run", "eval": "evaluate", "test": "evaluate",
     "benchmark": "compare", "rank": "compare", "sweep": "tune", "search": "tune", "optimize": "tune",
-    "serve": "predict", "infer": "predict", "classify": "predict", "tag": "predict", "translate": "predict",
+    "infer": "predict", "classify": "predict", "tag": "predict", "translate": "predict",
     "validate": "check", "lint": "check", "stages": "list", "models": "list", "info": "show", "describe": "show",
     "new": "init", "start": "init", "create": "init", "save": "export", "convert": "export", "datasets": "data",
     "download": "data fetch", "history": "runs", "ls": "runs", "results": "runs",
@@ -43,6 +44,7 @@ SYNONYMS = {
     "perplexity": "score", "fill-mask": "fill", "mask": "fill", "neighbors": "neighbours", "nearest": "neighbours",
     "most-similar": "neighbours", "analogy": "neighbours", "wordsim": "similarity", "word-similarity": "similarity",
     "html": "report", "dashboard": "report", "reproduce": "verify", "rerun": "verify",
+    "deploy": "serve", "server": "serve", "api": "serve", "host": "serve", "start-server": "serve",
 }  # fmt: skip
 """What other tools call a command, to the name that it has here."""
 
@@ -161,6 +163,7 @@ app.command()(run_commands.run)
 app.command()(compare_command.compare)
 app.command()(tune_command.tune)
 app.command()(model_commands.predict)
+app.command()(serve_command.serve)
 app.command()(model_commands.export)
 app.command()(language_commands.generate)
 app.command()(language_commands.fill)

@@ -129,7 +129,13 @@ def test_a_number_of_seeds_is_so_many_seeds() -> None:
 
 
 def test_commands_of_other_tools_are_understood(tmp_path: Path) -> None:
-    for typed, ours in {"train": "run", "eval": "evaluate", "serve": "predict", "sweep": "tune"}.items():
+    for typed, ours in {
+        "train": "run",
+        "eval": "evaluate",
+        "infer": "predict",
+        "deploy": "serve",
+        "sweep": "tune",
+    }.items():
         assert f"there is no command '{typed}'; did you mean '{ours}'?" in complaint(typed, "x.yaml")
     data = tmp_path / "tickets.csv"
     data.write_text("text,label\n")

@@ -280,7 +280,7 @@ def test_a_terminal_that_is_not_utf8_is_no_error(run: Path) -> None:
     [
         (["train", "p.yaml"], "there is no command 'train'; did you mean 'run'?"),
         (["eval"], "there is no command 'eval'; did you mean 'evaluate'?"),
-        (["serve"], "there is no command 'serve'; did you mean 'predict'?"),
+        (["infer"], "there is no command 'infer'; did you mean 'predict'?"),
         (["comapre"], "there is no command 'comapre'; did you mean 'compare'?"),
         (["p.yaml"], "there is no command 'p.yaml'; did you mean 'nlpipe run p.yaml'?"),
         (["data", "shwo"], "there is no command 'shwo'; did you mean 'show'?"),

@@ -1,0 +1,1 @@
+"""Saved models answer over HTTP: ``nlpipe serve``."""

@@ -1,0 +1,136 @@
+"""Requests that wait for a model are answered together.
+
+While one batch is being answered in a worker thread, further requests arrive and wait; all of them are the next batch.
+So a request that comes alone waits for nobody, and the busier the server, the larger its batches (adaptive batching
+without a delay, as in Crankshaw et al. 2017, Clipper, section 4.3).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from nlpipe.serving.limits import Limits, Refused
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The answers to the texts of one request, or of several together.
+
+    Args:
+        version: of the model that gave all of them.
+        records: for each text what ``nlpipe predict --format jsonl`` adds to it.
+    """
+
+    version: str
+    records: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A request: its texts, and where its answers are put."""
+
+    texts: list[str]
+    answers: asyncio.Future[Answers]
+
+
+class RequestBatches:
+    """The queue before one model.
+
+    Args:
+        name: of the model, for messages.
+        answer: called in one worker thread, never twice at a time.
+        limits: of the queue, the batch and the time.
+        report: called with the texts of each batch when it begins.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        answer: Callable[[list[str]], Answers],
+        limits: Limits,
+        report: Callable[[int], None] = lambda texts: None,
+    ) -> None:
+        self.name = name
+        self.answer = answer
+        self.limits = limits
+        self.report = report
+        self.waiting_texts = 0
+        self._waiting: deque[Waiting] = deque()
+        self._arrived = asyncio.Event()
+
+    async def ask(self, texts: list[str]) -> Answers:
+        """The answers to ``texts``, all by the same version of the model.
+
+        Raises:
+            Refused: the queue is full (503), or it took too long (504).
+            Exception: what the model raised for these texts.
+        """
+        if self.waiting_texts + len(texts) > self.limits.queue:
+            message = f"{self.waiting_texts:,} texts wait for '{self.name}' already; ask again in a few seconds"
+            raise Refused(503, message)
+        waiting = Waiting(texts, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        self.waiting_texts += len(texts)
+        self._arrived.set()
+        try:
+            async with asyncio.timeout(self.limits.seconds):
+                return await waiting.answers
+        except TimeoutError:
+            message = f"not answered within {self.limits.seconds:g} seconds; send fewer or shorter texts, or ask later"
+            raise Refused(504, message) from None
+
+    async def run(self) -> None:
+        """Answer what arrives, until cancelled."""
+        loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor(1, thread_name_prefix=f"{WORKER}-{self.name}") as worker:
+            while True:
+                await self._arrived.wait()
+                batch = self._take()
+                if not batch:
+                    self._arrived.clear()
+                    continue
+                self.report(sum(len(waiting.texts) for waiting in batch))
+                outcomes = await loop.run_in_executor(worker, self._outcomes, [waiting.texts for waiting in batch])
+                for waiting, outcome in zip(batch, outcomes, strict=True):
+                    if waiting.answers.done():
+                        continue  # it took too long, or nobody waits for it any more
+                    if isinstance(outcome, Answers):
+                        waiting.answers.set_result(outcome)
+                    else:
+                        waiting.answers.set_exception(outcome)
+
+    def _take(self) -> list[Waiting]:
+        """The requests that are answered next: as many as fit into a batch, one at least if there is any."""
+        batch: list[Waiting] = []
+        texts = 0
+        while self._waiting and (not batch or texts + len(self._waiting[0].texts) <= self.limits.batch):
+            waiting = self._waiting.popleft()
+            self.waiting_texts -= len(waiting.texts)
+            if not waiting.answers.done():
+                batch.append(waiting)
+                texts += len(waiting.texts)
+        return batch
+
+    def _outcomes(self, requests: Sequence[list[str]]) -> list[Answers | Exception]:
+        """For each request its answers, or what was raised. Where a batch fails, each request is tried alone."""
+        try:
+            every = self.answer([text for texts in requests for text in texts])
+        except Exception as error:  # it is raised for the request that it belongs to
+            if len(requests) == 1:
+                return [error]
+            return [outcome for texts in requests for outcome in self._outcomes([texts])]
+        outcomes: list[Answers | Exception] = []
+        start = 0
+        for texts in requests:
+            outcomes.append(Answers(every.version, every.records[start : start + len(texts)]))
+            start += len(texts)
+        return outcomes
+
+
+WORKER = "answering"
+"""What the names of the threads that answer begin with."""

@@ -1,0 +1,115 @@
+"""One model that is served: loaded, tried once, asked, and loaded again when its folder was replaced."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nlpipe.errors import ModelError, NlpipeError
+from nlpipe.pipeline import Pipeline
+from nlpipe.pipeline.saving import model_root
+from nlpipe.serving.request_batches import Answers
+
+TRIAL = "A text to try the model with."
+"""Answered once when a model is loaded: it shows that the model can answer, and what its answers consist of."""
+TRIES = 3
+"""How often a model is read whose folder is replaced meanwhile."""
+DIGITS = 12
+"""Hexadecimal digits of a version."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model in memory; what becomes of its folder does not change it.
+
+    Args:
+        version: the first digits of the sha256 of ``model.json``, which holds the hashes of all other files.
+        example: the answer to ``TRIAL``.
+    """
+
+    pipeline: Pipeline
+    version: str
+    example: Mapping[str, Any]
+
+
+class ServedModel:
+    """A model under the name by which it is asked for.
+
+    Args:
+        folder: a run's folder or a saved model's; a symbolic link is followed each time it is loaded.
+        name: None for that of its pipeline.
+
+    Raises:
+        NlpipeError: there is no model, it is damaged, or it is a language model.
+    """
+
+    def __init__(self, folder: Path, name: str | None = None) -> None:
+        self.folder = folder
+        self.loaded = load(folder)
+        self.name = name or self.loaded.pipeline.name
+        self._reloading = asyncio.Lock()
+
+    def answer(self, texts: list[str]) -> Answers:
+        """The answers to ``texts``."""
+        loaded = self.loaded  # it may be replaced while these are answered
+        return Answers(loaded.version, records(loaded.pipeline, texts))
+
+    async def reload(self) -> bool:
+        """Load the model again if its folder holds another version; whether it did. Requests are answered meanwhile.
+
+        Raises:
+            NlpipeError: the new version cannot be loaded; the one before is served on.
+        """
+        async with self._reloading:
+            if await asyncio.to_thread(version_of, self.folder) == self.loaded.version:
+                return False
+            self.loaded = await asyncio.to_thread(load, self.folder)
+            return True
+
+
+def load(folder: Path) -> Loaded:
+    """Load a model and try it.
+
+    Raises:
+        NlpipeError: there is none, it is damaged, replaced too often while it is read, or a language model.
+    """
+    for _ in range(TRIES):
+        version = version_of(folder)
+        pipeline = Pipeline.load(folder)
+        if version_of(folder) == version:
+            break
+    else:
+        raise ModelError(f"{folder}: it was replaced while it was read, {TRIES} times; try again when it is whole")
+    if pipeline.task.capability is not None:
+        way = "use nlpipe generate, nlpipe score or nlpipe fill"
+        raise NlpipeError(f"{folder}: a model for {pipeline.task.name}, which serve does not answer with; {way}")
+    return Loaded(pipeline, version, records(pipeline, [TRIAL])[0])
+
+
+def version_of(folder: Path) -> str:
+    """The version of the model that ``folder`` holds now.
+
+    Raises:
+        ModelError: it holds none.
+    """
+    manifest = model_root(folder) / "model.json"
+    try:
+        return hashlib.sha256(manifest.read_bytes()).hexdigest()[:DIGITS]
+    except OSError as error:
+        raise ModelError(f"{manifest}: {error.strerror or error}") from None
+
+
+def records(pipeline: Pipeline, texts: Sequence[str]) -> list[dict[str, Any]]:
+    """For each text the answer as ``nlpipe predict --format jsonl`` writes it; of generated texts also ``cut``."""
+    if not texts:
+        return []
+    predictions = pipeline.predict(texts)
+    answers = [pipeline.task.record(None, predictions, i) for i in range(len(texts))]
+    if predictions.cut is not None:
+        for answer, cut in zip(answers, predictions.cut, strict=True):
+            answer["cut"] = bool(cut)
+    return answers
