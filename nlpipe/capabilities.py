@@ -129,6 +129,11 @@ class Steps(Protocol[StepState]):
     def causal(self) -> bool:
         """As ``Encoder.causal``."""
 
+    @property
+    def longest(self) -> int | None:
+        """Tokens of a text that it can read at most; None: any number."""
+        return None
+
     @abstractmethod
     def start(self, batch: int) -> StepState:
         """The state of ``batch`` texts of which nothing has been read: a tree of tensors that a search can reorder.

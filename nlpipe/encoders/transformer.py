@@ -76,6 +76,10 @@ class Transformer(Neural[Sequences, Sequences], Encoder[Sequences, Sequences], S
     def causal(self) -> bool:
         return self.sees_past_alone
 
+    @property
+    def longest(self) -> int | None:
+        return self.max_length if self.positions == "learned" else None
+
     def allocate(self, width: int) -> int:
         dim = self.hidden or width
         if dim % self.heads:

@@ -51,6 +51,12 @@ class Interpolated(
         neural = [model for model in models if able(model, Corrupts) is not None]
         if len(neural) != 1 or len(models) < 2:
             raise ValueError("models: expected one neural language model (language_model) and at least one ngram")
+        for name, usual in (("min_count", 1), ("max_words", None)):
+            if any(model.options.get(name, usual) != usual for model in models):
+                raise ValueError(
+                    f"models: all models share the vocabulary of the representation; set {name} there, and leave it "
+                    "out here"
+                )
         self.models: list[Head[Any, Text]] = list(models)
         assert isinstance(neural[0], nn.Module)
         self.neural = neural[0]

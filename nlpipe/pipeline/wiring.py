@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from nlpipe.capabilities import Corrupts, Fills, Generates, OffersPieces, SharesTable, Steps, Trained, declares
+from nlpipe.capabilities import Corrupts, Fills, Generates, OffersPieces, SharesTable, Steps, Trained, able, declares
 from nlpipe.errors import NlpipeError
 from nlpipe.registry import slot
 from nlpipe.stage import AnyStage, Encoder, Head, LabelHead, Representation, Tokenizer
@@ -136,6 +136,13 @@ def _reads_the_answer(stages: Sequence[Placed]) -> list[WiringFault]:
             way = way or ("; set bidirectional: false" if stage.options.get("bidirectional") else "")
             causal = stages_with("encoder", lambda owner: declares(owner, Steps)) if not way else []
             faults.append(WiringFault(index, message + way + _listed("causal encoders", causal)))
+        steps, model = None if stage is None else able(stage, Steps), able(head, Corrupts)
+        if steps is not None and model is not None and steps.longest is not None and steps.longest < model.context:
+            message = (
+                f"'{other}' has {steps.longest} positions, and {kind} '{name}' reads {model.context} tokens together"
+            )
+            way = f"set its max_length to {model.context}, or context: {steps.longest}"
+            faults.append(WiringFault(index, f"{message}; {way}"))
         if isinstance(stage, Representation) and not declares(type(stage), SharesTable):
             sharers = stages_with("representation", lambda owner: declares(owner, SharesTable))
             message = f"'{other}' has no vocabulary that {kind} '{name}' could predict"

@@ -43,6 +43,8 @@ def counted(**options: Any) -> dict[str, Any]:
     return {"tokenizer": WORDS, "head": {"name": "ngram", **options}, "data": data}
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:ngram. the scores of stupid_backoff are no probabilities")
+
 SHORT = {"name": "language_model", "context": 6}
 MIXED = {"name": "interpolated", "models": [SHORT, "ngram"]}
 BERT = {"name": "new_bert", "pieces": 150, "depth": 2, "hidden": 8, "heads": 2, "precision": "fp32"}

@@ -48,11 +48,18 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("representation: embedding\nencoder: transformer\nhead: language_model\n", "set causal: true"),
         ("representation: embedding\nencoder: convolution\nhead: language_model\n", "causal encoders: gru, lstm, rnn"),
         ("representation: tfidf\nhead: language_model\n", "takes Sequences, but"),
+        ("representation: embedding\nencoder: {name: transformer, causal: true, positions: learned, max_length: 8}\n"
+         "head: {name: language_model, context: 16}\n",
+         "p.yaml:3:10: encoder: 'transformer' has 8 positions, and head 'language_model' reads 16 tokens together; set "
+         "its max_length to 16, or context: 8"),
         ("head: translation_memory\n", "is no language model; heads that are: "),
         ("representation: embedding\nencoder: lstm\nhead: {name: interpolated, models: [ngram]}\n",
          "expected one neural language model"),
         ("representation: embedding\nencoder: lstm\nhead: {name: interpolated, models: [classifier, ngram]}\n",
          "Classifier is no language model"),
+        ("representation: embedding\nencoder: lstm\n"
+         "head: {name: interpolated, models: [language_model, {name: ngram, min_count: 3}]}\n",
+         "models: all models share the vocabulary of the representation; set min_count there, and leave it out here"),
         ("representation: new_bert\nhead: masked_language_model\n", "is no language model"),
     ],
 )  # fmt: skip
@@ -212,6 +219,12 @@ def test_probabilities_from_elsewhere_are_a_row(tmp_path: Path, answers: str, me
         assert message in refusal(done)
     else:
         assert done.returncode == 0 and b"theirs" in done.stdout, done.stderr
+
+
+def test_scores_that_are_no_probabilities_are_told_of(tmp_path: Path) -> None:
+    rest = f"tokenizer: {WORDS}\nhead: {{name: ngram, smoothing: stupid_backoff}}\n"
+    done = command("run", write(tmp_path, rest), "--out", tmp_path / "runs")
+    assert done.returncode == 0 and b"do not compare its perplexity with that of other models" in done.stderr
 
 
 def test_white_space_that_is_not_predicted_is_told_of(tmp_path: Path) -> None:
