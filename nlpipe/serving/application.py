@@ -61,6 +61,7 @@ def routes(service: Service) -> list[tuple[str, str, Answer]]:
         ("POST", "/predict", service.predict),
         ("GET", "/health", service.health),
         ("GET", "/metrics", service.metrics),
+        ("GET", "/", service.page),
         ("GET", "/openapi.json", service.document),
         ("GET", "/v2", service.server),
         ("GET", "/v2/health/live", service.live),

@@ -88,6 +88,7 @@ def openapi(limits: Limits) -> dict[str, Any]:
             "/predict": {"post": _operation("Answer texts", answers, OF_TEXTS, question)},
             "/health": {"get": _operation("The models, and how many texts wait for each", ANY)},
             "/metrics": {"get": _operation("Counters for Prometheus", None)},
+            "/": {"get": _operation("A page to try the models", None, media="text/html")},
             "/openapi.json": {"get": _operation("This document", ANY)},
             "/v2": {"get": _operation("Name and version of the server", ANY)},
             "/v2/health/live": {"get": _operation("Whether the server runs", _object(live={"type": "boolean"}))},
@@ -121,9 +122,11 @@ def _object(**properties: Any) -> dict[str, Any]:
     return {"type": "object", "properties": properties}
 
 
-def _operation(summary: str, answer: Any, refusals: tuple[str, ...] = (), body: Any = None) -> dict[str, Any]:
-    """One operation: what it gives as JSON (None: plain text), what it is refused with, what it takes."""
-    media = "text/plain" if answer is None else "application/json"
+def _operation(
+    summary: str, answer: Any, refusals: tuple[str, ...] = (), body: Any = None, media: str = "text/plain"
+) -> dict[str, Any]:
+    """One operation: what it gives as JSON (None: as text, ``media``), what it is refused with, what it takes."""
+    media = media if answer is None else "application/json"
     responses: dict[str, Any] = {"200": {"description": summary, "content": {media: {"schema": answer or STRING}}}}
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     for status in refusals:

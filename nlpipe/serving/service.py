@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Sequence
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 import nlpipe
 from nlpipe.errors import NlpipeError
@@ -19,6 +19,7 @@ from nlpipe.serving.openapi import openapi
 from nlpipe.serving.request_batches import Answers
 from nlpipe.serving.request_body import json_body, plain_request
 from nlpipe.serving.served_model import ServedModel
+from nlpipe.serving.trial_page import trial_page
 
 logger = logging.getLogger("nlpipe.serving")
 
@@ -145,6 +146,11 @@ class Service:
     async def document(self, request: Request) -> Response:
         """The OpenAPI document."""
         return JSONResponse(openapi(self.limits))
+
+    async def page(self, request: Request) -> Response:
+        """The page to try the models."""
+        html, headers = trial_page()
+        return HTMLResponse(html, headers=headers)
 
     def _named(self, request: Request) -> ServedModel:
         """The model in the path of the request."""
