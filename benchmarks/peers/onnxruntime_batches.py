@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from pathlib import Path
-from statistics import median, quantiles
 
 import numpy as np
 import onnxruntime
+from timing import print_processor_times
 from tokenizers import Tokenizer
-
-WARM_UP, ALONE, ROUNDS = 30, 200, 3
 
 
 def main() -> None:
@@ -28,7 +25,6 @@ def main() -> None:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = prepared["threads"]
     session = onnxruntime.InferenceSession(str(network), options, providers=["CPUExecutionProvider"])
-    texts: list[str] = prepared["texts"]
 
     def vectors(batch: list[str]) -> None:
         encoded = tokenizer.encode_batch(batch)
@@ -38,26 +34,7 @@ def main() -> None:
             ids[row, : len(each.ids)], mask[row, : len(each.ids)] = each.ids, 1
         session.run(None, {"pieces": ids, "mask": mask})
 
-    def seconds(batches: list[list[str]]) -> np.ndarray:
-        found = []
-        for batch in batches:
-            started = time.perf_counter()
-            vectors(batch)
-            found.append(time.perf_counter() - started)
-        return np.array(found)
-
-    for text in texts[:WARM_UP]:
-        vectors([text])
-    singles = [[text] for text in texts[:ALONE]]
-    alone = np.min([seconds(singles) for _ in range(ROUNDS)], axis=0)
-    rates = {}
-    ordered = sorted(texts, key=len)
-    for size in (8, 32, 128):
-        batches = [ordered[i : i + size] for i in range(0, len(ordered), size)]
-        rates[size] = len(texts) / float(np.min([seconds(batches) for _ in range(2)], axis=0).sum())
-    best = max(rates, key=lambda size: rates[size])
-    figures = {"median": 1000 * median(alone), "p95": 1000 * quantiles(alone, n=20)[-1]}
-    print("\n" + json.dumps({**figures, "rate": rates[best], "batch_size": best}))
+    print_processor_times(vectors, sorted(prepared["texts"], key=len), (8, 32, 128))
 
 
 if __name__ == "__main__":
