@@ -1,11 +1,12 @@
 """Runtimes of one fine-tuned BERT (MiniLM) on SST-2: nlpipe's own, ONNX Runtime, and ONNX Runtime without nlpipe.
 
-The run of `pipelines/sentiment/bert_finetuned.yaml` on SST-2 is exported in float32 and with 8-bit weights. Each model
-answers all test texts (accuracy), then 200 single texts and 600 in batches in a process of its own. Processes alternate,
-and the figures are medians over rounds, in seconds of the processor, which hardly depend on other work. "ONNX Runtime
-alone" is the same network with its tokenizer and no more: vectors of pieces, without words, pooling and labels; in
-batches of sorted texts, at the best of three sizes. Targets: 8-bit at least 1.5 times as fast as nlpipe's fp32 in batches
-and 3 times one by one, at most 0.005 accuracy lost, one text at most 1.15 times as long as ONNX Runtime alone.
+The run of `pipelines/sentiment/bert_finetuned.yaml` on SST-2 is exported in float32 and with 8-bit weights. Each
+model answers all test texts (accuracy), then 200 single texts and 600 in batches in a process of its own. Processes
+alternate, and the figures are medians over rounds, in seconds of the processor, which hardly depend on other work.
+"ONNX Runtime alone" is the same network with its tokenizer and no more: vectors of pieces, without words, pooling and
+labels; in batches of sorted texts, at the best of three sizes. Targets: 8-bit at least 1.5 times as fast as nlpipe's
+fp32 in batches and 3 times one by one, at most 0.005 accuracy lost, one text at most 1.15 times as long as ONNX
+Runtime alone.
 
 NLPIPE_RUNTIMES_RUN names a run that was fitted before, to spare the fine-tuning.
 """

@@ -1,4 +1,4 @@
-"""A saved model in processor seconds: texts one at a time, and in batches. Arguments: a JSON file, the model's folder."""
+"""A saved model in processor seconds: texts one at a time, and in batches. Arguments: a JSON file, the model."""
 
 from __future__ import annotations
 
