@@ -33,6 +33,7 @@ NAMES = [
     "bert_speed",
     "single_text",
     "runtimes",
+    "serving",
     "ner_speed",
     "translation_baselines",
     "translation_training",
