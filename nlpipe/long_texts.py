@@ -1,4 +1,4 @@
-"""Tagging of long texts in overlapping windows, so that memory does not grow with the length of a text.
+"""Long texts and words, which would take too much memory or time: tagging in windows, and words that are broken.
 
 In the overlap of two windows, each word takes its tag from the window in which it is further from the edge. Every word
 has exactly one tag.
@@ -6,6 +6,8 @@ has exactly one tag.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +20,14 @@ WINDOW = 1000
 """Maximum number of words in a window."""
 OVERLAP = 64
 """Number of words that two neighbouring windows share."""
+LONGEST_WORD = 1000
+"""Characters without white space from which pieces are learned; the time for it grows with their square."""
+_LONG_WORD = re.compile(rf"(\S{{{LONGEST_WORD}}})(?=\S)")
+
+
+def with_broken_words(texts: Iterable[str]) -> list[str]:
+    """``texts`` with a space behind every ``LONGEST_WORD`` characters without white space, to learn pieces from."""
+    return [_LONG_WORD.sub(r"\1 ", text) for text in texts]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 from nlpipe.errors import ModelError, NlpipeError
@@ -54,6 +55,21 @@ def _explaining(method: Callable[..., Any], use: str) -> Callable[..., Any]:
             raise
 
     return explaining
+
+
+@contextmanager
+def explaining_unfitted(stages: Iterable[Any]) -> Iterator[None]:
+    """Explain an error of several stages that were not fitted or built; no use is refused that would have worked.
+
+    Raises:
+        ModelError: something failed, and a stage was not fitted.
+    """
+    try:
+        yield
+    except Exception:
+        if any(missing_before_use(stage) for stage in stages):
+            raise ModelError("the pipeline is not fitted: call fit first, or load a saved one") from None
+        raise
 
 
 def missing_before_use(stage: Any) -> str:

@@ -54,7 +54,9 @@ HEADINGS = ("pipeline", "data", "score", "", "seed", "train", "finished (UTC)", 
 
 
 def _cells(run: ListedRun) -> tuple[str, ...]:
-    score = "" if run.score is None else f"{run.score:.4f}"
+    from nlpipe.metrics.metric import shown_score
+
+    score = "" if run.score is None else shown_score(run.score)
     size = "" if run.train_size is None else f"{run.train_size:,}"
     moment = "" if run.finished is None else f"{run.finished:%Y-%m-%d %H:%M}"
     primary = run.primary if run.split == "test" else f"{run.primary} on {run.split}"
@@ -126,6 +128,7 @@ def _show_evaluation(done: Evaluation) -> None:
     from rich.table import Table
 
     from nlpipe.compare.results import SECONDARY
+    from nlpipe.metrics.metric import shown_score
 
     console = make_console()
     primary, scores, before = done.metrics["primary"], done.metrics["scores"], done.before["scores"]
@@ -135,10 +138,10 @@ def _show_evaluation(done: Evaluation) -> None:
         table.add_column(heading, justify="right")
     for name in (primary, *(each for each in (*SECONDARY, *done.metrics.get("registered", {})) if each != primary)):
         if name in scores:
-            interval = (
-                f"{done.intervals[name][0]:.4f} – {done.intervals[name][1]:.4f}" if name in done.intervals else "–"
+            interval = " – ".join(map(shown_score, done.intervals[name][:2])) if name in done.intervals else "–"
+            table.add_row(
+                name, shown_score(scores[name]), interval, shown_score(before[name]) if name in before else "–"
             )
-            table.add_row(name, f"{scores[name]:.4f}", interval, f"{before[name]:.4f}" if name in before else "–")
     console.print(table)
 
 

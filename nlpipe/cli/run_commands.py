@@ -52,16 +52,17 @@ def _show_result(console: Any, result: Result) -> None:
     from rich.table import Table
 
     from nlpipe.compare.results import SECONDARY, why_it_decides
+    from nlpipe.metrics.metric import shown_score
 
     scores, costs, primary = result.scores, result.costs, result.metrics["primary"]
     table = Table(show_header=False, box=None, padding=(0, 2))
     splits = f"on {result.metrics['split']}"
     if "dev" in result.metrics:
-        splits += f"; {result.metrics['dev'][primary]:.4f} on dev"
-    table.add_row(primary, f"{scores[primary]:.4f}", splits, style="bold")
+        splits += f"; {shown_score(result.metrics['dev'][primary])} on dev"
+    table.add_row(primary, shown_score(scores[primary]), splits, style="bold")
     for name in (*SECONDARY, *result.metrics.get("registered", {})):
         if name in scores and name != primary:
-            table.add_row(name, f"{scores[name]:.4f}", "")
+            table.add_row(name, shown_score(scores[name]), "")
     table.add_row("fit", f"{costs['fit_seconds']:.1f} s", "learning, without reading the data")
     if "latency_p50_seconds" in costs:
         milliseconds = costs["latency_p50_seconds"] * 1000

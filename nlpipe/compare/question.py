@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nlpipe.metrics.metric import Unit
+from nlpipe.metrics.metric import Unit, shown_score
 
 TOLERANCES: dict[str, float] = {"points": 1.0}
 """What a difference may be by default for it not to matter, by the unit of the score; 0.02 in the others."""
@@ -87,7 +87,7 @@ class Question:
 
     def amount(self, value: float) -> str:
         """A difference of scores as a reader sees it: four decimals, or two of points."""
-        return f"{value:.2f}" if self.unit == "points" else f"{value:.4f}"
+        return f"{value:.2f}" if self.unit == "points" else shown_score(value)
 
     def reported(self, score: float) -> float:
         """A score of the evidence, where a higher one is always better, as it is reported."""

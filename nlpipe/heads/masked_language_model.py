@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nlpipe.capabilities import Corrupts, Fills, OffersPieces, OffersWordVectors, Trained, WordTable, able
-from nlpipe.errors import NlpipeWarning, WiringError
+from nlpipe.errors import ModelError, NlpipeWarning, WiringError
 from nlpipe.nn import masked_model
 from nlpipe.nn.cross_entropy import cross_entropy
 from nlpipe.nn.neural import Neural
@@ -78,6 +78,11 @@ class MaskedLanguageModel(
 
     def allocate(self, width: int) -> int:
         offers = self._bound()
+        kind = offers.encoder.config.model_type
+        if kind != "bert":
+            raise ModelError(
+                f"{offers.name} is a {kind}; masked_language_model goes on with the training of a BERT alone"
+            )
         self.dense = nn.Linear(width, width)
         self.norm = nn.LayerNorm(width, eps=offers.norm_epsilon)
         self.bias = nn.Parameter(torch.zeros(len(offers.piece_table)))

@@ -14,8 +14,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from nlpipe.api import load
-from nlpipe.errors import SpecError
+from nlpipe.errors import ModelError, SpecError
 from nlpipe.spec import read_pipeline
+from nlpipe.wire import Labels
 
 
 def _has_probabilities(classifier: PipelineClassifier) -> bool:
@@ -65,6 +66,7 @@ class PipelineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Raises:
             DataError: a text is none, or there are too few labels.
+            ModelError: the pipeline is for another task.
             ValueError: the numbers of texts and labels differ, or labels are missing or continuous.
         """
         check_consistent_length(texts, labels)
@@ -73,6 +75,11 @@ class PipelineClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_, codes = np.unique(flat, return_inverse=True)
         self._names = [str(label) for label in self.classes_.tolist()]
         self.pipeline_ = load(self.file, self._overrides())
+        task = self.pipeline_.task
+        if task.target is not Labels:
+            raise ModelError(
+                f"{self.file}: this pipeline is for {task.name}, but a classifier needs one for classification"
+            )
         self.pipeline_.fit(list(texts), [self._names[code] for code in codes])
         self._gives_probabilities = self.pipeline_.predict(["a"]).probabilities is not None
         return self

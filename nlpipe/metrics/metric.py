@@ -21,6 +21,9 @@ from nlpipe.wire import Tags, Wire
 Statistics: TypeAlias = "np.ndarray | sp.csr_matrix"
 """Sufficient statistics (N, S) of N examples: their sum over examples is all that the scores depend on."""
 
+HUGE = 1e6
+"""Scores from here on are shown as powers of ten."""
+
 Unit = Literal["share", "points", "correlation", "nats", "ranks", "value"]
 """share: in [0, 1]; points: in [0, 100]; correlation: in [-1, 1]; nats: of a negative log-likelihood; ranks: of ordered
 labels; value: whatever a user's own metric counts."""
@@ -83,3 +86,8 @@ class Metric:
     def __call__(self, gold: Wire, predictions: AnyPredictions) -> dict[str, float]:
         """All its scores over all examples; none where the metric does not apply."""
         return self.of(self.statistics(gold, predictions)) if self.applies(predictions) else {}
+
+
+def shown_score(score: float) -> str:
+    """A score as a reader sees it: four decimals; a huge one, such as the perplexity of junk, as a power of ten."""
+    return f"{score:.4f}" if abs(score) < HUGE else f"{score:.2e}"

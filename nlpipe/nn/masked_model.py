@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from torch import Tensor
 from nlpipe.errors import ModelError, NlpipeError
 from nlpipe.nn.model_directory import check_directory
 from nlpipe.nn.pretrained import Splitter, load_splitter, longest_input, quiet, write_model
+from nlpipe.options import check_number
 
 if TYPE_CHECKING:
     from nlpipe.capabilities import OffersPieces
@@ -25,7 +27,7 @@ NAMES = {
     "bias": f"{PREFIX}bias",
 }  # fmt: skip
 """Our name of a weight of the head to that of ``transformers``' BERT."""
-MASKS = ("[MASK]", "<mask>", "[mask]", "<MASK>")
+MASKS = re.compile(r"\[mask\]|<mask>", re.IGNORECASE)
 """How people write a gap; each stands for the model's own."""
 
 
@@ -104,11 +106,11 @@ def fill(model: Any, splitter: Splitter, text: str, top: int) -> list[list[tuple
     Raises:
         NlpipeError: the text has no gap, or is longer than the model reads; the model has no mask.
     """
+    check_number("top", top, 1)
     mask = splitter.about["special_tokens"].get("mask_token")
     if mask is None:
         raise NlpipeError("the model's tokenizer has no mask, so that it fills no gaps")
-    for written in MASKS:
-        text = text.replace(written, mask)
+    text = MASKS.sub(lambda _: mask, text)
     encoded = splitter.backend.encode(text)
     number = splitter.backend.token_to_id(mask)
     gaps = [i for i, piece in enumerate(encoded.ids) if piece == number]

@@ -28,7 +28,7 @@ def filler(model: str, revision: str | None = None) -> Filler:
     except ModuleNotFoundError as error:
         raise missing_extra("fill", error) from None
     try:
-        directory = pretrained.find_model(model, revision)
+        directory = Path(model) if Path(model).is_dir() else pretrained.find_model(model, revision)
     except NlpipeError as error:
         raise NlpipeError(f"{model}: neither a run of nlpipe nor a model: {error}") from None
     loaded, splitter = masked_model.load(directory)

@@ -9,14 +9,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsFloat
 
 import numpy as np
 
 from nlpipe.capabilities import Generates, able
-from nlpipe.errors import DataError, NlpipeError, NlpipeWarning, suggest
+from nlpipe.errors import NlpipeError, NlpipeWarning, suggest
 from nlpipe.options import LARGEST_SEED, check_number
 from nlpipe.pipeline.batches import inference
+from nlpipe.pipeline.python_data import texts_of
 from nlpipe.registry import written_name
 from nlpipe.stage import AnyHead, Tokenizer
 from nlpipe.vocabulary import END, MASK, PAD, START, UNKNOWN, UNKNOWN_ID, escaped, unescaped
@@ -61,6 +62,9 @@ class Generation:
     min_new_tokens: int = 0
 
     def __post_init__(self) -> None:
+        for name, value in (("temperature", self.temperature), ("top_p", self.top_p)):
+            if isinstance(value, str) or not isinstance(value, SupportsFloat):
+                raise NlpipeError(f"{name}: invalid value {value!r}: expected a number")
         if not 0 <= self.temperature < float("inf"):
             raise NlpipeError(
                 f"temperature: invalid value {self.temperature}: expected 0 (always the most probable token) or a "
@@ -100,7 +104,11 @@ def options_of(given: Mapping[str, Any]) -> Generation:
     for name in given:
         if name not in names:
             raise NlpipeError(f"generation has no option '{name}'{suggest(name, names)}")
-    return Generation(**given)
+    values = dict(given)
+    if "stop" in values:
+        stop = values["stop"]
+        values["stop"] = () if stop is None else tuple(texts_of([stop] if isinstance(stop, str) else stop, "stop"))
+    return Generation(**values)
 
 
 @dataclass(frozen=True)
@@ -111,7 +119,8 @@ class Continuation:
         prompt: as given.
         text: the prompt and what follows it, joined as the tokenizer joins words.
         tokens: of what follows.
-        log_probability: of the whole text by the model, prompt included, in nats; with its end, if the model ended it.
+        log_probability: of the whole text by the model, prompt included, in nats; with its end, if the model ended it;
+            a beam search adds it at the limit of length too.
         ended: whether the model, or a text to stop at, ended it; if not, the limit of length did.
     """
 
@@ -210,8 +219,6 @@ class Writer:
 
     def _words(self, prompt: str) -> np.ndarray:
         """The ids of a prompt's tokens."""
-        if not isinstance(prompt, str):
-            raise DataError(f"prompt: {prompt!r} is not a text")
         words = self.tokenizer.forward(Text([prompt])).words[0]
         ids = self.vocabulary.ids(escaped(words))
         unknown = sorted({word for word, number in zip(words, ids, strict=True) if number == UNKNOWN_ID})
@@ -273,13 +280,14 @@ class Watcher:
         return torch.tensor(stops, device=places.device)
 
     def _add(self, place: int, token: int) -> bool:
-        """Whether the text ends with this token, because a text to stop at is in it."""
+        """Whether the text ends with this token: it has all that it may have, or a text to stop at is in it."""
         self.new[place].append(token)
+        full = len(self.new[place]) == self.writer.how.max_new_tokens
         if self.stream is None and not self.writer.how.stop:
-            return False
+            return full
         text = self.writer.text(self.prompts[place], self.new[place])
         if self.stream is not None:
             self.stream(text[self.shown[place] :])
             self.shown[place] = len(text)
         behind = text[len(self.prompts[place]) :]
-        return any(stop in behind for stop in self.writer.how.stop)
+        return full or any(stop in behind for stop in self.writer.how.stop)

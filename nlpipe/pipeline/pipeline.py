@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpipe.capabilities import Fills, Pretrained, Searches, Translation, able
-from nlpipe.errors import ModelError, NlpipeError, NlpipeWarning, WiringError
+from nlpipe.errors import DataError, ModelError, NlpipeError, NlpipeWarning, WiringError
 from nlpipe.files import whole_folder
 from nlpipe.long_texts import cut_long
 from nlpipe.metrics.metric import Metric
 from nlpipe.pipeline.batches import BATCH, Batches, Through, apply, inference, predict_all
 from nlpipe.pipeline.fitting import Fitting, answers_in_bf16
 from nlpipe.pipeline.fitting_plan import FittingPlan, plan_fitting
-from nlpipe.pipeline.python_data import inputs_of, split_of, without_blanks
+from nlpipe.pipeline.python_data import inputs_of, split_of, texts_of, without_blanks
 from nlpipe.pipeline.reading import Reader
 from nlpipe.pipeline.saving import all_states, model_root, read_manifest, read_states, write_model
 from nlpipe.pipeline.tag_words import for_target
@@ -33,7 +33,7 @@ from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Split, Task
 from nlpipe.training.history import Epoch, History
 from nlpipe.training.trainer import Trainer
-from nlpipe.use_order import missing_before_use
+from nlpipe.use_order import explaining_unfitted, missing_before_use
 from nlpipe.wire import Tags, Text, Wire
 
 if TYPE_CHECKING:
@@ -127,6 +127,8 @@ class Pipeline:
         """
         self.task = task_named(self.task.name)  # what another training split taught it does not hold for this one
         train = split_of(self.task, inputs, targets, self.tokenizer)
+        if dev is not None and not (isinstance(dev, tuple | list) and len(dev) == 2):
+            raise DataError("dev: expected two lists, (texts, targets), the second None for a language model")
         return self.fit_split(train, split_of(self.task, *dev, self.tokenizer) if dev is not None else None)
 
     def fit_split(
@@ -244,7 +246,9 @@ class Pipeline:
         """
         from nlpipe.pipeline.generation import generate, options_of
 
-        return generate(self.head, self.tokenizer, prompts, options_of(options), stream)
+        how = options_of(options)
+        with explaining_unfitted(self.stages):
+            return generate(self.head, self.tokenizer, texts_of(prompts, "prompts"), how, stream)
 
     def surprisals(self, texts: Sequence[str]) -> list[Surprisal]:
         """How unexpected each token of the texts is to a language model.
@@ -254,7 +258,8 @@ class Pipeline:
         """
         from nlpipe.pipeline.surprisal import surprisals
 
-        return surprisals(self.body, self.head, texts)
+        with explaining_unfitted(self.stages):
+            return surprisals(self.body, self.head, texts)
 
     def fill(self, texts: Sequence[str], top: int = 5) -> list[list[list[tuple[str, float]]]]:
         """Of each text, for each gap (``[MASK]``): the ``top`` most probable pieces with their probabilities.
@@ -269,8 +274,10 @@ class Pipeline:
             )
         from nlpipe.nn.masked_model import fill
 
-        model, splitter = fills.masked_model()
-        return [fill(model, splitter, text, top) for text in texts]
+        strings = texts_of(texts, "texts")
+        with explaining_unfitted(self.stages):
+            model, splitter = fills.masked_model()
+            return [fill(model, splitter, text, top) for text in strings]
 
     def word_space(self, part: str | None = None) -> WordSpace:
         """Its words as points; for many questions, since ``neighbours`` and ``word_similarity`` make one each time.

@@ -55,6 +55,19 @@ def inputs_of(given: Any) -> Wire:
     return Tokens.from_words(words) if words else Text(texts)
 
 
+def texts_of(given: Any, name: str) -> list[str]:
+    """Texts, as an argument called ``name`` has them.
+
+    Raises:
+        DataError: not a list, or an item is no text; the message names its position.
+    """
+    items = _items(given, f"{name}: expected a list of texts")
+    for i, item in enumerate(items):
+        if not isinstance(item, str):
+            raise DataError(f"{name}[{i}]: {_shown(item)} is not a text")
+    return [str(item) for item in items]
+
+
 def without_blanks(texts: Text) -> Text:
     """``texts`` with an empty text in place of one that is all white space: there is nothing to translate in it."""
     if all(text.strip() or not text for text in texts.strings):
@@ -76,6 +89,9 @@ def split_of(task: Task, inputs: Any, targets: Any, tokenizer: Tokenizer | None)
     if task.capability is not None:  # a language model's targets are its inputs
         if not isinstance(source, Text):
             raise DataError("a language model is fitted on texts, and these are lists of words; join them")
+        given = targets.strings if isinstance(targets, Text) else targets
+        if given is not None and list(given) != list(source.strings):
+            raise DataError("a language model predicts the texts themselves: leave the targets out")
         return task.split([PythonRow({"text": text}, "texts", i) for i, text in enumerate(source.strings)])
     if targets is None:
         raise DataError("targets are missing: give one for each input")

@@ -14,6 +14,7 @@ from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from nlpipe.errors import DataError
+from nlpipe.long_texts import with_broken_words
 from nlpipe.nn import pretrained
 from nlpipe.options import Dropout, Positive
 from nlpipe.representations.bert import Bert
@@ -81,7 +82,7 @@ class NewBert(Bert):
         texts = [text for source, _ in data for text in source.texts]
         if not any(text.strip() for text in texts):
             raise DataError("new_bert cannot learn word pieces: the training split has no text")
-        backend = learn_pieces(texts, self.piece_count, self.lowercase)
+        backend = learn_pieces(with_broken_words(texts), self.piece_count, self.lowercase)
         about = {
             "special_tokens": SPECIALS, "inputs": ["input_ids", "token_type_ids", "attention_mask"],
             "longest": self.shape["max_position_embeddings"],

@@ -23,6 +23,7 @@ from tokenizers import Tokenizer as Pieces
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 from nlpipe.errors import DataError, ModelError, NlpipeError
+from nlpipe.long_texts import with_broken_words
 from nlpipe.options import Positive
 from nlpipe.stage import Data, State, Tokenizer
 from nlpipe.tokenizers.span_tokenizer import Form, join_words, normalise_word
@@ -74,7 +75,7 @@ class SubwordTokenizer(Tokenizer):
         texts = [text for source, _ in data for text in source.strings]
         if not any(text.strip() for text in texts):
             raise DataError(f"{type(self).__name__} cannot learn pieces: the training split has no text")
-        self._set_pieces(self.train(texts))
+        self._set_pieces(self.train(with_broken_words(texts)))
 
     def forward(self, source: Text) -> Tokens:
         encodings = self.pieces.encode_batch_fast(source.strings, add_special_tokens=False)

@@ -19,6 +19,7 @@ import nlpipe
 from nlpipe.audit.extraction import memorisation
 from nlpipe.audit.memorisation import Sampling
 from nlpipe.capabilities import Fills, Generates, able, declares
+from nlpipe.errors import NlpipeError
 from nlpipe.pipeline import Pipeline
 from nlpipe.pipeline.reading import Reader
 from nlpipe.registry import slot
@@ -197,6 +198,17 @@ def test_a_masked_model_is_what_transformers_loads(models: dict[str, Pipeline], 
         theirs = model(**tokenizer(text, return_tensors="pt")).logits
         ours = own(input_ids=torch.tensor([splitter.backend.encode(text).ids])).logits
     torch.testing.assert_close(theirs, ours)
+    assert pipeline.fill([text.replace("[MASK]", "<Mask>")]) == pipeline.fill([text])
+    for given, message in (
+        (None, "texts: expected a list"),
+        ([text, None], r"texts\[1\]: None"),
+        (text, "write .text."),
+    ):
+        with pytest.raises(NlpipeError, match=message):
+            pipeline.fill(given)
+    for top in (0, -1, 2.5):
+        with pytest.raises(NlpipeError, match="top: invalid value"):
+            pipeline.fill([text], top=top)
     first = pipeline.fill([text], top=3)[0]
     assert len(first) == 2 and all(len(gap) == 3 for gap in first)
     gap = tokenizer(text, return_tensors="pt").input_ids[0].tolist().index(tokenizer.mask_token_id)

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import nlpipe
 from nlpipe.errors import NlpipeError
+from nlpipe.integrations.sklearn import PipelineClassifier
+from nlpipe.long_texts import with_broken_words
+from nlpipe.metrics.metric import shown_score
 from nlpipe.pipeline import Pipeline
+from nlpipe.registry import slot
+from nlpipe.wire import Text
 from tests.commands import complaint, refusal
 from tests.commands import nlpipe as command
+from tests.tiny_models import write_encoder
 
 WORDS = "{name: whitespace, lowercase: false}"
 
@@ -129,6 +137,42 @@ def test_options_of_generation_in_python_are_checked_too(run: Path) -> None:
     assert one.text == other.text  # so cold that it is the most probable token
 
 
+def test_python_is_told_too(run: Path, tmp_path: Path) -> None:
+    pipeline = Pipeline.load(run)
+    for given, message in (
+        ({"prompts": "the"}, "prompts: expected a list of texts, not one text: write .text."),
+        ({"prompts": None}, "prompts: expected a list of texts, not None"),
+        ({"prompts": ["a", None]}, r"prompts\[1\]: None"),
+        ({"prompts": ["a"], "temperature": "hot"}, "temperature: invalid value 'hot': expected a number"),
+        ({"prompts": ["a"], "temperature": None}, "temperature: invalid value None: expected a number"),
+        ({"prompts": ["a"], "stop": [1]}, r"stop\[0\]: 1 .int. is not a text"),
+    ):
+        with pytest.raises(NlpipeError, match=message):
+            pipeline.generate(**given)  # type: ignore[arg-type]
+    one, other = (pipeline.generate(["the"], stop=stop, temperature=0)[0].text for stop in ("dog", ("dog",)))
+    assert one == other == "the dog"
+    new = nlpipe.load(write(tmp_path, f"tokenizer: {WORDS}\nhead: ngram\n"))
+    for use in (new.generate, new.surprisals):
+        with pytest.raises(NlpipeError, match="the pipeline is not fitted: call fit first, or load a saved one"):
+            use(["the"])
+    with pytest.raises(NlpipeError, match="a language model predicts the texts themselves: leave the targets out"):
+        new.fit(["the cat"], ["a label"])
+    with pytest.raises(NlpipeError, match=r"dev: expected two lists, \(texts, targets\)"):
+        new.fit(["the cat"], dev=["the dog"])  # type: ignore[arg-type]
+    with pytest.raises(NlpipeError, match="is for language_modelling, but a classifier needs one for classification"):
+        PipelineClassifier(tmp_path / "p.yaml").fit(["a b", "b a"], [0, 1])
+
+
+def test_the_probability_of_what_is_written_is_that_of_its_score(run: Path) -> None:
+    pipeline = Pipeline.load(run)
+    ways: list[dict[str, Any]] = [{"temperature": 0}, {"seed": 3}, {"stop": ("dog",)}]
+    for how in ways:
+        for found in pipeline.generate(["the", "a cat"], max_new_tokens=4, **how):
+            nats = pipeline.surprisals([found.text])[0].nats
+            with_end = found.ended and not any(stop in found.text for stop in how.get("stop", ()))
+            assert found.log_probability == pytest.approx(-float(nats.sum() if with_end else nats[:-1].sum()), abs=1e-3)
+
+
 def test_edges_of_generation(run: Path) -> None:
     pipeline = Pipeline.load(run)
     with pytest.warns(UserWarning, match="top_k: 1,000 is more than the"):
@@ -235,3 +279,39 @@ def test_white_space_that_is_not_predicted_is_told_of(tmp_path: Path) -> None:
     done = command("run", write(tmp_path, rest, text=text), "--out", tmp_path / "runs")
     message = "does not keep white space as it is ('the cat  sat"
     assert done.returncode == 0 and message in done.stderr.decode(), done.stderr
+
+
+def test_a_huge_perplexity_is_a_power_of_ten() -> None:
+    assert (shown_score(0.12345), shown_score(-3.0), shown_score(float("inf"))) == ("0.1235", "-3.0000", "inf")
+    assert shown_score(1e304) == "1.00e+304"
+
+
+@pytest.mark.parametrize("kind", ["roberta", "electra", "gpt2"])
+def test_only_a_bert_goes_on_with_its_pre_training(tmp_path: Path, kind: str) -> None:
+    import transformers
+
+    write_encoder("bert", tmp_path / "model")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "model")
+    tokenizer.add_special_tokens({"mask_token": "[MASK]"})
+    tokenizer.save_pretrained(tmp_path / "model")
+    size = {"vocab_size": len(tokenizer), "num_attention_heads": 2, "num_hidden_layers": 1, "hidden_size": 8}
+    config = transformers.AutoConfig.for_model(kind, **size)
+    transformers.AutoModel.from_config(config).save_pretrained(tmp_path / "model")
+    rest = (
+        f"representation: {{name: bert, model: {tmp_path / 'model'}, trainable: true}}\nhead: masked_language_model\n"
+    )
+    file = write(tmp_path, rest)
+    file.write_text(file.read_text().replace("task: language", "task: masked_language"))
+    said = complaint("run", file, "--out", tmp_path / "runs")
+    assert f"model is a {kind}; masked_language_model goes on with the training of a BERT alone" in said
+
+
+@pytest.mark.parametrize("name", ["bpe", "wordpiece", "unigram"])
+def test_pieces_are_learned_from_a_giant_word_in_time(name: str) -> None:
+    """Learners take time with the square of a word's length: minutes for this one."""
+    word = "".join("abcdefgh"[i * i % 29 % 8] for i in range(300_000))
+    tokenizer = slot("tokenizer").load(name)(vocabulary_size=60)
+    began = time.process_time()
+    tokenizer.fit([(Text([word]), None)])
+    assert time.process_time() - began < 30
+    assert with_broken_words(["a b", "x" * 1000, "y" * 1001]) == ["a b", "x" * 1000, "y" * 1000 + " y"]
