@@ -111,7 +111,7 @@ def test_shares_have_intervals() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"samples": 1}, "samples: invalid value 1: expected 2 or more"),
+        ({"samples": 1}, "samples: invalid value 1: expected an integer from 2"),
         ({"max_new_tokens": 0}, "max_new_tokens: invalid value 0"),
         ({"length": 1}, "length: invalid value 1"),
         ({"context": 0}, "context: invalid value 0"),

@@ -53,6 +53,7 @@ def test_kenlm_reads_the_file(tmp_path: Path) -> None:
         ("stupid_backoff", "the scores of stupid_backoff are no probabilities"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:ngram. the scores of stupid_backoff")
 def test_other_smoothings_are_refused(tmp_path: Path, smoothing: str, message: str) -> None:
     run = saved(tmp_path, Ngram(order=2, smoothing=smoothing))  # type: ignore[arg-type]
     said = complaint("export", run, "--to", "arpa", tmp_path / "model.arpa")
