@@ -84,6 +84,6 @@ def test_what_it_cannot_write_is_told(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="exists already"):
         export_ctranslate2(fitted(), tmp_path)
     with pytest.raises(
-        NlpipeError, match="invalid value 'pickle' for --to; known: arpa, ctranslate2, onnx, transformers"
+        NlpipeError, match="'pickle' for --to; known: arpa, ctranslate2, onnx, transformers"
     ):
         app(["export", str(tmp_path), str(tmp_path / "out"), "--to", "pickle"], standalone_mode=False)
