@@ -132,7 +132,7 @@ def test_who_waits_too_long_is_told_and_not_answered_later() -> None:
         model.gate.set()
         assert words(await third) == ["C"]
 
-    within(model, Limits(seconds=0.3, batch=1), use)
+    within(model, Limits(seconds=1.0, batch=1), use)
     assert model.batches == [["a"], ["c"]]  # nobody waited for "b" any more
 
 
