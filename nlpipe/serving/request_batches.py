@@ -81,7 +81,7 @@ class RequestBatches:
             async with asyncio.timeout(self.limits.seconds):
                 return await waiting.answers
         except TimeoutError:
-            message = f"not answered within {self.limits.seconds:g} seconds; send fewer or shorter texts, or ask later"
+            message = f"not answered within {self.limits.seconds:g} s; send fewer or shorter texts, or ask later"
             raise Refused(504, message) from None
 
     async def run(self) -> None:

@@ -52,9 +52,7 @@ async def _read(request: Request, limits: Limits) -> bytes:
                 elif size > READ_ON * limits.body:
                     break
     except TimeoutError:
-        raise Refused(
-            408, f"the request body did not arrive within {limits.seconds:g} seconds; send it again"
-        ) from None
+        raise Refused(408, f"the request body did not arrive within {limits.seconds:g} s; send it again") from None
     if size > limits.body:
         raise _too_large(limits)
     return bytes(body)
