@@ -50,10 +50,9 @@ class Client:
     async def ask(self, due: float) -> None:
         """One request, on a connection that is free or on a new one."""
         try:
-            if self.free:
-                reader, writer = self.free.pop()
-            else:
-                reader, writer = await asyncio.open_connection(HOST, self.port)
+            while self.free and self.free[-1][0].at_eof():  # the server has closed it
+                self.free.pop()[1].close()
+            reader, writer = self.free.pop() if self.free else await asyncio.open_connection(HOST, self.port)
             writer.write(request(next(self.bodies)))
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])

@@ -83,7 +83,5 @@ def test_what_it_cannot_write_is_told(tmp_path: Path) -> None:
         export_ctranslate2(fitted(positions="rotary"), tmp_path / "out")
     with pytest.raises(ModelError, match="exists already"):
         export_ctranslate2(fitted(), tmp_path)
-    with pytest.raises(
-        NlpipeError, match="'pickle' for --to; known: arpa, ctranslate2, onnx, transformers"
-    ):
+    with pytest.raises(NlpipeError, match="'pickle' for --to; known: arpa, ctranslate2, onnx, transformers"):
         app(["export", str(tmp_path), str(tmp_path / "out"), "--to", "pickle"], standalone_mode=False)

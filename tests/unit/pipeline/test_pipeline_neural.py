@@ -246,9 +246,7 @@ def test_export_tells_where_there_is_nothing_to_export(tmp_path: Path) -> None:
     folder = pipeline(words(), Mean(), epochs=1).fit(texts, labels).save(tmp_path / "model")
     with pytest.raises(ModelError, match=r"no stage of this pipeline \(regex → embedding → mean → classifier\)"):
         app(["export", str(folder), "--to", "transformers", str(tmp_path / "bert")], standalone_mode=False)
-    with pytest.raises(
-        NlpipeError, match="'pickle' for --to; known: arpa, ctranslate2, onnx, transformers"
-    ):
+    with pytest.raises(NlpipeError, match="'pickle' for --to; known: arpa, ctranslate2, onnx, transformers"):
         app(["export", str(folder), "--to", "pickle", str(tmp_path / "bert")], standalone_mode=False)
 
 
