@@ -1,4 +1,4 @@
-"""Kneser-Ney models as ARPA files, which KenLM, SRILM, speech recognisers and others read.
+"""N-gram models as ARPA files, which KenLM, SRILM, speech recognisers and others read.
 
 The file has, for each length, the n-grams with log10 p(last word | the words before) and log10 of the mass that is left
 to words which were not seen after them (the backoff weight, left out where it is 1).
@@ -17,7 +17,7 @@ from typing import TextIO
 
 import numpy as np
 
-from nlpipe.classical.kneser_ney import KneserNey
+from nlpipe.classical.ngram_model import NgramModel
 from nlpipe.errors import DataError
 from nlpipe.files import whole_file
 from nlpipe.vocabulary import SPECIAL, unescaped
@@ -28,7 +28,7 @@ NEVER = -99.0
 """Log10 of the probability of the start of a text, which is never predicted; by convention."""
 
 
-def write_arpa(model: KneserNey, words: Sequence[str], path: Path) -> None:
+def write_arpa(model: NgramModel, words: Sequence[str], path: Path) -> None:
     """Write ``model`` as an ARPA file; an older file is replaced when the new one is complete.
 
     Numbers have seven digits. The probability of unknown words is that of ``<unk>`` alone, without their spelling.
@@ -94,7 +94,7 @@ def _names(words: Sequence[str]) -> list[str]:
     return names
 
 
-def _ngrams(model: KneserNey, n: int, ids: np.ndarray, names: list[str]) -> Iterator[str]:
+def _ngrams(model: NgramModel, n: int, ids: np.ndarray, names: list[str]) -> Iterator[str]:
     """The words of the n-grams of n words with these ``ids``."""
     columns, size = [], len(names)
     for keys in reversed(model.keys[: n - 1]):

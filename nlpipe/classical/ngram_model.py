@@ -36,8 +36,6 @@ class NgramModel:
 
     backs_off: ClassVar[bool] = True
     """Whether a word that was not seen after a history takes its probability from the shorter history."""
-    normalised: ClassVar[bool] = True
-    """Whether the probabilities of all words after a history add up to 1."""
 
     start: int
     unigrams: np.ndarray

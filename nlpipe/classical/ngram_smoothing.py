@@ -5,7 +5,6 @@ Brants et al. 2007, "Large Language Models in Machine Translation"; Chen and Goo
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar, Self
 
 import numpy as np
@@ -18,28 +17,33 @@ BACKOFF = 0.4
 
 
 class StupidBackoff(NgramModel):
-    """Relative frequencies; unseen after a history, 0.4 times the score after the shorter one.
+    """Relative frequencies; unseen after a history, 0.4 times the score after the shorter one; divided by their sum.
 
         S(w | h) = c(h w) / c(h) if h w was seen, else 0.4 S(w | h without its first word)
+        p(w | h) = S(w | h) / Z(h)                                      Z(h) = the sum of S(w | h) over all words w
 
-    It is not a probability distribution: its scores do not add up to 1 (after a history that was seen they are more,
-    as nothing is discounted), so that a perplexity of it is none. A word never seen counts as if seen half a time.
+    Brants et al. leave out the division: their scores add up to more than 1 after a history that was seen, as nothing
+    is discounted, and have no perplexity. A word never seen counts as if seen half a time.
     """
-
-    normalised: ClassVar[bool] = False
 
     @classmethod
     def of(cls, counted: NgramCounts) -> Self:
         words = np.where(counted.predictable, np.maximum(counted.counts[0], 0.5), 0.0)
         with np.errstate(divide="ignore"):
             unigrams = np.log(words / words.sum())
-        logs = []
+        logs, gammas = list[np.ndarray](), list[np.ndarray]()
+        scores, sums = np.exp(unigrams), np.ones(1)  # S of each n-gram of n + 1 words; Z of each history of n words
         for n in range(counted.order - 1):
-            prefixes = counted.prefixes(n)
-            totals = np.bincount(prefixes, counted.counts[n + 1], minlength=len(counted.counts[n]))
-            logs.append(np.log(counted.counts[n + 1] / totals[prefixes]))
-        gammas = tuple(np.full(len(level), math.log(BACKOFF)) for level in counted.counts[:-1])
-        return cls(counted.start, unigrams, counted.keys, tuple(logs), gammas)
+            prefixes, size = counted.prefixes(n), len(counted.counts[n])
+            totals = np.bincount(prefixes, counted.counts[n + 1], minlength=size)
+            longer = counted.counts[n + 1] / totals[prefixes]
+            shorter = BACKOFF * scores[counted.suffixes[n]]  # what a seen word had if it were unseen
+            before = sums[counted.suffixes[n - 1]] if n else np.ones(size)  # Z of each history without its first word
+            rest = BACKOFF * before  # what the scores of all words had added up to, if all were unseen
+            scores, sums = longer, rest + np.bincount(prefixes, longer - shorter, minlength=size)
+            logs.append(np.log(longer / sums[prefixes]))
+            gammas.append(np.log(rest / sums))
+        return cls(counted.start, unigrams, counted.keys, tuple(logs), tuple(gammas))
 
 
 class AddK(NgramModel):

@@ -7,7 +7,6 @@ Brants et al. 2007, "Large Language Models in Machine Translation" (stupid backo
 
 from __future__ import annotations
 
-import warnings
 from array import array
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -21,7 +20,7 @@ from nlpipe.classical.ngram_counts import NgramCounts
 from nlpipe.classical.ngram_model import NgramModel
 from nlpipe.classical.ngram_smoothing import AddK, StupidBackoff
 from nlpipe.classical.spelling import Spelling, spelled
-from nlpipe.errors import DataError, NlpipeWarning
+from nlpipe.errors import DataError
 from nlpipe.options import Positive, PositiveFloat
 from nlpipe.predictions import Predictions
 from nlpipe.stage import Data, Head, State
@@ -76,8 +75,6 @@ class Ngram(Head[Tokens, Text], Generates[Tokens]):
     def fit(self, data: Data[Tokens]) -> None:
         """Count the n-grams of all texts.
 
-        Warns where the scores of the smoothing are no probabilities.
-
         Raises:
             DataError: no text has a word.
         """
@@ -108,12 +105,6 @@ class Ngram(Head[Tokens, Text], Generates[Tokens]):
         start, end = vocabulary.id(START), vocabulary.id(END)
         counts_by_length = NgramCounts.of(ids, lengths, len(vocabulary), self.order, start, end)
         kind = SMOOTHINGS[self.smoothing]
-        if not kind.normalised:
-            message = (
-                f"ngram: the scores of {self.smoothing} are no probabilities, since they do not add up to 1: do not "
-                "compare its perplexity with that of other models"
-            )
-            warnings.warn(message, NlpipeWarning, stacklevel=2)
         self.model = AddK.of(counts_by_length, self.k) if kind is AddK else kind.of(counts_by_length)
         self.spelling = Spelling.learn(counts, vocabulary)
 

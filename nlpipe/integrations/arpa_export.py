@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from nlpipe.classical.arpa import write_arpa
-from nlpipe.classical.kneser_ney import KneserNey
 from nlpipe.errors import ModelError
 from nlpipe.pipeline import Pipeline
 from nlpipe.registry import written_name
@@ -19,7 +18,7 @@ def export_arpa(pipeline: Pipeline, file: str | Path) -> Path:
     """Write the n-gram model of ``pipeline`` as a new ARPA file; compressed if its name ends in ``.gz``.
 
     Raises:
-        ModelError: the head is no n-gram model with Kneser-Ney smoothing, or the file exists, or its directory does
+        ModelError: the head is no n-gram model that backs off, or the file exists, or its directory does
             not.
         DataError: two words would have the same name in the file; see ``nlpipe.classical.arpa.arpa_word``.
         NlpipeError: the file cannot be written; nothing is left of it.
@@ -34,14 +33,10 @@ def export_arpa(pipeline: Pipeline, file: str | Path) -> Path:
         )
     if head.model is None:
         raise ModelError(f"{pipeline.name}: the model has not been fitted; call fit first")
-    if not isinstance(head.model, KneserNey):
-        why = {
-            "add_k": "add_k gives every unseen word the same probability, which backing off cannot",
-            "stupid_backoff": "the scores of stupid_backoff are no probabilities",
-        }[head.smoothing]
+    if not head.model.backs_off:
         raise ModelError(
-            f"{pipeline.name}: an ARPA file holds probabilities and backoff weights, and {why}; fit it with "
-            "smoothing: kneser_ney"
+            f"{pipeline.name}: an ARPA file holds probabilities and backoff weights, and {head.smoothing} gives every "
+            "unseen word the same probability, which backing off cannot; fit it with smoothing: kneser_ney"
         )
     if target.exists():
         raise ModelError(f"{file} exists already; name a new file")

@@ -265,12 +265,6 @@ def test_probabilities_from_elsewhere_are_a_row(tmp_path: Path, answers: str, me
         assert done.returncode == 0 and b"theirs" in done.stdout, done.stderr
 
 
-def test_scores_that_are_no_probabilities_are_told_of(tmp_path: Path) -> None:
-    rest = f"tokenizer: {WORDS}\nhead: {{name: ngram, smoothing: stupid_backoff}}\n"
-    done = command("run", write(tmp_path, rest), "--out", tmp_path / "runs")
-    assert done.returncode == 0 and b"do not compare its perplexity with that of other models" in done.stderr
-
-
 def test_white_space_that_is_not_predicted_is_told_of(tmp_path: Path) -> None:
     rest = f"tokenizer: {WORDS}\nhead: {{name: ngram, order: 2}}\n"
     done = command("run", write(tmp_path, rest), "--out", tmp_path / "runs")
