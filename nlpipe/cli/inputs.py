@@ -177,7 +177,7 @@ def _json_lines(
     usual name.
     """
     usual = (_trained_column(task, trained), *_usual(task))
-    names = [str(column) for column in ((reading.field,) if reading.field is not None else usual) if column is not None]
+    names = [name for name in ((reading.field,) if reading.field is not None else usual) if isinstance(name, str)]
     kind: type | None = None
     for number, value in values_of(origin, encoding):
         place = f"{origin.name}:{number}"

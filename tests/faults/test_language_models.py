@@ -265,6 +265,21 @@ def test_probabilities_from_elsewhere_are_a_row(tmp_path: Path, answers: str, me
         assert done.returncode == 0 and b"theirs" in done.stdout, done.stderr
 
 
+def test_messages_about_data_say_what_is_wrong(run: Path, tmp_path: Path) -> None:
+    file = write(tmp_path, f"tokenizer: {WORDS}\nhead: ngram\n")
+    assert "invalid value None: expected a file or a list of files" in complaint("run", file, "data.train=null")
+    assert command("run", file, "data.dev=null", "--out", tmp_path / "runs").returncode == 0
+    masked = tmp_path / "masked.yaml"
+    masked.write_text(corpus(tmp_path).replace("{task: ", "{task: masked_") + "representation: new_bert\n"
+                      "head: masked_language_model\n")  # fmt: skip
+    said = complaint("compare", file, masked)
+    assert "different data (task: language_modelling, masked_language_modelling)" in said
+    (tmp_path / "a.jsonl").write_text('{"body": "the cat"}\n', encoding="utf-8")
+    assert "no field 'text'; there are: body; say which with --field" in complaint(
+        "score", run, "--file", tmp_path / "a.jsonl"
+    )
+
+
 def test_white_space_that_is_not_predicted_is_told_of(tmp_path: Path) -> None:
     rest = f"tokenizer: {WORDS}\nhead: {{name: ngram, order: 2}}\n"
     done = command("run", write(tmp_path, rest), "--out", tmp_path / "runs")
