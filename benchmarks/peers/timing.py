@@ -29,7 +29,7 @@ def print_processor_times(answer: Callable[[list[str]], object], texts: list[str
 
     Args:
         answer: takes a batch.
-        texts: all are answered in batches, the first ``ALONE`` one at a time.
+        texts: all are answered in batches of similar length, the first ``ALONE`` one at a time.
         sizes: of batches; the best counts.
     """
 
@@ -46,7 +46,10 @@ def print_processor_times(answer: Callable[[list[str]], object], texts: list[str
     for text in texts[:WARM_UP]:
         answer([text])
     alone = [1000 * seconds for seconds in least([[text] for text in texts[:ALONE]])]
-    rates = {size: len(texts) / sum(least([texts[i : i + size] for i in range(0, len(texts), size)])) for size in sizes}
+    ordered = sorted(texts, key=len)
+    rates = {
+        size: len(texts) / sum(least([ordered[i : i + size] for i in range(0, len(texts), size)])) for size in sizes
+    }
     best = max(rates, key=lambda size: rates[size])
     figures = {"median": median(alone), "p95": quantiles(alone, n=20)[-1], "rate": rates[best], "batch_size": best}
     print("\n" + json.dumps(figures))
