@@ -173,8 +173,8 @@ CASES = {
         "compare",
         {"a/x.yaml": DATA % "d.tsv" + STAGES, "b/y.yaml": DATA % "d.tsv" + STAGES, "a/d.tsv": ROWS, "b/d.tsv": ROWS},
         ["../a/x.yaml", "../b/y.yaml"],
-        error="comparison: data: 'x' and 'y' have different data (ROOT/a/d.tsv, ROOT/b/d.tsv); name the data of the "
-        "comparison, 'data: CARD' in its file or data=CARD on the command line",
+        error="comparison: data: 'x' and 'y' have different data (train: ROOT/a/d.tsv, ROOT/b/d.tsv); name the data of "
+        "the comparison, 'data: CARD' in its file or data=CARD on the command line",
     ),
     "data on the command line for pipelines with others": Case(
         "compare",
