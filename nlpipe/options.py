@@ -235,7 +235,7 @@ def option_texts(owner: type[Any]) -> dict[str, str]:
 
 
 def check_number(name: str, value: Any, least: int, most: int = MANY) -> None:
-    """Check an integer that is no option of a stage: one of what is generated, say.
+    """Check an integer that a method is given, such as the number of tokens to generate; not an option of a stage.
 
     Raises:
         NlpipeError: it is no integer, or out of its range.

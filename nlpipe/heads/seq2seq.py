@@ -4,6 +4,8 @@ Sutskever, Vinyals and Le 2014, "Sequence to Sequence Learning with Neural Netwo
 (attention); Vaswani et al. 2017, section 3.4 (one embedding table for source, target and output); Press and Wolf 2017,
 "Using the Output Embedding to Improve Language Models". In training, the decoder reads the whole target at once
 (teacher forcing).
+
+Training and prediction are in one file, since both go through the same table, decoder and vocabulary.
 """
 
 from __future__ import annotations

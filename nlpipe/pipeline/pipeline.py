@@ -3,6 +3,8 @@
 pipeline = Pipeline([Regex(), TfIdf(ngrams=(1, 2)), LogisticRegression()])
 pipeline.fit(texts, labels)
 pipeline.predict(["a fine film"]).values
+
+The class is long because it is all that people call in Python; each method hands the work to a file of its own.
 """
 
 from __future__ import annotations
