@@ -58,6 +58,7 @@ function drawn(source, answer) {
 
 async function ask(card, source, number) {
   const start = performance.now();
+  card.place.ariaBusy = "true";  // what is there answers an earlier text
   let shown;
   try {
     const request = { method: "POST", headers: { "Content-Type": "application/json" } };
@@ -68,7 +69,9 @@ async function ask(card, source, number) {
   } catch (error) {
     shown = [element("p", `no answer: ${error.message}`, "failure")];
   }
-  if (number === asked) card.place.replaceChildren(...shown);  // not an answer to an earlier text
+  if (number !== asked) return;  // a later text has been asked since
+  card.place.replaceChildren(...shown);
+  card.place.ariaBusy = "false";
 }
 
 document.getElementById("question").addEventListener("submit", (event) => {

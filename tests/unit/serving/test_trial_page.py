@@ -66,12 +66,11 @@ def test_answers_stand_side_by_side(url: str) -> None:
 
         def ask(text: str) -> list[Any]:
             page.locator("#text").fill(text)
-            with page.expect_response(
-                lambda each: "predict" in each.url and "german" in (each.request.post_data or "")
-            ):
-                page.locator("#text").press("Control+Enter")
-            page.wait_for_load_state("networkidle")
+            page.locator("#text").press("Control+Enter")
+            page.wait_for_function("document.querySelectorAll('[aria-busy=false]').length === 3")
             return page.locator("article").all()
+
+        page.locator("article").nth(2).wait_for()  # until the page knows the models
 
         reviews, names, german = ask("🙂 fine Anna Berg in Oslo")
         assert reviews.locator(".answer").inner_text() == "<b>good</b>"
