@@ -67,7 +67,7 @@ def test_answers_stand_side_by_side(url: str) -> None:
         def ask(text: str) -> list[Any]:
             page.locator("#text").fill(text)
             page.locator("#text").press("Control+Enter")
-            page.wait_for_function("document.querySelectorAll('[aria-busy=false]').length === 3")
+            sync_api.expect(page.locator("[aria-busy=false]")).to_have_count(3)
             return page.locator("article").all()
 
         page.locator("article").nth(2).wait_for()  # until the page knows the models
