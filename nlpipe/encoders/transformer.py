@@ -10,20 +10,22 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from nlpipe.capabilities import Steps
-from nlpipe.errors import WiringError
+from nlpipe.capabilities import Exports, Steps
+from nlpipe.errors import ModelError, WiringError
 from nlpipe.nn.dropout import Drop
 from nlpipe.nn.key_value_cache import KeyValueCache
 from nlpipe.nn.neural import Neural
+from nlpipe.nn.onnx_files import write_network
+from nlpipe.nn.onnx_network import OnnxNetwork
 from nlpipe.nn.padding import close_batch, full, open_batch
-from nlpipe.nn.positions import Positions, Rotary, added_positions
+from nlpipe.nn.positions import Positions, Rotary, added_positions, warn_beyond
 from nlpipe.nn.transformer_layer import Activation, Norm, TransformerLayer
 from nlpipe.options import Dropout, Positive
-from nlpipe.stage import Encoder
+from nlpipe.stage import Encoder, State
 from nlpipe.wire import Sequences
 
 
-class Transformer(Neural[Sequences, Sequences], Encoder[Sequences, Sequences], Steps[KeyValueCache]):
+class Transformer(Neural[Sequences, Sequences], Encoder[Sequences, Sequences], Steps[KeyValueCache], Exports):
     """Transformer: layers in which every token attends to all others, or to those before it.
 
     Options:
@@ -69,6 +71,8 @@ class Transformer(Neural[Sequences, Sequences], Encoder[Sequences, Sequences], S
         self.activation: Activation = activation
         self.sees_past_alone = causal
         self.max_length = max_length
+        self._onnx: OnnxNetwork | None = None
+        self._told = False
         if width is not None:
             self.build(width)
 
@@ -79,6 +83,10 @@ class Transformer(Neural[Sequences, Sequences], Encoder[Sequences, Sequences], S
     @property
     def longest(self) -> int | None:
         return self.max_length if self.positions == "learned" else None
+
+    @property
+    def trainable(self) -> bool:
+        return self._onnx is None
 
     def allocate(self, width: int) -> int:
         dim = self.hidden or width
@@ -101,11 +109,54 @@ class Transformer(Neural[Sequences, Sequences], Encoder[Sequences, Sequences], S
 
     def forward(self, source: Sequences) -> Sequences:
         rows, mask = open_batch(source, self.device, self.dtype)  # (B, T, D)
-        rows = self.dropout(self.place(self.project(rows)))  # (B, T, hidden)
+        if self._onnx is not None:
+            return close_batch(self._compute(rows, mask), mask, source)
         hide = None if self.causal or full(source, mask) else mask  # causal: padding comes later than every token
+        return close_batch(self.encode(rows, hide), mask, source)
+
+    def encode(self, rows: Tensor, mask: Tensor | None) -> Tensor:
+        """The network alone: rows (B, T, D), of which ``mask`` (B, T) says where a token is, as (B, T, hidden)."""
+        rows = self.dropout(self.place(self.project(rows)))  # (B, T, hidden)
         for layer in self.layers:
-            rows = layer(rows, hide, self.causal)
-        return close_batch(self.last(rows), mask, source)
+            rows = layer(rows, mask, self.causal)
+        encoded: Tensor = self.last(rows)
+        return encoded
+
+    def _compute(self, rows: Tensor, mask: Tensor) -> Tensor:
+        """``encode`` by ONNX Runtime."""
+        assert self._onnx is not None
+        longest = self.longest
+        if longest is not None and rows.shape[1] > longest and not self._told:
+            self._told = warn_beyond(rows.shape[1], longest)
+        return self._onnx(rows.contiguous(), mask)
+
+    def to_onnx(self) -> bytes:
+        if self._onnx is not None:
+            raise ModelError("its network is an ONNX file already; export the run that it was exported from")
+        self.build(self.width or 0)
+        rows = torch.zeros(2, 3, self.width or 0)  # (B, T, D)
+        sizes = {0: "texts", 1: "time"}
+        inputs = {"rows": (rows, sizes), "mask": (torch.ones(2, 3, dtype=torch.bool), sizes)}
+        return write_network(_Network(self), inputs)
+
+    def use_onnx(self, content: bytes) -> None:
+        self._onnx = OnnxNetwork(content)
+        for part in [name for name, _ in self.named_children()]:
+            delattr(self, part)
+        self.weights_moved()
+
+    def state(self) -> State:
+        state = super().state()
+        if self._onnx is None:
+            return state
+        return State({}, {**state.data, "out_width": self.out_width}, self._onnx.content)
+
+    def load_state(self, state: State, version: int) -> None:
+        if not state.onnx:
+            super().load_state(state, version)
+            return
+        self.width, self.out_width = state.data["width"], state.data["out_width"]
+        self.use_onnx(state.onnx)
 
     def start(self, batch: int) -> KeyValueCache:
         if not self.causal:
@@ -123,3 +174,15 @@ class Transformer(Neural[Sequences, Sequences], Encoder[Sequences, Sequences], S
     def stack(self) -> list[TransformerLayer]:
         """Its layers, the first to read first."""
         return [layer for layer in self.layers if isinstance(layer, TransformerLayer)]
+
+
+class _Network(nn.Module):
+    """``Transformer.encode`` as a network of tensors alone, to be written to a file."""
+
+    def __init__(self, encoder: Transformer) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, rows: Tensor, mask: Tensor) -> Tensor:
+        """Rows (B, T, D) with their mask (B, T) as (B, T, hidden)."""
+        return self.encoder.encode(rows, mask)

@@ -110,7 +110,7 @@ def exporting(pipeline: Pipeline) -> Iterator[AnyStage]:
         names = " → ".join(map(written_name, pipeline.stages))
         raise ModelError(
             f"{pipeline.name}: no stage of this pipeline ({names}) has a network that ONNX Runtime would compute; "
-            "'bert' has one"
+            "'bert' and 'transformer' have one"
         )
     yield from chosen
 

@@ -4,6 +4,9 @@ Attention sees a set; the order of the words reaches it only through these.
 
 Sinusoidal: Vaswani et al. 2017, "Attention Is All You Need", section 3.5. Learned: Gehring et al. 2017,
 "Convolutional Sequence to Sequence Learning". Rotary: Su et al. 2021, "RoFormer", section 3.2.
+
+Tables of positions grow with the longest text. A network that is written to a file (``torch.compiler.is_exporting``)
+cannot grow one: it computes them for the length at hand.
 """
 
 from __future__ import annotations
@@ -44,6 +47,8 @@ class Sinusoidal(nn.Module):
     def forward(self, x: Tensor, offset: int = 0) -> Tensor:
         """``x`` (B, T, D), whose first token stands at position ``offset``, with its positions added."""
         end = offset + x.shape[1]
+        if torch.compiler.is_exporting():
+            return x + sinusoids(end, self.dim)[offset:]
         if end > len(self.table):
             with torch.inference_mode(False):  # else a table grown while predicting could not be trained with
                 self.table = sinusoids(2 * end, self.dim, self.table.device)
@@ -68,15 +73,26 @@ class Learned(nn.Module):
             DataError: in training it reaches beyond the last position there is a vector for.
         """
         end, most = offset + x.shape[1], len(self.table)
-        if end <= most:
-            return x + self.table[offset:end]
-        said = f"a text of {end} tokens is longer than the {most} learned positions"
-        if self.training:
-            raise DataError(f"{said}; raise max_length, or take positions that have no end: sinusoidal or rotary")
-        if not self.told:
-            self.told = True
-            warnings.warn(f"{said}; the tokens behind them share the last position", NlpipeWarning, stacklevel=2)
+        if not torch.compiler.is_exporting():
+            if end <= most:
+                return x + self.table[offset:end]
+            if self.training:
+                raise DataError(
+                    f"{_beyond(end, most)}; raise max_length, or take positions that have no end: sinusoidal or rotary"
+                )
+            self.told = self.told or warn_beyond(end, most)
         return x + self.table[torch.arange(offset, end, device=x.device).clamp(max=most - 1)]
+
+
+def warn_beyond(length: int, most: int) -> bool:
+    """Warn of a text of ``length`` tokens where there are only ``most`` learned positions; True."""
+    said = f"{_beyond(length, most)}; the tokens behind them share the last position"
+    warnings.warn(said, NlpipeWarning, stacklevel=3)
+    return True
+
+
+def _beyond(length: int, most: int) -> str:
+    return f"a text of {length} tokens is longer than the {most} learned positions"
 
 
 class NoPositions(nn.Module):
@@ -121,9 +137,13 @@ class Rotary(nn.Module):
     def forward(self, x: Tensor, offset: int = 0) -> Tensor:
         """``x`` (B, heads, T, dim), whose first token stands at position ``offset``, turned; same shape and type."""
         end = offset + x.shape[-2]
-        if end > self.turns.shape[1]:
-            with torch.inference_mode(False):  # else turns made while predicting could not be trained with
-                self.turns = self._turns(2 * end, self.turns.device)
-        cosine, sine = self.turns[:, offset:end].to(x.dtype)  # (T, dim / 2) each
+        if torch.compiler.is_exporting():
+            turns = self._turns(end, None)
+        else:
+            if end > self.turns.shape[1]:
+                with torch.inference_mode(False):  # else turns made while predicting could not be trained with
+                    self.turns = self._turns(2 * end, self.turns.device)
+            turns = self.turns
+        cosine, sine = turns[:, offset:end].to(x.dtype)  # (T, dim / 2) each
         first, second = x.chunk(2, -1)  # (B, heads, T, dim / 2) each
         return torch.cat([first * cosine - second * sine, second * cosine + first * sine], -1)  # (B, heads, T, dim)

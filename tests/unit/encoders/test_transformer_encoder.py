@@ -1,11 +1,14 @@
+import contextlib
+
 import pytest
 import torch
 from torch import nn
 from torch.testing import assert_close
 
 from nlpipe.encoders.transformer import Transformer
-from nlpipe.errors import DataError, WiringError
+from nlpipe.errors import DataError, ModelError, NlpipeWarning, WiringError
 from nlpipe.nn.positions import sinusoids
+from nlpipe.stage import State
 from nlpipe.wire import Sequences
 
 
@@ -55,3 +58,23 @@ def test_a_text_beyond_the_learned_positions_is_named():
     assert encoder(whole(torch.zeros(1, 4, 2))).form.rows.shape == (1, 4, 2)
     with pytest.raises(DataError, match="5 tokens"):
         encoder(whole(torch.zeros(1, 5, 2)))
+
+
+@pytest.mark.parametrize(
+    "options", [{"positions": "sinusoidal"}, {"positions": "rotary", "causal": True}, {"positions": "learned"}], ids=str
+)
+def test_onnx_runtime_computes_it_alike_for_every_length(options):
+    pytest.importorskip("onnxscript")
+    torch.manual_seed(0)
+    ours = Transformer(layers=1, heads=2, hidden=8, max_length=16, width=6, **options).eval()
+    theirs = Transformer(layers=1, heads=2, hidden=8, max_length=16, **options)
+    theirs.load_state(State({}, {**ours.state().data, "out_width": 8}, ours.to_onnx()), 1)
+    told = pytest.warns(NlpipeWarning, match="longer than the 16 learned positions")
+    with told if options["positions"] == "learned" else contextlib.nullcontext():
+        for lengths in ([1], [0], [2, 1], [0, 3], [16, 15, 0], [511, 512, 7]):
+            rows = torch.randn(sum(lengths), 6)
+            pair = [encoder.forward(Sequences(rows, lengths)).form for encoder in (ours, theirs)]
+            assert_close(pair[0].rows, pair[1].rows, rtol=1e-4, atol=1e-5)
+    assert theirs.out_width == 8 and not theirs.trainable and not list(theirs.parameters())
+    with pytest.raises(ModelError, match="an ONNX file already"):
+        theirs.to_onnx()

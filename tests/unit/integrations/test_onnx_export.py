@@ -38,7 +38,11 @@ PIPELINES = {
     "tags": "data: sample_entities\ntokenizer: {{name: regex, lowercase: false}}\n"
     "representation: {{name: bert, model: {model}, precision: fp32}}\n"
     "head: tagger\ntrainer: {{epochs: 2, batch_size: 8, lr: 1.0e-2}}\n",
+    "own": "data: sample_entities\ntokenizer: {{name: regex, lowercase: false}}\n"
+    "representation: {{name: embedding, dim: 8}}\nencoder: {{name: transformer, heads: 2}}\n"
+    "head: tagger\ntrainer: {{epochs: 2, batch_size: 8, lr: 1.0e-2}}\n",
 }
+FILES = {"classes": "1-representation.onnx", "tags": "1-representation.onnx", "own": "2-encoder.onnx"}
 TEXTS = ["a fine film", "", "dull, " * 200, "one"]
 
 
@@ -88,7 +92,7 @@ def exported(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.mark.parametrize("name", PIPELINES)
 def test_an_export_answers_as_its_run(runs: dict[str, Path], exported: dict[str, Path], name: str) -> None:
     ours, theirs = Pipeline.load(runs[name]), Pipeline.load(exported[name])
-    assert [path.name for path in (exported[name] / "model").glob("*.onnx")] == ["1-representation.onnx"]
+    assert [path.name for path in (exported[name] / "model").glob("*.onnx")] == [FILES[name]]
     one, other = ours.predict(TEXTS), theirs.predict(TEXTS)
     assert one.values.values == other.values.values  # type: ignore[union-attr]
     if one.probabilities is not None:
@@ -171,7 +175,10 @@ def test_an_export_that_loses_is_refused(
 def test_what_cannot_be_exported_is_told(runs: dict[str, Path], tmp_path: Path) -> None:
     tfidf = Pipeline([nlpipe.tokenizers.Regex(), nlpipe.representations.TfIdf(), nlpipe.heads.NaiveBayes()])
     tfidf.fit(["a", "b"], ["x", "y"]).save(tmp_path / "tfidf")
-    with pytest.raises(ModelError, match=r"no stage of this pipeline \(regex → tfidf → naive_bayes\).*'bert' has one"):
+    with pytest.raises(
+        ModelError,
+        match=r"no stage of this pipeline \(regex → tfidf → naive_bayes\).*'bert' and 'transformer' have one",
+    ):
         export_onnx(tmp_path / "tfidf", tmp_path / "new", force=True)
     memory = Pipeline(
         [nlpipe.tokenizers.Regex(), nlpipe.representations.TfIdf(), nlpipe.heads.TranslationMemory()], "translation"
