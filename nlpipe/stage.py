@@ -52,12 +52,13 @@ Data = Iterable[tuple[In, Any]]
 class State:
     """What a fitted stage knows: arrays (written as safetensors) and plain data (written as JSON). Never pickled.
 
-    ``onnx`` is the content of an ONNX file where another runtime computes the stage; empty: nlpipe computes it.
+    ``files`` are what another runtime reads, where one computes the stage: ``onnx``, or ``ctranslate2/model.bin`` and
+    the files beside it, each with its content. Their names are the ends of those in the folder.
     """
 
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
-    onnx: bytes = b""
+    files: dict[str, bytes] = field(default_factory=dict)
 
 
 class Stage(Generic[In, Out]):

@@ -149,14 +149,14 @@ class Transformer(Neural[Sequences, Sequences], Encoder[Sequences, Sequences], S
         state = super().state()
         if self._onnx is None:
             return state
-        return State({}, {**state.data, "out_width": self.out_width}, self._onnx.content)
+        return State({}, {**state.data, "out_width": self.out_width}, {"onnx": self._onnx.content})
 
     def load_state(self, state: State, version: int) -> None:
-        if not state.onnx:
+        if "onnx" not in state.files:
             super().load_state(state, version)
             return
         self.width, self.out_width = state.data["width"], state.data["out_width"]
-        self.use_onnx(state.onnx)
+        self.use_onnx(state.files["onnx"])
 
     def start(self, batch: int) -> KeyValueCache:
         if not self.causal:

@@ -14,14 +14,14 @@ from typing import Any
 
 from nlpipe.errors import ModelError
 
-STATE_FILE = re.compile(r"\d+-.*\.(json|safetensors|onnx)")
-"""Names of the files that hold the states of stages."""
+STATE_FILE = re.compile(r"\d+-[^/]*\.(json|safetensors|onnx|ctranslate2/[^/]+)")
+"""Names of the files that hold the states of stages, from the model's folder on."""
 REPAIR = "copy the model again, or run the pipeline with --again"
 
 
 def sealed(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """``manifest`` with ``files``, the sha256 of each state's file in ``folder``, and ``sha256``, that of the rest."""
-    files = {path.name: _sha256(path) for path in sorted(folder.iterdir()) if STATE_FILE.fullmatch(path.name)}
+    files = {name: _sha256(folder / name) for name in state_files(folder)}
     content = {**{key: value for key, value in manifest.items() if key != "sha256"}, "files": files}
     return {**content, "sha256": _digest(content)}
 
@@ -45,9 +45,21 @@ def check_sealed(folder: Path, manifest: Mapping[str, Any]) -> None:
             raise ModelError(f"{folder / name}: missing; {REPAIR}")
         if _sha256(folder / name) != expected:
             raise ModelError(f"{folder / name}: damaged: its content does not match the sha256 in model.json; {REPAIR}")
-    for path in folder.iterdir():
-        if STATE_FILE.fullmatch(path.name) and path.name not in files:
+    for name in state_files(folder):
+        if name not in files:
+            path = folder / name
             raise ModelError(f"{path}: not a file of this model: model.json does not name it; remove it, or {REPAIR}")
+
+
+def state_files(folder: Path) -> list[str]:
+    """Names of the files of a model's folder that hold states, from the folder on, in order."""
+    paths = [*folder.iterdir(), *folder.glob("*.ctranslate2/*")]
+    return sorted(name for path in paths if STATE_FILE.fullmatch(name := path.relative_to(folder).as_posix()))
+
+
+def runtime_files(folder: Path, stem: str) -> list[Path]:
+    """The files that other runtimes read, of the stage whose files begin with ``stem``."""
+    return [path for end in ("onnx", "ctranslate2/*") for path in sorted(folder.glob(f"{stem}.{end}"))]
 
 
 def _digest(content: Mapping[str, Any]) -> str:

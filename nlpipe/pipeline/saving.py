@@ -12,7 +12,7 @@ import numpy as np
 from nlpipe.errors import ModelError, NlpipeError, NlpipeWarning
 from nlpipe.files import read_json, write_arrays, write_json
 from nlpipe.fingerprint import fingerprint, is_own
-from nlpipe.pipeline.integrity import REPAIR, check_sealed, sealed
+from nlpipe.pipeline.integrity import REPAIR, check_sealed, runtime_files, sealed
 from nlpipe.registry import from_plain, slot_name, to_plain
 from nlpipe.stage import AnyStage, State
 
@@ -40,8 +40,10 @@ def write_model(folder: Path, stages: Sequence[AnyStage], keys: Mapping[str, Any
                 write_json(folder / f"{stem}.json", state.data)
             if state.arrays:
                 write_arrays(folder / f"{stem}.safetensors", state.arrays)
-            if state.onnx:
-                (folder / f"{stem}.onnx").write_bytes(state.onnx)
+            for name, content in state.files.items():
+                path = folder / f"{stem}.{name}"
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(content)
             versions[key] = nested.version
         entry = {"slot": slot_name(stage), "stage": to_plain(stage), "versions": versions}
         if code := _user_code(stage):
@@ -144,12 +146,15 @@ def _read_state(root: Path, stem: str) -> State:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    data, arrays, onnx = (root / f"{stem}.{kind}" for kind in ("json", "safetensors", "onnx"))
+    data, arrays = (root / f"{stem}.{kind}" for kind in ("json", "safetensors"))
     try:
         state = State(
             load_file(arrays) if arrays.exists() else {},
             read_json(data) if data.exists() else {},
-            onnx.read_bytes() if onnx.exists() else b"",
+            {
+                path.relative_to(root).as_posix()[len(stem) + 1 :]: path.read_bytes()
+                for path in runtime_files(root, stem)
+            },
         )
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{arrays}: damaged: {error}; {REPAIR}") from None

@@ -24,5 +24,7 @@ def stage_digest(stage: AnyStage) -> str:
             array = np.ascontiguousarray(state.arrays[name])
             total.update(f"{name} {array.dtype} {array.shape}".encode())
             total.update(array.data if array.size else b"")
-        total.update(state.onnx)
+        for name in sorted(state.files):
+            total.update(name.encode())
+            total.update(state.files[name])
     return total.hexdigest()

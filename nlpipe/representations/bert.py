@@ -303,7 +303,7 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         if self._onnx is not None:
             kept = {"out_width": self.out_width, "capacity": self._capacity}
             pieces = {"tokenizer": self.splitter.backend.to_str(), "about": self.splitter.about}
-            return State({}, {**state.data, **kept, **pieces}, self._onnx.content)
+            return State({}, {**state.data, **kept, **pieces}, {"onnx": self._onnx.content})
         if self.fine_tuned and self.model is not None:
             whole = {
                 "config": pretrained.config_of(self.model),
@@ -318,10 +318,10 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         return State(arrays, {**state.data, **reference})
 
     def load_state(self, state: State, version: int) -> None:
-        if state.onnx:
+        if "onnx" in state.files:
             self._saved, self.width = state.data, state.data["width"]
             self.out_width, self._capacity = state.data["out_width"], state.data["capacity"]
-            self.use_onnx(state.onnx)
+            self.use_onnx(state.files["onnx"])
             return
         if self.fine_tuned:
             self._saved = state.data

@@ -13,7 +13,7 @@ import numpy as np
 
 from nlpipe.errors import NlpipeError
 from nlpipe.files import read_json
-from nlpipe.pipeline.integrity import STATE_FILE
+from nlpipe.pipeline.integrity import state_files
 from nlpipe.pipeline.saving import read_keys
 from nlpipe.runs.records import EnvironmentFile, MetricsFile
 
@@ -56,12 +56,7 @@ def stages(before: Path, after: Path, tolerance: float) -> list[Part]:
         gaps = list(_gaps(old["stage"], new["stage"], "option"))
         prefix = f"{position}-"
         hashes = [manifest.get("files", {}) for manifest in manifests]
-        names = {
-            path.name
-            for folder in (before, after)
-            for path in folder.iterdir()
-            if path.name.startswith(prefix) and STATE_FILE.fullmatch(path.name)
-        }
+        names = {name for folder in (before, after) for name in state_files(folder) if name.startswith(prefix)}
         for name in sorted(names):
             if hashes[0].get(name, 0) != hashes[1].get(name, 1):
                 gaps += _file_gaps(before / name, after / name)

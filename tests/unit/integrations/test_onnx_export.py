@@ -14,7 +14,7 @@ import pytest
 
 import nlpipe
 from nlpipe.errors import MissingExtra, ModelError, NlpipeError
-from nlpipe.integrations import onnx_export
+from nlpipe.integrations import export
 from nlpipe.integrations.onnx_export import export_onnx
 from nlpipe.pipeline import Pipeline
 from nlpipe.runs import costs
@@ -73,7 +73,7 @@ def speeds(monkeypatch: pytest.MonkeyPatch, factor: float) -> None:
             "texts_per_second": USE["texts_per_second"] * times,
         }  # fmt: skip
 
-    monkeypatch.setattr(onnx_export, "measure_model", measured)
+    monkeypatch.setattr(export, "measure_model", measured)
 
 
 @pytest.fixture(scope="module")

@@ -94,8 +94,8 @@ def test_a_text_is_the_same_alone_and_in_a_batch(pair: Pair) -> None:
 def test_it_is_frozen_and_keeps_no_weights(pair: Pair) -> None:
     _, theirs = pair
     state = theirs.state()
-    assert state.onnx and not state.arrays
-    assert str(Path(nlpipe.__file__).parent).encode() not in state.onnx  # nor paths of this machine
+    assert state.files and not state.arrays
+    assert str(Path(nlpipe.__file__).parent).encode() not in state.files["onnx"]  # nor paths of this machine
     assert not theirs.trainable and theirs.costly and not list(theirs.parameters())
     assert theirs.pretrained_parameters() == []
 
@@ -116,7 +116,7 @@ def test_what_an_onnx_file_cannot_be_asked_for(pair: Pair, tmp_path: Path) -> No
 
 def test_8_bits_are_near_and_small(pair: Pair) -> None:
     ours, theirs = pair
-    content = theirs.state().onnx
+    content = theirs.state().files["onnx"]
     small = in_8_bits(content)
     assert len(small) < len(content)
     eight = copy.deepcopy(theirs)
@@ -149,4 +149,4 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, pair
     with pytest.raises(MissingExtra, match=r'needs the package .onnxruntime.*pip install "nlpipe\[onnx\]"'):
         Bert(theirs.name, **{k: v for k, v in theirs.options.items() if k != "model"}).load_state(state, 1)
     with pytest.raises(MissingExtra, match="export to onnx"):
-        in_8_bits(state.onnx)
+        in_8_bits(state.files["onnx"])
