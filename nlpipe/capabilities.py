@@ -348,6 +348,14 @@ class ComputesWordVectors(Protocol):
         """The vectors (N, D) of N words, float32, on the CPU."""
 
 
+class AveragesWords(Protocol[Source]):
+    """A representation of words that computes the mean of a text's vectors without making each of them."""
+
+    @abstractmethod
+    def means(self, source: Source) -> np.ndarray:
+        """The mean (B, D) of the vectors of each text's words; zeros for a text without words."""
+
+
 class Exports(Protocol):
     """A stage whose network ONNX Runtime can compute; all that surrounds the network stays nlpipe's."""
 

@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import scipy.sparse as sp
 
-from nlpipe.capabilities import OffersWordVectors, WordTable
+from nlpipe.capabilities import AveragesWords, OffersWordVectors, WordTable
 from nlpipe.stage import Data, Representation, State
-from nlpipe.vocabulary import UNKNOWN_ID, Vocabulary, encode
+from nlpipe.vocabulary import UNKNOWN_ID, EncodedTokens, Vocabulary, encode
 from nlpipe.wire import Sequences, Tokens
 
 SIF = 1e-3
@@ -73,7 +74,18 @@ def word_weights(words: Sequence[str], counts: WordCounts, scheme: Literal["idf"
     return weights.astype(np.float32)
 
 
-class WordVectors(Representation[Tokens, Sequences], OffersWordVectors):
+def shares_of(lengths: np.ndarray, columns: np.ndarray, width: int) -> sp.csr_matrix:
+    """(B, width), float32: a matrix whose product with rows (width, D) is the mean of some of them for each text.
+
+    Args:
+        lengths: (B,) how many rows are averaged for each text; 0 gives zeros.
+        columns: (sum of lengths,) the rows, text after text.
+    """
+    shares = np.repeat(1.0 / np.maximum(lengths, 1), lengths).astype(np.float32)
+    return sp.csr_matrix((shares, columns, np.concatenate([[0], np.cumsum(lengths)])), shape=(len(lengths), width))
+
+
+class WordVectors(Representation[Tokens, Sequences], OffersWordVectors, AveragesWords[Tokens]):
     """A table of word vectors; the ``fit`` of a subclass calls ``set_vectors``."""
 
     def __init__(
@@ -144,6 +156,16 @@ class WordVectors(Representation[Tokens, Sequences], OffersWordVectors):
         if self._table is None:
             return Sequences(self.vectors[encoded.flat()], encoded.lengths, source)  # (sum of T_b, D)
         return Sequences(self._table(encoded.flat()), encoded.lengths, source)
+
+    def means(self, source: Tokens) -> np.ndarray:
+        rows = self._rows()
+        return np.asarray(shares_of(source.lengths, self.flat_ids(source), len(rows)) @ rows)  # (B, D)
+
+    def flat_ids(self, source: Tokens) -> np.ndarray:
+        """The row of each word of the batch, (sum of T_b,); all words are looked up at once."""
+        if isinstance(source, EncodedTokens) and source.vocabulary is self.vocabulary:
+            return source.flat()
+        return self.look_up([word for words in source.words for word in words])
 
     def ledger(self, source: Tokens) -> dict[str, float]:
         return encode(source, self.vocabulary, self.look_up).ledger()

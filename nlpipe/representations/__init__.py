@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from nlpipe.representations.bert import Bert as Bert
     from nlpipe.representations.bow import BagOfWords as BagOfWords
     from nlpipe.representations.character_vectors import Characters as Characters
+    from nlpipe.representations.distilled import Distilled as Distilled
     from nlpipe.representations.embedding import Embedding as Embedding
     from nlpipe.representations.hashing import Hashing as Hashing
     from nlpipe.representations.join import Join as Join
@@ -26,6 +27,7 @@ SLOT = Slot("representation", Representation, __name__, {
     "tfidf": "tfidf:TfIdf",
     "word2vec": "word2vec:Word2Vec",
     "static": "static:Static",
+    "distilled": "distilled:Distilled",
     "embedding": "embedding:Embedding",
     "characters": "character_vectors:Characters",
     "bert": "bert:Bert",

