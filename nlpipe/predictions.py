@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -10,8 +11,12 @@ import numpy as np
 from nlpipe.errors import NlpipeError
 from nlpipe.tag_schemes import to_spans
 from nlpipe.wire import Labels, Tags, Text, Wire
+from nlpipe.writing_systems import UNSPACED
 
 Out = TypeVar("Out", bound=Wire)
+
+WORD = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
+"""A word of an answer: what stands between spaces, or one letter of a writing system without them."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,26 @@ class Predictions(Generic[Out]):
             spans = tags.tokens.spans(b)
             found.append([(spans[first][0], spans[end - 1][1], kind) for first, end, kind in to_spans(sentence)])
         return found
+
+    @property
+    def confidence(self) -> np.ndarray | None:
+        """(B,) how sure each answer is, from 0 to 1; None where the head gives neither probabilities nor scores.
+
+        Of a label it is its probability. Of tags it is the product of the probabilities of the words' tags, one number
+        a text: the probability that all are right, were the words independent; 1 for a text without words. Of a
+        generated text it is the geometric mean of the probabilities of its words and its end, so that long answers are
+        not less sure for their length alone. Heads calibrate their probabilities on dev or on held-out folds; the
+        products and means are made of these and not calibrated again.
+        """
+        if self.scores is None:
+            return None
+        if isinstance(self.values, Tags):
+            return np.array([np.prod(np.asarray(words, dtype=np.float64)) for words in self.scores], dtype=np.float64)
+        scores = np.asarray(self.scores, dtype=np.float64)
+        if isinstance(self.values, Text):
+            words = np.array([len(WORD.findall(text)) for text in self.values.strings], dtype=np.float64)
+            return np.exp(np.minimum(scores, 0.0) / (words + 1))
+        return scores
 
     def _values(self, kind: type[Any], name: str) -> Any:
         if not isinstance(self.values, kind):

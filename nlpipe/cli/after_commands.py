@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nlpipe.cli.arguments import Encoding, Imports, Input, check_encoding, import_modules, one_of
+from nlpipe.cli.arguments import Encoding, Imports, Input, RunFolder, check_encoding, import_modules, one_of
 from nlpipe.cli.terminal import PLAIN, make_console
 from nlpipe.errors import NlpipeError
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from nlpipe.runs.listing import ListedRun
     from nlpipe.runs.mistake_records import Mistakes
 
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")]
 NOT_THE_SAME = 1
 """Exit status of ``verify`` where the run comes out different."""
 

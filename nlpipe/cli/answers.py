@@ -12,10 +12,14 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nlpipe.cli.inputs import Input, batches
 from nlpipe.errors import NlpipeError, NlpipeWarning
 from nlpipe.json_reader import json_text
 from nlpipe.pipeline import Pipeline
+from nlpipe.predictions import AnyPredictions
+from nlpipe.registry import written_name
 from nlpipe.yaml_reader import parse
 from nlpipe.yaml_values import Place, spelling_hint, warn_of_octals
 
@@ -43,21 +47,31 @@ def change(pipeline: Pipeline, typed: Sequence[str]) -> None:
         warn_of_octals(value, name)
 
 
-def answer(pipeline: Pipeline, inputs: Iterator[Input], form: str) -> Iterator[str]:
+def answer(pipeline: Pipeline, inputs: Iterator[Input], form: str, threshold: float | None = None) -> Iterator[str]:
     """The answers, batch by batch; an HTML page comes whole, at the end.
 
     Args:
         form: text (a line for each), jsonl (an object for each, with what the input has beside the text), csv or tsv
             (the rows of the input with the answers as further columns), conll (a word a line, with the columns that
             the input has, and its tag), html (entities marked).
+        threshold: the confidence below which the line of an answer says ``unsure``; objects and rows then have
+            ``confidence`` and ``unsure`` too, and what was answered.
+
+    Raises:
+        NlpipeError: there is a threshold, and the answers have no confidence.
     """
     documents: list[dict[str, Any]] = []
     table = Table("\t" if form == "tsv" else ",")
     for batch in batches(inputs):
         predictions = pipeline.predict([item.content for item in batch])
+        confidence = None if threshold is None else _confidence(predictions, pipeline)
         lines = []
         for i, item in enumerate(batch):
             record = pipeline.task.record(None, predictions, i)
+            unsure = False
+            if confidence is not None and threshold is not None:
+                unsure = bool(confidence[i] < threshold)
+                record |= {"confidence": float(f"{confidence[i]:.6g}"), "unsure": unsure}
             if form == "html":
                 documents.append({"text": item.text, "entities": record.get("entities", record.get("tokens"))})
             elif form == "jsonl":
@@ -70,6 +84,8 @@ def answer(pipeline: Pipeline, inputs: Iterator[Input], form: str) -> Iterator[s
                 for columns, tag in zip(item.lines or words, predictions.tags[i], strict=True):
                     lines.append("\t".join(" ".join(column.split()) for column in columns) + f"\t{tag}\n")
                 lines.append("\n")
+            elif unsure:
+                lines.append(f"unsure\t{record['confidence']:.4f}\n")
             else:
                 lines.append(" ".join(pipeline.task.line(record).splitlines()) + "\n")  # one line for each text
         yield "".join(lines)
@@ -77,6 +93,15 @@ def answer(pipeline: Pipeline, inputs: Iterator[Input], form: str) -> Iterator[s
         from nlpipe.report.entity_page import entity_page
 
         yield entity_page(documents)
+
+
+def _confidence(predictions: AnyPredictions, pipeline: Pipeline) -> np.ndarray:
+    if predictions.confidence is None:
+        raise NlpipeError(
+            f"--threshold: the head '{written_name(pipeline.head)}' gives no probabilities, so that its answers have "
+            "no confidence"
+        )
+    return predictions.confidence
 
 
 def _beside(item: Input) -> dict[str, Any]:

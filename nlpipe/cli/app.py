@@ -23,6 +23,7 @@ from nlpipe.cli import (
     run_commands,
     serve_command,
     stage_commands,
+    threshold_command,
     tune_command,
     word_commands,
 )
@@ -44,6 +45,7 @@ SYNONYMS = {
     "perplexity": "score", "fill-mask": "fill", "mask": "fill", "neighbors": "neighbours", "nearest": "neighbours",
     "most-similar": "neighbours", "analogy": "neighbours", "wordsim": "similarity", "word-similarity": "similarity",
     "html": "report", "dashboard": "report", "reproduce": "verify", "rerun": "verify",
+    "abstain": "threshold", "reject": "threshold", "selective": "threshold",
     "deploy": "serve", "server": "serve", "api": "serve", "host": "serve", "start-server": "serve",
 }  # fmt: skip
 """What other tools call a command, to the name that it has here."""
@@ -176,6 +178,7 @@ app.command(name="audit")(audit_commands.model_audit)
 app.command()(after_commands.evaluate)
 app.command()(after_commands.errors)
 app.command()(after_commands.verify)
+app.command()(threshold_command.threshold)
 app.command()(report_command.report)
 app.command(name="runs")(after_commands.show_runs)
 app.command(name="export-items")(data_commands.export_items)

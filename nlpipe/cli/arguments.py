@@ -25,6 +25,8 @@ Field = Annotated[
 Encoding = Annotated[str | None, typer.Option(help="By default that of the training data.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or a saved model's.")]
 
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")]
+
 
 def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Files and overrides (``key.path=value``) of a command; a file that exists may have ``=`` in its name."""

@@ -29,6 +29,9 @@ def predict(
         list[str] | None,
         typer.Option("--set", metavar="OPTION=VALUE", help="An option of the search: beam=10."),
     ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Say 'unsure' of answers whose confidence, from 0 to 1, is lower.")
+    ] = None,
     n_best: Annotated[int | None, typer.Option(help="This many translations of each text, as jsonl.", min=1)] = None,
     attention: Annotated[Path | None, typer.Option(help="Also draw the attention of each word, as HTML.")] = None,
     imports: Imports = None,
@@ -41,18 +44,30 @@ def predict(
     one_of("--format", output, ("text", "jsonl", "csv", "tsv", "conll", "html"))
     one_of("--input", form or "text", FORMS)
     check_encoding(encoding)
+    if threshold is not None:
+        if not 0 <= threshold <= 1:
+            raise NlpipeError(f"--threshold: invalid value {threshold:g}: expected a number from 0 to 1")
+        if output in ("html", "conll") or n_best is not None:
+            other = "--n-best" if n_best is not None else f"--format {output}"
+            raise NlpipeError(f"--threshold is for --format text, jsonl, csv and tsv, not for {other}")
     if texts and file is not None:
         raise NlpipeError("give texts or --file, not both")
     import_modules(imports)
     pipeline = Pipeline.load(run_folder)
     answers.change(pipeline, changes or [])
+    if threshold is not None and pipeline.task.capability is not None:
+        raise NlpipeError(f"--threshold: a pipeline for {pipeline.task.name} has no answers to be sure of")
     if output in ("html", "conll") and pipeline.task.name != "tagging":
         raise NlpipeError(f"--format {output} shows tags, and this pipeline is for {pipeline.task.name}")
     reading = Reading(form, field, encoding, delimiter, words)
     inputs = given_texts(texts, words) if texts else read_inputs(file, reading, pipeline.task, pipeline.reading)
     if attention is not None:
         inputs = answers.draw_attention(pipeline, inputs, attention)
-    parts = answers.answer(pipeline, inputs, output) if n_best is None else answers.n_best(pipeline, inputs, n_best)
+    parts = (
+        answers.answer(pipeline, inputs, output, threshold)
+        if n_best is None
+        else answers.n_best(pipeline, inputs, n_best)
+    )
     for part in parts:
         sys.stdout.write(part)
         sys.stdout.flush()
