@@ -48,12 +48,12 @@ def measure() -> dict[str, Any]:
     folder, other = str(trained()), str(translation())
     rows: Runs = {"nlpipe": [], "CTranslate2": [], "JoeyNMT": []}
     with tempfile.TemporaryDirectory() as name:
-        directory, texts = f"{name}/ctranslate2", f"{name}/texts.json"
+        directory, texts = f"{name}/export/1-head.ctranslate2", f"{name}/texts.json"
         test = load_dataset(multi30k()).test
         short_first = np.argsort([len(text) for text in test.inputs.strings], kind="stable")  # type: ignore[attr-defined]
         test = test.take(short_first.tolist())
         Path(texts).write_text(json.dumps(test.inputs.strings), encoding="utf-8")  # type: ignore[attr-defined]
-        run([other, "-m", "nlpipe", "export", folder, directory, "--to", "ctranslate2"])
+        run([other, "-m", "nlpipe", "export", f"{folder}/model", f"{name}/export", "--to", "ctranslate2", "--force"])
         answers = {side: f"{name}/{side}.json" for side in ("nlpipe", "CTranslate2")}
         for i in range(ROUNDS):
             options = {"sentences": texts, "ways": SETTINGS, "lengths": LENGTHS, "threads": THREADS}

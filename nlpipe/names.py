@@ -40,6 +40,7 @@ EXTRAS: Mapping[str, str] = {
     "onnxruntime": "onnx",
     "onnx": "onnx",
     "onnxscript": "onnx",
+    "ctranslate2": "ctranslate2",
     "starlette": "serve",
     "uvicorn": "serve",
     "prometheus_client": "serve",

@@ -75,34 +75,37 @@ def predict(
 
 EXPORTS = {
     "transformers": "nlpipe.pipeline:Pipeline.export",
-    "ctranslate2": "nlpipe.integrations.ctranslate2:export_ctranslate2",
+    "ctranslate2": "nlpipe.integrations.ctranslate2_export:export_ctranslate2",
     "arpa": "nlpipe.integrations.arpa_export:export_arpa",
     "onnx": "nlpipe.integrations.onnx_export:export_onnx",
 }
 """What a run can be written for, to the function that does it: of a pipeline and a new path, giving the path.
 
-That for onnx takes the run's folder, since what it writes is a run too, and gives what the export was compared by.
+Those of ``RUNS`` take the run's folder, since what they write is a run too, and give how it compares.
 """
+RUNS = ("onnx", "ctranslate2")
+"""The exports that are runs, which prove themselves."""
 
 
 def export(
     run_folder: Run,
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A new directory; for arpa a new file.")],
     to: Annotated[str, typer.Option("--to", help=f"Its reader: {', '.join(EXPORTS)}.")] = "transformers",
-    int8: Annotated[bool, typer.Option("--int8", help="For onnx: weights as 8-bit integers.")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="For onnx and ctranslate2: weights as 8-bit integers.")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="For onnx: keep the export even if it scores worse or is not faster.")
+        bool,
+        typer.Option("--force", help="For onnx and ctranslate2: keep it even if it scores worse or is not faster."),
     ] = False,
 ) -> None:
-    """Write the model of a run for other programs.
+    """Write the model of a run for other programs, or for a faster runtime under nlpipe's own commands.
 
-    transformers: its BERT; ctranslate2: its transformer that translates; arpa: its n-gram model, for KenLM (.gz too);
-    onnx: the run itself, its BERT computed by ONNX Runtime, for every command of nlpipe.
+    transformers: its BERT; arpa: its n-gram model, for KenLM (.gz too); onnx and ctranslate2: the run itself, its BERT
+    or transformer encoder computed by ONNX Runtime, its transformer that translates by CTranslate2.
     """
     from nlpipe.pipeline import Pipeline
 
     one_of("--to", to, list(EXPORTS))
-    if to == "onnx":
+    if to in RUNS:
         proof = pkgutil.resolve_name(EXPORTS[to])(
             run_folder, path, int8, force, lambda text: typer.echo(text, err=True)
         )
@@ -112,5 +115,5 @@ def export(
         return
     for option, given in (("--int8", int8), ("--force", force)):
         if given:
-            raise NlpipeError(f"{option} is for --to onnx, not for --to {to}")
+            raise NlpipeError(f"{option} is for --to {' and '.join(RUNS)}, not for --to {to}")
     typer.echo(pkgutil.resolve_name(EXPORTS[to])(Pipeline.load(run_folder), path))

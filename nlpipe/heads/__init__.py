@@ -9,6 +9,7 @@ from nlpipe.stage import Head
 
 if TYPE_CHECKING:
     from nlpipe.heads.classifier import Classifier as Classifier
+    from nlpipe.heads.ctranslate2 import CTranslate2 as CTranslate2
     from nlpipe.heads.dictionary import Dictionary as Dictionary
     from nlpipe.heads.estimator import Estimator as Estimator
     from nlpipe.heads.interpolated import Interpolated as Interpolated
@@ -41,6 +42,7 @@ SLOT = Slot("head", Head, __name__, {
     "seq2seq": "seq2seq:Seq2Seq",
     "lexical": "lexical:Lexical",
     "pretrained_seq2seq": "pretrained_seq2seq:PretrainedSeq2Seq",
+    "ctranslate2": "ctranslate2:CTranslate2",
     "ngram": "ngram:Ngram",
     "language_model": "language_model:LanguageModel",
     "masked_language_model": "masked_language_model:MaskedLanguageModel",

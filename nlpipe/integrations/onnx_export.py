@@ -50,7 +50,7 @@ def exporting(pipeline: Pipeline) -> Iterator[AnyStage]:
     """
     head = written_name(pipeline.head)
     if pipeline.task.target not in (Labels, Tags):
-        way = "; --to ctranslate2 writes its transformer" if head == "seq2seq" else ""
+        way = "; --to ctranslate2 is for its transformer" if head == "seq2seq" else ""
         raise ModelError(
             f"{pipeline.name}: --to onnx is for pipelines that give labels or tags, and '{head}' gives texts{way}"
         )

@@ -327,7 +327,7 @@ class Pipeline:
         for batch, _ in Batches(Split(inputs, inputs), [tokenizer], through=self._through):
             counts["tokens"] += sum(map(len, batch.words))
             counts["without_tokens"] += sum(not words for words in batch.words)
-            for stage in self.body[1:2]:
+            for stage in self.stages[1:2]:
                 for name, count in stage.ledger(batch).items():
                     if name != "tokens":  # counted already
                         counts[name] = counts.get(name, 0) + count

@@ -147,6 +147,7 @@ OPTIONS: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("head", "language_model"): [],  # those that predict what stands before them: test_language_models.py
     ("head", "masked_language_model"): [],
     ("head", "interpolated"): [],
+    ("head", "ctranslate2"): [],  # made of a run, not fitted: tests/unit/integrations/test_ctranslate2.py
     ("head", "lexical"): [{"tokenizer": Regex(lowercase=False)}],
     ("head", "pretrained_seq2seq"): [{"model": str(TRANSLATOR), "max_length": 3, "beam": 2, "batch": 4}],
     ("head", "estimator"): [{"estimator": "RidgeClassifier"}, {"estimator": "ComplementNB"}],

@@ -250,4 +250,6 @@ def test_the_command(runs: dict[str, Path], tmp_path: Path) -> None:
     )
     answers = command("predict", tmp_path / "new", "a fine film", "--format", "jsonl")
     assert json.loads(answers.stdout)["predicted"]
-    assert "--int8 is for --to onnx" in complaint("export", runs["classes"], tmp_path / "other", "--int8")
+    assert "--int8 is for --to onnx and ctranslate2" in complaint(
+        "export", runs["classes"], tmp_path / "other", "--int8"
+    )

@@ -1,21 +1,20 @@
-"""A transformer that translates, written as a directory that CTranslate2 loads.
+"""A transformer that translates, handed over to CTranslate2: its weights in CTranslate2's own directory.
 
-Weights stay as they are, float32: CTranslate2 converts them when it loads the model (``compute_type``). It reads and
-gives tokens; those of the run are ``pipeline.stages[0].forward(Text(texts)).words``, and its ``join`` makes text of
-them again. Its beam search ranks by log P / |Y| ** alpha, ours by Wu et al. 2016; with alpha 0 both rank alike.
-
-Klein et al. 2020, "Efficient and High-Quality Neural Machine Translation with OpenNMT" (CTranslate2 came of it).
+CTranslate2's search scores a hypothesis by log P / |Y| ** alpha when it has ended, ours by Wu et al. 2016. Both keep
+the same hypotheses until then, so that the head 'ctranslate2' ranks those that have ended as 'seq2seq' does.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlpipe.errors import ModelError
-from nlpipe.pipeline import Pipeline
-from nlpipe.registry import missing_extra
+from nlpipe.heads.ctranslate2 import POSITIONS, CTranslate2
+from nlpipe.registry import missing_extra, written_name
+from nlpipe.stage import AnyStage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,22 +27,32 @@ if TYPE_CHECKING:
     from nlpipe.nn.transformer_layer import TransformerLayer
     from nlpipe.representations.embedding import Embedding
 
-POSITIONS = 2048
-"""Sinusoidal positions that are written; texts longer than that cannot be translated by the directory."""
+OUR_OWN = {"coverage_penalty": 0.0, "min_ratio": 0.0, "no_repeat_ngram": 0}
+"""Options of the search that CTranslate2 has not, or not with the same meaning, and what they must be."""
 
 
-def export_ctranslate2(pipeline: Pipeline, directory: str | Path) -> Path:
-    """Write ``pipeline`` as a new directory for ``ctranslate2.Translator``.
+def to_ctranslate2(stages: Sequence[AnyStage], int8: bool = False) -> CTranslate2:
+    """The head that translates as all ``stages`` of a pipeline behind its tokenizer do; these stay as they are.
+
+    Args:
+        int8: whether weights become 8-bit integers.
 
     Raises:
         ModelError: it is not made of an embedding, transformer encoders and decoders with sinusoidal or learned
-            positions, or the directory exists.
+            positions; or searches in a way that CTranslate2 does not have.
         MissingExtra: ctranslate2 is not installed.
     """
-    target = Path(directory)
-    if target.exists():
-        raise ModelError(f"{directory} exists already; name a new directory")
-    embedding, encoder, head, decoder = _parts(pipeline)
+    embedding, encoder, head, decoder = parts_of(stages)
+    joint = embedding.vocabulary if head.joint else head.vocabulary
+    made = CTranslate2(head.own, head.beam, head.length_penalty, head.max_ratio, head.max_length)
+    made.bind(stages)
+    files = _directory(embedding, encoder, head, decoder, int8)
+    made.use(files, embedding.vocabulary, joint, head.learned_ratio, head.learned_length)
+    return made
+
+
+def _directory(embedding: Embedding, encoder: Encoder, head: Seq2Seq, decoder: Decoder, int8: bool) -> dict[str, bytes]:
+    """The files of CTranslate2's directory, by name."""
     try:
         from ctranslate2.specs import transformer_spec
     except ModuleNotFoundError as error:
@@ -67,40 +76,54 @@ def export_ctranslate2(pipeline: Pipeline, directory: str | Path) -> Path:
     spec.decoder.embeddings.weight = spec.decoder.projection.weight = _array(table.weight)
     spec.decoder.scale_embeddings = not head.joint or embedding.scale != 1.0
     spec.validate()
-    spec.optimize()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
-        fresh = Path(temporary) / "model"
-        fresh.mkdir()
-        spec.save(str(fresh))
-        fresh.rename(target)
-    return target
+    spec.optimize(quantization="int8" if int8 else None)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            spec.save(folder)
+        except OSError as error:
+            raise ModelError(f"{folder}: {error.strerror or error}") from error
+        return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
 
-def _parts(pipeline: Pipeline) -> tuple[Embedding, Encoder, Seq2Seq, Decoder]:
+def parts_of(stages: Sequence[AnyStage]) -> tuple[Embedding, Encoder, Seq2Seq, Decoder]:
     """Embedding, encoder, head and decoder of a pipeline that can be written.
 
     Raises:
-        ModelError: it has others, or options that CTranslate2 has no counterpart for.
+        ModelError: it has others, or options that CTranslate2 has no counterpart for; says which.
     """
     from nlpipe.decoders.transformer_decoder import Transformer as Decoder
     from nlpipe.encoders.transformer import Transformer as Encoder
     from nlpipe.heads.seq2seq import Seq2Seq
     from nlpipe.representations.embedding import Embedding
 
-    match pipeline.stages:
+    match list(stages):
         case [_, Embedding() as embedding, Encoder() as encoder, Seq2Seq(decoder=Decoder() as decoder) as head]:
             pass
-        case _:
+        case [*_, Seq2Seq(decoder=other)] if not isinstance(other, Decoder):
             raise ModelError(
-                f"{pipeline.name}: CTranslate2 reads a tokenizer, the representation 'embedding', one 'transformer' "
-                "encoder and the head 'seq2seq' with a 'transformer' decoder; these stages are others"
+                f"CTranslate2 computes transformers, and this decoder is '{written_name(other)}'; run a pipeline "
+                "whose encoder and decoder are 'transformer'"
+            )
+        case [*_, CTranslate2()]:
+            raise ModelError("CTranslate2 computes it already; export the run that it was exported from")
+        case _:
+            names = " → ".join(map(written_name, stages))
+            raise ModelError(
+                f"CTranslate2 computes a tokenizer, the representation 'embedding', one 'transformer' "
+                f"encoder and the head 'seq2seq' with a 'transformer' decoder; these stages are others ({names})"
             )
     for name, stage in (("encoder", encoder), ("decoder", decoder)):
         if stage.positions not in ("sinusoidal", "learned"):
-            raise ModelError(f"{pipeline.name}: {name}: CTranslate2 has no {stage.positions} positions here")
+            raise ModelError(f"{name}: CTranslate2 has no {stage.positions} positions here")
     if encoder.causal or encoder.hidden not in (None, encoder.width):
-        raise ModelError(f"{pipeline.name}: encoder: CTranslate2 knows neither causal nor a hidden of another width")
+        raise ModelError("encoder: CTranslate2 knows neither causal nor a hidden of another width")
+    wanted = OUR_OWN if head.beam == 1 else {**OUR_OWN, "stopping": "early"}
+    for name, value in wanted.items():
+        if getattr(head, name) != value:
+            raise ModelError(
+                f"head: {name}: CTranslate2 has nothing that means {getattr(head, name)!r}; run the "
+                f"pipeline with {name}: {value}"
+            )
     return embedding, encoder, head, decoder
 
 
@@ -111,7 +134,8 @@ def _activation(name: str) -> Any:
 
 
 def _array(tensor: Tensor) -> np.ndarray:
-    array: np.ndarray = tensor.detach().float().cpu().numpy()
+    """A copy, which CTranslate2 may change in place."""
+    array: np.ndarray = tensor.detach().float().cpu().numpy().copy()
     return array
 
 
