@@ -27,6 +27,8 @@ class Pooling(Encoder[Sequences, Vectors]):
         rows = source.form.rows
         if is_sparse(rows) or isinstance(rows, np.ndarray):
             return Vectors(self._pool_ragged(rows, source.lengths))
+        if len(source) == 1 and source.mask is None and len(rows):
+            return Vectors(self._pool_padded(rows[None], None))
         padded, mask = source.padded()  # (B, T, D), (B, T)
         if padded.shape[1] == 0:
             return Vectors(padded.sum(1))  # (B, D), zeros

@@ -8,6 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+FEW = 4096
+"""Words times pieces of a batch that are pooled by one product of matrices: fewer operations than looking rows up."""
+
 Layers = Literal["last", "mix"] | list[int]
 """The last layer, a learned mean of all, or some that are concatenated."""
 
@@ -26,6 +29,10 @@ def pool_pieces(vectors: Tensor, pairs: np.ndarray, count: int, how: Literal["me
         chosen = np.diff(word, prepend=-1) > 0 if how == "first" else np.diff(word, append=count) > 0
         piece, word = piece[chosen], word[chosen]
     share = 1.0 / np.bincount(word, minlength=count).clip(min=1)[word]
+    if count * len(vectors) <= FEW:
+        shares = np.zeros((count, len(vectors)), dtype=np.float32)
+        shares[word, piece] = share
+        return torch.from_numpy(shares).to(vectors) @ vectors  # (count, D)
     selected = vectors[torch.as_tensor(piece, device=vectors.device)]  # (N, D)
     if len(word) == count and (np.diff(word) == 1).all():
         return selected  # each word has one piece

@@ -55,6 +55,8 @@ class Pieces(Tokens):
 
     def flat_pairs(self) -> np.ndarray:
         """The pairs of all examples, (2, sum of N_b), numbered through the batch."""
+        if len(self.pairs) == 1:
+            return self.pairs[0]
         columns = [np.zeros((2, 0), dtype=np.int64)]
         piece = word = 0
         for words, pieces, pairs in zip(self.words, self.pieces, self.pairs, strict=True):

@@ -194,11 +194,14 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         pieces = self._pieces(source)
         lengths = pieces.lengths
         vectors = self._piece_vectors(pieces)  # (sum of P_b, D)
-        rows = self.dropout(pool_pieces(vectors, pieces.flat_pairs(), int(lengths.sum()), self.pool))
-        return Sequences(rows, lengths, source)  # (sum of T_b, D)
+        rows = pool_pieces(vectors, pieces.flat_pairs(), int(lengths.sum()), self.pool)
+        return Sequences(self.dropout(rows) if self.training else rows, lengths, source)  # (sum of T_b, D)
 
     def _piece_vectors(self, pieces: Pieces) -> Tensor:
         """Return the vectors of all pieces of the batch, (sum of P_b, D), float32."""
+        if len(pieces) == 1 and 0 < len(pieces.pieces[0]) <= min(self._capacity, self.gradient_pieces):
+            with self._in_precision():
+                return self._read_one(pieces.pieces[0])
         overlap = min(int(self._capacity * self.overlap), self._capacity - 1)
         windows = cut_windows([len(ids) for ids in pieces.pieces], self._capacity, overlap)
         flat = np.concatenate([np.zeros(0, dtype=np.int32), *pieces.pieces])
@@ -249,6 +252,26 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
             return bool(torch.cuda.is_bf16_supported())
         return self.device.type == "cpu" and cpu_has_bf16()
 
+    def _read_one(self, ids: np.ndarray) -> Tensor:
+        """Return the vectors (P, D) of the pieces (P,) of one text that fits into a window.
+
+        As ``_read_windows``, in a tenth of the time that it takes to prepare windows.
+        """
+        prefix, suffix = self.splitter.prefix, self.splitter.suffix
+        tokens = torch.from_numpy(np.array([[*prefix, *ids.tolist(), *suffix]], dtype=np.int64))  # (1, L)
+        return self._hidden(tokens.to(self.device), None)[0, len(prefix) : len(prefix) + len(ids)].float()
+
+    def _hidden(self, tokens: Tensor, mask: Tensor | None) -> Tensor:
+        """Return the vectors (W, L, D) of pieces (W, L).
+
+        Args:
+            tokens: (W, L) ids.
+            mask: (W, L), 1 where a piece is; None if there is no padding.
+        """
+        if self._onnx is not None:
+            return self._onnx(tokens, torch.ones_like(tokens) if mask is None else mask)
+        return read_pieces(self._encoder(), tokens, mask, self.layers, self.mixture)
+
     def _read_windows(self, flat: np.ndarray, windows: Windows, chosen: np.ndarray) -> Tensor:
         """Return the vectors of the kept pieces of some windows, (N, D).
 
@@ -267,13 +290,10 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
         ids[(columns >= len(prefix)) & (columns < len(prefix) + count[:, None])] = flat[ranges(start, count)]
         for i, special in enumerate(suffix):
             ids[np.arange(len(chosen)), len(prefix) + count + i] = special
-        tokens, there = torch.as_tensor(ids, device=self.device), torch.as_tensor(columns < totals[:, None])  # (W, L)
-        if self._onnx is not None:
-            hidden = self._onnx(tokens, there.long())  # (W, L, D)
-        else:
-            padded = bool((totals < longest).any())
-            mask = there.long().to(self.device) if padded else None
-            hidden = read_pieces(self._encoder(), tokens, mask, self.layers, self.mixture)  # (W, L, D)
+        mask = None
+        if (totals < longest).any():
+            mask = torch.as_tensor(columns < totals[:, None], dtype=torch.long, device=self.device)  # (W, L)
+        hidden = self._hidden(torch.as_tensor(ids, device=self.device), mask)  # (W, L, D)
         first = np.arange(len(chosen)) * longest + len(prefix) + windows.keep[chosen] - start
         kept = torch.as_tensor(ranges(first, windows.kept[chosen]), device=self.device)
         return hidden.flatten(0, 1)[kept].float()  # (N, D)

@@ -68,7 +68,7 @@ def test_onnx_runtime_computes_it_alike_for_every_length(options):
     torch.manual_seed(0)
     ours = Transformer(layers=1, heads=2, hidden=8, max_length=16, width=6, **options).eval()
     theirs = Transformer(layers=1, heads=2, hidden=8, max_length=16, **options)
-    theirs.load_state(State({}, {**ours.state().data, "out_width": 8}, ours.to_onnx()), 1)
+    theirs.load_state(State({}, {**ours.state().data, "out_width": 8}, {"onnx": ours.to_onnx()}), 1)
     told = pytest.warns(NlpipeWarning, match="longer than the 16 learned positions")
     with told if options["positions"] == "learned" else contextlib.nullcontext():
         for lengths in ([1], [0], [2, 1], [0, 3], [16, 15, 0], [511, 512, 7]):
