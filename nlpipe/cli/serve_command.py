@@ -20,6 +20,9 @@ def serve(
     max_length: Annotated[int, typer.Option(help="Characters of a text, at most.", min=1)] = 100_000,
     max_queue: Annotated[int, typer.Option(help="Texts that wait for a model, at most.", min=1)] = 10_000,
     batch: Annotated[int, typer.Option(help="Texts of several requests answered together, at most.", min=1)] = 64,
+    workers: Annotated[
+        int, typer.Option(help="Copies of each model, which answer at the same time.", min=1, max=256)
+    ] = 1,
     timeout: Annotated[float, typer.Option(help="Seconds that a request may take.", min=0.001, max=86_400)] = 30.0,
     log_texts: Annotated[bool, typer.Option("--log-texts", help="Write the texts of requests into the log.")] = False,
     imports: Imports = None,
@@ -39,4 +42,4 @@ def serve(
         if (error.name or "nlpipe").partition(".")[0] == "nlpipe":
             raise
         raise missing_extra("serve", error) from error
-    serve_runs(runs, host, port, limits, log_texts)
+    serve_runs(runs, host, port, limits, log_texts, workers)

@@ -16,8 +16,11 @@ from nlpipe.serving.request_batches import RequestBatches
 from nlpipe.serving.served_model import ServedModel
 
 
-def load_models(written: Sequence[str]) -> list[ServedModel]:
+def load_models(written: Sequence[str], workers: int = 1) -> list[ServedModel]:
     """The models of ``RUN`` or ``NAME=RUN``, each named by its pipeline; pipelines of one name by their folders.
+
+    Args:
+        workers: as of ``ServedModel``.
 
     Raises:
         NlpipeError: one cannot be loaded, or two have the same name.
@@ -28,7 +31,7 @@ def load_models(written: Sequence[str]) -> list[ServedModel]:
         named = bool(equals) and not Path(text).exists()
         if named and (not name or "/" in name):
             raise NlpipeError(f"{text}: expected NAME=RUN with a name that has no '/'")
-        models.append((named, ServedModel(Path(folder if named else text), name if named else None)))
+        models.append((named, ServedModel(Path(folder if named else text), name if named else None, workers)))
     times = Counter(model.name for _, model in models)
     for named, model in models:
         if not named and (times[model.name] > 1 or "/" in model.name):
@@ -48,7 +51,8 @@ class Models:
         self._queues: dict[str, RequestBatches] = {}
         for model in models:
             observe = counters.batches.labels(model.name).observe
-            self._queues[model.name] = queue = RequestBatches(model.name, model.answer, limits, observe)
+            queue = RequestBatches(model.name, model.answer, limits, observe, model.workers)
+            self._queues[model.name] = queue
             counters.waiting.labels(model.name).set_function(partial(getattr, queue, "waiting_texts"))
 
     def __iter__(self) -> Iterator[ServedModel]:

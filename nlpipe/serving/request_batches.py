@@ -1,6 +1,6 @@
 """Requests that wait for a model are answered together.
 
-While one batch is being answered in a worker thread, further requests arrive and wait; all of them are the next batch.
+While every worker thread answers a batch, further requests arrive and wait; all of them are the next batch.
 So a request that comes alone waits for nobody, and the busier the server, the larger its batches (adaptive batching
 without a delay, as in Crankshaw et al. 2017, Clipper, section 4.3).
 """
@@ -43,9 +43,10 @@ class RequestBatches:
 
     Args:
         name: of the model, for messages.
-        answer: called in one worker thread, never twice at a time.
+        answer: called in worker threads.
         limits: of the queue, the batch and the time.
         report: called with the texts of each batch when it begins.
+        workers: how many batches are answered at a time.
     """
 
     def __init__(
@@ -54,11 +55,13 @@ class RequestBatches:
         answer: Callable[[list[str]], Answers],
         limits: Limits,
         report: Callable[[int], None] = lambda texts: None,
+        workers: int = 1,
     ) -> None:
         self.name = name
         self.answer = answer
         self.limits = limits
         self.report = report
+        self.workers = workers
         self.waiting_texts = 0
         self._waiting: deque[Waiting] = deque()
         self._arrived = asyncio.Event()
@@ -86,23 +89,27 @@ class RequestBatches:
 
     async def run(self) -> None:
         """Answer what arrives, until cancelled."""
+        with ThreadPoolExecutor(self.workers, thread_name_prefix=f"{WORKER}-{self.name}") as threads:
+            await asyncio.gather(*(self._work(threads) for _ in range(self.workers)))
+
+    async def _work(self, threads: ThreadPoolExecutor) -> None:
+        """Answer one batch after another."""
         loop = asyncio.get_running_loop()
-        with ThreadPoolExecutor(1, thread_name_prefix=f"{WORKER}-{self.name}") as worker:
-            while True:
-                await self._arrived.wait()
-                batch = self._take()
-                if not batch:
-                    self._arrived.clear()
-                    continue
-                self.report(sum(len(waiting.texts) for waiting in batch))
-                outcomes = await loop.run_in_executor(worker, self._outcomes, [waiting.texts for waiting in batch])
-                for waiting, outcome in zip(batch, outcomes, strict=True):
-                    if waiting.answers.done():
-                        continue  # it took too long, or nobody waits for it any more
-                    if isinstance(outcome, Answers):
-                        waiting.answers.set_result(outcome)
-                    else:
-                        waiting.answers.set_exception(outcome)
+        while True:
+            await self._arrived.wait()
+            batch = self._take()
+            if not batch:
+                self._arrived.clear()
+                continue
+            self.report(sum(len(waiting.texts) for waiting in batch))
+            outcomes = await loop.run_in_executor(threads, self._outcomes, [waiting.texts for waiting in batch])
+            for waiting, outcome in zip(batch, outcomes, strict=True):
+                if waiting.answers.done():
+                    continue  # it took too long, or nobody waits for it any more
+                if isinstance(outcome, Answers):
+                    waiting.answers.set_result(outcome)
+                else:
+                    waiting.answers.set_exception(outcome)
 
     def _take(self) -> list[Waiting]:
         """The requests that are answered next: as many as fit into a batch, one at least if there is any."""

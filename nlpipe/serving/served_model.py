@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from nlpipe.errors import ModelError, NlpipeError
@@ -27,11 +28,14 @@ class Loaded:
     """A model in memory; what becomes of its folder does not change it.
 
     Args:
+        pipeline: one of its copies.
+        free: the copies that answer nothing at the moment; a copy answers one batch at a time.
         version: the first digits of the sha256 of ``model.json``, which holds the hashes of all other files.
         example: the answer to ``TRIAL``.
     """
 
     pipeline: Pipeline
+    free: SimpleQueue[Pipeline]
     version: str
     example: Mapping[str, Any]
 
@@ -42,21 +46,27 @@ class ServedModel:
     Args:
         folder: a run's folder or a saved model's; a symbolic link is followed each time it is loaded.
         name: None for that of its pipeline.
+        workers: how many copies of it are loaded, and so how many batches it answers at a time.
 
     Raises:
         NlpipeError: there is no model, it is damaged, or it is a language model.
     """
 
-    def __init__(self, folder: Path, name: str | None = None) -> None:
+    def __init__(self, folder: Path, name: str | None = None, workers: int = 1) -> None:
         self.folder = folder
-        self.loaded = load(folder)
+        self.workers = workers
+        self.loaded = load(folder, workers)
         self.name = name or self.loaded.pipeline.name
         self._reloading = asyncio.Lock()
 
     def answer(self, texts: list[str]) -> Answers:
-        """The answers to ``texts``."""
+        """The answers to ``texts``, by a copy that is free; waits for one."""
         loaded = self.loaded  # it may be replaced while these are answered
-        return Answers(loaded.version, records(loaded.pipeline, texts))
+        pipeline = loaded.free.get()
+        try:
+            return Answers(loaded.version, records(pipeline, texts))
+        finally:
+            loaded.free.put(pipeline)
 
     async def reload(self) -> bool:
         """Load the model again if its folder holds another version; whether it did. Requests are answered meanwhile.
@@ -67,27 +77,32 @@ class ServedModel:
         async with self._reloading:
             if await asyncio.to_thread(version_of, self.folder) == self.loaded.version:
                 return False
-            self.loaded = await asyncio.to_thread(load, self.folder)
+            self.loaded = await asyncio.to_thread(load, self.folder, self.workers)
             return True
 
 
-def load(folder: Path) -> Loaded:
-    """Load a model and try it.
+def load(folder: Path, workers: int = 1) -> Loaded:
+    """Load a model ``workers`` times and try it.
 
     Raises:
         NlpipeError: there is none, it is damaged, replaced too often while it is read, or a language model.
     """
     for _ in range(TRIES):
         version = version_of(folder)
-        pipeline = Pipeline.load(folder)
+        copies = [Pipeline.load(folder) for _ in range(workers)]
         if version_of(folder) == version:
             break
     else:
         raise ModelError(f"{folder}: it was replaced while it was read, {TRIES} times; try again when it is whole")
+    pipeline = copies[0]
     if pipeline.task.capability is not None:
         way = "use nlpipe generate, nlpipe score or nlpipe fill"
         raise NlpipeError(f"{folder}: a model for {pipeline.task.name}, which serve does not answer with; {way}")
-    return Loaded(pipeline, version, records(pipeline, [TRIAL])[0])
+    free: SimpleQueue[Pipeline] = SimpleQueue()
+    for copy in copies:
+        example = records(copy, [TRIAL])[0]
+        free.put(copy)
+    return Loaded(pipeline, free, version, example)
 
 
 def version_of(folder: Path) -> str:

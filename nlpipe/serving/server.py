@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 import uvicorn
 
 from nlpipe.errors import NlpipeError, NlpipeWarning
+from nlpipe.runs.environment import thread_count, use_threads
 from nlpipe.serving.application import application
 from nlpipe.serving.limits import Limits
 from nlpipe.serving.models import load_models
@@ -31,7 +33,7 @@ BACKLOG = 2048
 """Connections that may wait to be accepted."""
 
 
-def serve(runs: Sequence[str], host: str, port: int, limits: Limits, log_texts: bool = False) -> None:
+def serve(runs: Sequence[str], host: str, port: int, limits: Limits, log_texts: bool = False, workers: int = 1) -> None:
     """Serve ``runs`` until SIGTERM or SIGINT; SIGHUP loads again those that were replaced.
 
     Args:
@@ -40,12 +42,17 @@ def serve(runs: Sequence[str], host: str, port: int, limits: Limits, log_texts: 
         port: 0 for one that is free.
         limits: of requests.
         log_texts: as in ``Service``.
+        workers: copies of each model, which answer at the same time; they share the processors among them.
 
     Raises:
         NlpipeError: a run cannot be loaded, or the address cannot be listened on.
     """
     with listening(host, port) as listener:
-        models = load_models(runs)
+        if workers > 1:
+            os.environ["OMP_NUM_THREADS"] = str(max(1, thread_count() // workers))  # read where torch is imported first
+        models = load_models(runs, workers)
+        if workers > 1:
+            use_threads(thread_count())
         _log(log_texts)
         app = application(models, limits, log_texts)
         address = listener.getsockname()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from collections.abc import Iterator
@@ -192,3 +193,20 @@ def test_models_are_named_by_pipelines_then_folders_or_as_one_says(tmp_path: Pat
 def test_a_queue_shorter_than_a_request_is_no_limit() -> None:
     with pytest.raises(NlpipeError, match="a queue of 5 texts is less than a request of 10; make it longer"):
         Limits(texts=10, queue=5)
+
+
+def test_copies_of_a_model_answer_at_the_same_time_and_are_replaced_together(tmp_path: Path) -> None:
+    run = small_models.save_classifier(tmp_path / "run")
+    (model,) = load_models([f"m={run}"], workers=2)
+    before = model.loaded
+    one, other = before.free.get(), before.free.get()
+    assert one is not other
+    before.free.put(one)
+    small_models.save_classifier(run, labels=("up", "down"))
+    assert asyncio.run(model.reload()) and model.loaded is not before
+    assert model.loaded.free.qsize() == 2
+    assert model.answer(["fine"]).records[0]["predicted"] in ("up", "down")
+    assert model.loaded.free.qsize() == 2
+    with pytest.raises(NlpipeError, match="is not a text"):
+        model.answer([None])  # type: ignore[list-item]
+    assert model.loaded.free.qsize() == 2

@@ -29,11 +29,13 @@ class Model:
         return Answers("1", [{"predicted": text.upper()} for text in texts])
 
 
-def within(model: Model, limits: Limits, use: Callable[[RequestBatches], Coroutine[Any, Any, None]]) -> None:
+def within(
+    model: Model, limits: Limits, use: Callable[[RequestBatches], Coroutine[Any, Any, None]], workers: int = 1
+) -> None:
     """Run ``use`` while the queue before ``model`` is being answered."""
 
     async def main() -> None:
-        queue = RequestBatches("m", model.answer, limits)
+        queue = RequestBatches("m", model.answer, limits, workers=workers)
         task = asyncio.create_task(queue.run())
         try:
             await use(queue)
@@ -151,3 +153,22 @@ def test_a_client_that_goes_away_harms_nobody() -> None:
 
     within(model, Limits(batch=1), use)
     assert model.batches == [["a"], ["c"]]
+
+
+def test_as_many_batches_are_answered_at_a_time_as_there_are_workers() -> None:
+    model = Model()
+    model.gate.clear()
+
+    async def use(queue: RequestBatches) -> None:
+        asked = [asyncio.create_task(queue.ask(["a"]))]
+        await begun(model, 1)
+        asked.append(asyncio.create_task(queue.ask(["b"])))
+        await begun(model, 2)
+        asked += [asyncio.create_task(queue.ask([text])) for text in "cd"]
+        while queue.waiting_texts < 2:
+            await asyncio.sleep(0.001)
+        model.gate.set()
+        assert [words(each) for each in await asyncio.gather(*asked)] == [["A"], ["B"], ["C"], ["D"]]
+        assert model.batches[:2] == [["a"], ["b"]] and sorted(sum(model.batches[2:], [])) == ["c", "d"]
+
+    within(model, Limits(), use, workers=2)
