@@ -34,6 +34,10 @@ def predict(
     ] = None,
     n_best: Annotated[int | None, typer.Option(help="This many translations of each text, as jsonl.", min=1)] = None,
     attention: Annotated[Path | None, typer.Option(help="Also draw the attention of each word, as HTML.")] = None,
+    runtime: Annotated[
+        str | None,
+        typer.Option(help="What computes a translator: nlpipe, ctranslate2, or auto: whichever its run showed better."),
+    ] = None,
     imports: Imports = None,
 ) -> None:
     """Answer texts given as arguments, in a file, or on standard input: one line for each, in order."""
@@ -53,7 +57,7 @@ def predict(
     if texts and file is not None:
         raise NlpipeError("give texts or --file, not both")
     import_modules(imports)
-    pipeline = Pipeline.load(run_folder)
+    pipeline = Pipeline.load(run_folder, runtime)
     answers.change(pipeline, changes or [])
     if threshold is not None and pipeline.task.capability is not None:
         raise NlpipeError(f"--threshold: a pipeline for {pipeline.task.name} has no answers to be sure of")

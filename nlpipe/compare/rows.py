@@ -108,8 +108,11 @@ class Row:
 
     @property
     def label(self) -> str:
-        """The pipeline's name, marked if it is the added baseline."""
-        return f"{self.name} (added)" if self.added else self.name
+        """The pipeline's name, marked if it is the added baseline, with what else than nlpipe computes it."""
+        marks = ["added"] if self.added else []
+        runtimes = {result.environment.get("runtime", "") for result in self.results} - {""}
+        marks += [name for name in sorted(runtimes) if not self.name.endswith(f"-{name}")]
+        return f"{self.name} ({', '.join(marks)})" if marks else self.name
 
     @property
     def size(self) -> str:

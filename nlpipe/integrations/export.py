@@ -137,7 +137,7 @@ def _prove(run: Path, folder: Path, dataset: Dataset, report: Report) -> Proof:
         before.score, after.score, _difference(before, after, answered.groups),
         len(pairs), len(changed),
         sum(a["predicted"] == a["gold"] for a, _ in changed), sum(b["predicted"] == b["gold"] for _, b in changed),
-        old, new, (size[0], size[1]),
+        old, new, (size[0], size[1]), before.environment.get("runtime") == after.environment.get("runtime"),
     )  # fmt: skip
 
 

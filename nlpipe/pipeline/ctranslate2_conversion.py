@@ -117,6 +117,12 @@ def parts_of(stages: Sequence[AnyStage]) -> tuple[Embedding, Encoder, Seq2Seq, D
             raise ModelError(f"{name}: CTranslate2 has no {stage.positions} positions here")
     if encoder.causal or encoder.hidden not in (None, encoder.width):
         raise ModelError("encoder: CTranslate2 knows neither causal nor a hidden of another width")
+    check_search(head)
+    return embedding, encoder, head, decoder
+
+
+def check_search(head: Seq2Seq) -> None:
+    """Raise ModelError where the head searches in a way that CTranslate2 does not have."""
     wanted = OUR_OWN if head.beam == 1 else {**OUR_OWN, "stopping": "early"}
     for name, value in wanted.items():
         if getattr(head, name) != value:
@@ -124,7 +130,6 @@ def parts_of(stages: Sequence[AnyStage]) -> tuple[Embedding, Encoder, Seq2Seq, D
                 f"head: {name}: CTranslate2 has nothing that means {getattr(head, name)!r}; run the "
                 f"pipeline with {name}: {value}"
             )
-    return embedding, encoder, head, decoder
 
 
 def _activation(name: str) -> Any:

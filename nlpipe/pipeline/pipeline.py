@@ -25,6 +25,7 @@ from nlpipe.pipeline.fitting import Fitting, answers_in_bf16
 from nlpipe.pipeline.fitting_plan import FittingPlan, plan_fitting
 from nlpipe.pipeline.python_data import inputs_of, split_of, texts_of, without_blanks
 from nlpipe.pipeline.reading import Reader
+from nlpipe.pipeline.runtimes import OTHER, OWN, Beside, choose, compare
 from nlpipe.pipeline.saving import all_states, model_root, read_manifest, read_states, write_model
 from nlpipe.pipeline.tag_words import for_target
 from nlpipe.pipeline.wiring import check_wiring
@@ -86,6 +87,9 @@ class Pipeline:
         self._answering = for_target(self.head, self.task.target)
         self._reader = Reader(self.body, self.head)
         self._through: Through = apply
+        self.runtimes: dict[str, Any] = {}
+        """How other runtimes did beside the stages, by name, as ``nlpipe.pipeline.runtimes.compare`` gives it."""
+        self._beside: Beside | None = None
 
     @property
     def head(self) -> AnyHead:
@@ -154,6 +158,7 @@ class Pipeline:
             store: of what several pipelines share; None: every stage is fitted here.
             after_epoch: called after each epoch of training by gradients; what it raises ends the fitting.
         """
+        self.runtimes, self._beside = {}, None
         if deciding is None:
             self.task.settle(train)
         fitting = Fitting(
@@ -190,8 +195,45 @@ class Pipeline:
             warnings.warn(message, NlpipeWarning, stacklevel=2)
         return predictions
 
+    @property
+    def runtime(self) -> str:
+        """What computes its answers: ``nlpipe``, or another runtime beside it."""
+        return OWN if self._beside is None else OTHER
+
+    def use_runtime(self, name: str | None = None) -> None:
+        """Have another runtime compute the answers, or none.
+
+        Args:
+            name: nlpipe, ctranslate2, or auto: the one that the run showed to answer alike and faster, where it is
+                installed. None: what NLPIPE_RUNTIME says, or auto.
+
+        Raises:
+            NlpipeError: it cannot compute this pipeline, is not installed, or there is none of this name.
+        """
+        self._beside = choose(self.stages, self.runtimes, name)
+
+    def try_runtimes(self, inputs: Wire) -> None:
+        """Compare other runtimes with the stages on ``inputs``; take one that answers alike and faster."""
+
+        def answered(beside: Beside | None) -> Callable[[Wire], AnyPredictions]:
+            def through(wire: Wire) -> AnyPredictions:
+                self._beside = beside
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of answers that are cut
+                    return self.predict(wire)
+
+            return through
+
+        found = compare(self.stages, inputs, answered(None), answered)
+        self.runtimes = {} if found is None else {OTHER: found}
+        self.use_runtime()
+
     def _answer_batch(self, wire: Any) -> AnyPredictions:
         """The answers for one batch."""
+        if self._beside is not None:
+            answers = self._beside.predict(self._through(self.stages[:1], wire))
+            if answers is not None:
+                return answers
         reads = self._reader.opens or self._reader.hides
         return self._answering.predict(self._reader.read(wire) if reads else self._through(self.body, wire))
 
@@ -385,22 +427,29 @@ class Pipeline:
         keys = {"name": self.name, "task": self.task.name, "seed": self.seed, "trainer": self.trainer}
         if self.reading:
             keys["reading"] = self.reading
+        if self.runtimes:
+            keys["runtimes"] = self.runtimes
         write_model(folder, self.stages, keys)
 
     @classmethod
-    def load(cls, folder: str | Path) -> Pipeline:
+    def load(cls, folder: str | Path, runtime: str | None = None) -> Pipeline:
         """A pipeline that was saved, ready to predict; ``folder`` may be the run's folder too.
 
+        Args:
+            runtime: what computes its answers, as for ``use_runtime``.
+
         Raises:
+            NlpipeError: ``runtime`` cannot compute it, or there is none of this name.
             ModelError: there is none, a part is missing or damaged, or it was written by another format.
         """
         root = model_root(Path(folder))
         manifest, stages = read_manifest(root)
         pipeline = cls(stages, manifest["task"], manifest["trainer"], manifest["seed"], manifest["name"])
-        pipeline.reading = manifest.get("reading", {})
+        pipeline.reading, pipeline.runtimes = manifest.get("reading", {}), manifest.get("runtimes", {})
         for position, (stage, entry) in enumerate(zip(stages, manifest["stages"], strict=True)):
             if isinstance(stage, Head):
                 stage.bind(pipeline.body)
             read_states(root, position, stage, entry)
             stage.freeze(answers_in_bf16(pipeline.task, Trainer(**pipeline.trainer)))
+        pipeline.use_runtime(runtime)
         return pipeline

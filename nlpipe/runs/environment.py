@@ -15,7 +15,7 @@ from nlpipe.spec import PipelineSpec
 
 PACKAGES = (
     "nlpipe", "numpy", "scipy", "scikit-learn", "gensim", "spacy", "tokenizers", "torch", "transformers", "accelerate",
-    "sentencepiece", "skops", "datasets",
+    "sentencepiece", "skops", "datasets", "ctranslate2",
 )  # fmt: skip
 """Whose versions are recorded, where they are installed."""
 

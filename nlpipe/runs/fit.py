@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from nlpipe.datasets.dataset import Dataset
 from nlpipe.errors import NlpipeError
 from nlpipe.files import whole_folder, write_json
 from nlpipe.pipeline import Pipeline
+from nlpipe.pipeline.runtimes import OWN, installed
+from nlpipe.registry import written_name
 from nlpipe.runs.environment import environment, thread_count, use_threads
 from nlpipe.runs.identity import files_of, fingerprints, names_of
 from nlpipe.runs.ledger import begin_ledger, recorded
@@ -74,6 +76,11 @@ def fit(
     with recorded() as warnings:
         pipeline.fit_split(train, dataset.dev, checkpoint, report, progress, deciding, store)
     seconds = time.perf_counter() - started
+    pipeline.try_runtimes((dataset.dev if len(dataset.dev) else train).inputs)
+    for name, found in pipeline.runtimes.items():
+        report(_told(name, found))
+    if written_name(pipeline.head) == "seq2seq" and not installed():
+        report('translators answer several times as fast with CTranslate2: pip install "nlpipe[ctranslate2]"')
     report("saving")
     with whole_folder(folder) as partial:
         model = partial / "model"
@@ -100,11 +107,23 @@ def fit(
         write_json(partial / "scoring.json", scoring)
         write_json(partial / "ledger.json", begin_ledger(dataset, warnings))
         record = environment(spec, dataset, split, seed, len(train), threads, seconds)
+        if pipeline.runtime != OWN:
+            record["runtime"] = pipeline.runtime
         record["fingerprints"], record["files"] = fingerprints(spec, dataset.task), files_of(spec)
         write_json(partial / "environment.json", record)
         if pipeline.history is not None:
             write_json(partial / "history.json", asdict(pipeline.history))
     return pipeline
+
+
+def _told(name: str, found: Mapping[str, Any]) -> str:
+    """How another runtime did beside the pipeline's stages, in one line."""
+    use = "it answers from here on (--runtime nlpipe: not)" if found["taken"] else "it is not used"
+    return (
+        f"{name}: {found['same']:,} of {found['compared']:,} answers are the same, "
+        f"{found['times_as_fast_alone']:.1f} times as fast one by one, {found['times_as_fast_in_batches']:.1f} in "
+        f"batches; {use}"
+    )
 
 
 def import_ahead(pipeline: Pipeline) -> None:

@@ -120,7 +120,7 @@ class EnvironmentFile(MadeWith):
     answers: NotRequired[str]
     """The file whose answers were taken into a comparison, where no pipeline of ours answered."""
     runtime: NotRequired[str]
-    """What computes the networks of an exported run: ``onnx`` or ``onnx-int8``; absent where nlpipe does."""
+    """What computes the networks: ``ctranslate2``, ``onnx``, ``onnx-int8`` …; absent where nlpipe does."""
     exported_from: NotRequired[str]
     """The folder of the run that an exported one was made of."""
     seed: int

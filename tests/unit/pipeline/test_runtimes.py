@@ -1,0 +1,150 @@
+"""A translator takes CTranslate2 by itself where its run showed that it answers alike and faster."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nlpipe
+from nlpipe.errors import NlpipeError
+from nlpipe.pipeline import Pipeline, runtimes
+from nlpipe.pipeline.integrity import sealed
+from nlpipe.runs import costs
+from nlpipe.runs.result import Result
+from nlpipe.wire import Text
+from tests.commands import complaint
+from tests.unit.integrations.test_ctranslate2 import TEXTS, fitted, sentences
+from tests.unit.runs.finished_runs import USE
+
+pytest.importorskip("ctranslate2", reason="needs ctranslate2 (pip install 'nlpipe[ctranslate2]')")
+
+
+@pytest.fixture(scope="module")
+def translator() -> Pipeline:
+    return fitted()
+
+
+def take(monkeypatch: pytest.MonkeyPatch, *seconds: float) -> None:
+    """Have the stages take the first of ``seconds``, one by one and in a batch, and then CTranslate2 the others."""
+    left = iter(seconds)
+    monkeypatch.setattr(runtimes, "timed", lambda way, parts: ([way(part) for part in parts], next(left)))
+
+
+@pytest.fixture
+def faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CTranslate2 is four times as fast."""
+    take(monkeypatch, 4, 4, 1, 1)
+
+
+@pytest.fixture
+def saved(translator: Pipeline, faster: None, tmp_path: Path) -> Path:
+    """The folder of a pipeline that showed CTranslate2 to answer alike, four times as fast."""
+    translator.try_runtimes(Text(sentences(20, 3)[0]))
+    return translator.save(tmp_path / "saved")
+
+
+@pytest.mark.filterwarnings("ignore:.* answers were cut")
+def test_what_answers_alike_and_faster_is_taken_when_the_model_is_loaded(saved: Path) -> None:
+    record = json.loads((saved / "model.json").read_text())["runtimes"]["ctranslate2"]
+    assert record == {
+        "compared": 20, "same": 20, "times_as_fast_alone": 4.0, "times_as_fast_in_batches": 4.0, "taken": True,
+    }  # fmt: skip
+    loaded = Pipeline.load(saved)
+    assert loaded.runtime == "ctranslate2"
+    own = Pipeline.load(saved, runtime="nlpipe")
+    assert own.runtime == "nlpipe" and own.predict(TEXTS).texts == loaded.predict(TEXTS).texts
+    loaded.fit(*sentences(20))  # other weights: nothing is known of them
+    assert loaded.runtime == "nlpipe" and not loaded.runtimes
+
+
+@pytest.mark.filterwarnings("ignore:.* answers were cut")
+def test_it_searches_as_the_options_say_and_leaves_to_the_stages_what_it_cannot(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded, own = Pipeline.load(saved), Pipeline.load(saved, runtime="nlpipe")
+    calls: list[int] = []
+    beside = loaded._beside
+    assert beside is not None
+    predict = beside.head.predict
+    monkeypatch.setattr(beside.head, "predict", lambda tokens: calls.append(beside.head.beam) or predict(tokens))
+    for options in ({"beam": 2}, {"beam": 1}, {"beam": 3, "coverage_penalty": 0.3}):
+        for pipeline in (loaded, own):
+            pipeline.head.change(**options)
+        assert loaded.predict(TEXTS[:4]).texts == own.predict(TEXTS[:4]).texts
+    assert calls == [2, 1]  # with a coverage penalty the stages answer
+    monkeypatch.setattr(runtimes, "POSITIONS", 3)
+    for pipeline in (loaded, own):
+        pipeline.head.change(coverage_penalty=0.0)
+    assert loaded.predict(TEXTS[:1]).texts == own.predict(TEXTS[:1]).texts
+    assert calls == [2, 1]  # and a text that is too long for CTranslate2
+
+
+def test_one_that_answers_otherwise_or_slower_is_not_taken(
+    translator: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = Text(sentences(20, 3)[0])
+    monkeypatch.setattr(runtimes, "ALIKE", 1.01)
+    translator.try_runtimes(inputs)
+    assert translator.runtimes["ctranslate2"]["taken"] is False and translator.runtime == "nlpipe"
+    monkeypatch.undo()
+    take(monkeypatch, 1, 1, 2, 0.5)
+    translator.try_runtimes(inputs)
+    assert translator.runtimes["ctranslate2"]["times_as_fast_alone"] == 0.5 and translator.runtime == "nlpipe"
+
+
+def test_where_it_is_missing_or_not_of_use_the_stages_answer(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(runtimes, "installed", lambda: False)
+        assert Pipeline.load(saved).runtime == "nlpipe"
+    monkeypatch.setenv("NLPIPE_RUNTIME", "nlpipe")
+    assert Pipeline.load(saved).runtime == "nlpipe"
+    assert Pipeline.load(saved, runtime="ctranslate2").runtime == "ctranslate2"
+    monkeypatch.setenv("NLPIPE_RUNTIME", "fast")
+    with pytest.raises(NlpipeError, match="NLPIPE_RUNTIME: unknown runtime 'fast'; known: auto, nlpipe, ctranslate2"):
+        Pipeline.load(saved)
+
+
+def test_what_is_asked_for_and_cannot_be_is_told(saved: Path, tmp_path: Path) -> None:
+    asked = ("predict", saved, "one", "--runtime", "ctranslate2")
+    assert "head: coverage_penalty: CTranslate2 has nothing that means 0.1" in complaint(
+        *asked, "--set", "coverage_penalty=0.1"
+    )
+    classical = Pipeline([nlpipe.tokenizers.Regex(), nlpipe.representations.TfIdf(), nlpipe.heads.NaiveBayes()])
+    folder = classical.fit(["a", "b"], ["x", "y"]).save(tmp_path / "classical")
+    with pytest.raises(NlpipeError, match=r"CTranslate2 computes a tokenizer, .* these stages are others"):
+        Pipeline.load(folder, runtime="ctranslate2")
+    assert Pipeline.load(folder).runtime == "nlpipe"
+    manifest = json.loads((folder / "model.json").read_text())
+    manifest["runtimes"] = {"ctranslate2": {"taken": True}}  # of another model
+    (folder / "model.json").write_text(json.dumps(sealed(folder, manifest)))
+    assert Pipeline.load(folder).runtime == "nlpipe"
+
+
+def test_a_run_says_what_computes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faster: None) -> None:
+    monkeypatch.setattr(costs, "measure_model", lambda *_: USE)
+    said: list[str] = []
+    shape: dict[str, Any] = {"name": "transformer", "layers": 1, "heads": 2, "feed_forward": 24}
+    pairs = [{"source": a, "target": b} for a, b in zip(*sentences(40), strict=True)]
+    for split, rows in (("train", pairs[:20]), ("dev", pairs[20:30]), ("test", pairs[30:])):
+        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    spec = {
+        "data": {"task": "translation", "columns": {"source": "source", "target": "target"},
+                 **{split: str(tmp_path / f"{split}.jsonl") for split in ("train", "dev", "test")}},
+        "tokenizer": "whitespace", "representation": {"name": "embedding", "dim": 16, "min_count": 1},
+        "encoder": shape, "head": {"name": "seq2seq", "decoder": shape}, "trainer": {"epochs": 20, "lr": 0.01},
+    }  # fmt: skip
+    from nlpipe.datasets.load import load_dataset
+    from nlpipe.runs.fit import fit
+    from nlpipe.spec import read_pipeline
+
+    pipeline = fit(read_pipeline(spec), load_dataset(spec["data"]), tmp_path / "run", report=said.append)
+    assert pipeline.runtime == "ctranslate2", (said, pipeline.runtimes)
+    assert Result(tmp_path / "run").environment["runtime"] == "ctranslate2"
+    (line,) = [text for text in said if text.startswith("ctranslate2: ")]
+    assert line == (
+        "ctranslate2: 10 of 10 answers are the same, 4.0 times as fast one by one, 4.0 in batches; it answers from "
+        "here on (--runtime nlpipe: not)"
+    )
