@@ -47,7 +47,7 @@ def generate(
     imports: Imports = None,
 ) -> None:
     """Continue prompts with a language model."""
-    from nlpipe.cli.inputs import Reading, read_inputs
+    from nlpipe.bulk.inputs import Reading, read_inputs
     from nlpipe.pipeline import Pipeline
     from nlpipe.pipeline.generation import Generation
 
@@ -142,7 +142,7 @@ def score(
     imports: Imports = None,
 ) -> None:
     """The probability of texts by a language model: of each as a whole, or of every token (surprisal in bits)."""
-    from nlpipe.cli.inputs import FORMS, Reading, batches, given_texts, read_inputs
+    from nlpipe.bulk.inputs import FORMS, Reading, batches, given_texts, read_inputs
     from nlpipe.pipeline import Pipeline
     from nlpipe.report.surprisal_page import surprisal_page
 

@@ -16,11 +16,31 @@ from nlpipe.errors import NlpipeError
 def predict(
     run_folder: Run,
     texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts to answer.")] = None,
-    file: Annotated[Path | None, typer.Option("--file", help="Texts to answer, read as data is; - for stdin.")] = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--file", help="Texts to answer, read as data is; - for stdin, a folder, or a quoted pattern; repeatable."
+        ),
+    ] = None,
     output: Annotated[
-        str, typer.Option("--format", help="text, jsonl, csv or tsv (rows of the input with answers), conll, html.")
-    ] = "text",
-    form: Input = None,
+        Path | None,
+        typer.Option(
+            "--output",
+            help="A file, whole or not there; or for many inputs a folder, where the same command continues.",
+        ),
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="text, jsonl; csv, tsv or parquet (the input's rows with answers); conll, html."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Processes that answer.", min=1)] = 1,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler whose workers answer: tcp://host:8786.")
+    ] = None,
+    part_rows: Annotated[
+        int | None, typer.Option(help="Texts in each file of an output folder; 102,400 by default.", min=1)
+    ] = None,
+    input_form: Input = None,
     field: Field = None,
     encoding: Encoding = None,
     delimiter: Annotated[str | None, typer.Option(help="Between the columns of csv, tsv and conll.")] = None,
@@ -40,39 +60,44 @@ def predict(
     ] = None,
     imports: Imports = None,
 ) -> None:
-    """Answer texts given as arguments, in a file, or on standard input: one line for each, in order."""
-    from nlpipe.cli import answers
-    from nlpipe.cli.inputs import FORMS, Reading, given_texts, read_inputs
+    """Answer texts given as arguments, in files, or on standard input: one line for each, in order."""
+    from nlpipe.bulk import answers
+    from nlpipe.bulk.inputs import FORMS, Reading, given_texts, read_inputs
+    from nlpipe.cli.bulk_prediction import Wanted, check_wanted, predict_in_bulk
     from nlpipe.pipeline import Pipeline
 
-    one_of("--format", output, ("text", "jsonl", "csv", "tsv", "conll", "html"))
-    one_of("--input", form or "text", FORMS)
+    wanted = Wanted(
+        run_folder, tuple(file or ()), output, form, jobs, cluster, part_rows, tuple(changes or ()), n_best, threshold
+    )
+    form = wanted.chosen_form
+    one_of("--format", form, ("text", "jsonl", "csv", "tsv", "parquet", "conll", "html"))
+    one_of("--input", input_form or "text", FORMS)
     check_encoding(encoding)
     if threshold is not None:
         if not 0 <= threshold <= 1:
             raise NlpipeError(f"--threshold: invalid value {threshold:g}: expected a number from 0 to 1")
-        if output in ("html", "conll") or n_best is not None:
-            other = "--n-best" if n_best is not None else f"--format {output}"
-            raise NlpipeError(f"--threshold is for --format text, jsonl, csv and tsv, not for {other}")
-    if texts and file is not None:
-        raise NlpipeError("give texts or --file, not both")
+        if form in ("html", "conll") or n_best is not None:
+            other = "--n-best" if n_best is not None else f"--format {form}"
+            raise NlpipeError(f"--threshold is for --format text, jsonl, csv, tsv and parquet, not for {other}")
+    if texts and file:
+        raise NlpipeError("give texts or --file, not both (a pattern such as 'in/*.csv' needs quotes)")
+    check_wanted(wanted, bool(texts), attention is not None)
     import_modules(imports)
     pipeline = Pipeline.load(run_folder, runtime)
     answers.change(pipeline, changes or [])
     if threshold is not None and pipeline.task.capability is not None:
         raise NlpipeError(f"--threshold: a pipeline for {pipeline.task.name} has no answers to be sure of")
-    if output in ("html", "conll") and pipeline.task.name != "tagging":
-        raise NlpipeError(f"--format {output} shows tags, and this pipeline is for {pipeline.task.name}")
-    reading = Reading(form, field, encoding, delimiter, words)
-    inputs = given_texts(texts, words) if texts else read_inputs(file, reading, pipeline.task, pipeline.reading)
+    if form in ("html", "conll") and pipeline.task.name != "tagging":
+        raise NlpipeError(f"--format {form} shows tags, and this pipeline is for {pipeline.task.name}")
+    reading = Reading(input_form, field, encoding, delimiter, words)
+    if wanted.in_bulk:
+        predict_in_bulk(wanted, pipeline, reading)
+        return
+    path = Path(file[0]) if file else None
+    inputs = given_texts(texts, words) if texts else read_inputs(path, reading, pipeline.task, pipeline.reading)
     if attention is not None:
         inputs = answers.draw_attention(pipeline, inputs, attention)
-    parts = (
-        answers.answer(pipeline, inputs, output, threshold)
-        if n_best is None
-        else answers.n_best(pipeline, inputs, n_best)
-    )
-    for part in parts:
+    for part in answers.answer(pipeline, inputs, form, n_best, threshold):
         sys.stdout.write(part)
         sys.stdout.flush()
 

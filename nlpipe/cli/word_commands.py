@@ -33,7 +33,7 @@ def neighbours(
     imports: Imports = None,
 ) -> None:
     """The words nearest to a word by the cosine of their vectors, and analogies: king + woman - man."""
-    from nlpipe.cli.inputs import given_texts
+    from nlpipe.bulk.inputs import given_texts
     from nlpipe.pipeline import Pipeline
 
     one_of("--format", output, ("text", "jsonl"))

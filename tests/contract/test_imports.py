@@ -41,6 +41,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("api",),
     ("integrations",),
     ("serving",),
+    ("bulk",),
     ("cli",),
     ("__main__",),
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nlpipe.cli.answers import change
+from nlpipe.bulk.answers import change
 from nlpipe.datasets import find_card
 from nlpipe.errors import CardError, NlpipeError, NlpipeWarning, SpecError
 from nlpipe.heads import LogisticRegression

@@ -12,6 +12,9 @@ from nlpipe.errors import DataError, suggest
 from nlpipe.names import missing_extra
 from nlpipe.tasks.task import Row
 
+AT_ONCE = 4_096
+"""Rows that are in memory together."""
+
 
 def read_parquet(origins: Sequence[Origin], layout: Layout) -> Iterator[Row]:
     """Rows of files, one after another; the fields of an empty cell, and of NaN, are None.
@@ -47,22 +50,25 @@ def parquet_rows(origin: Origin, columns: Any = None) -> Iterator[dict[str, Any]
         import pyarrow.parquet
     except ModuleNotFoundError as error:
         raise missing_extra("format 'parquet'", error) from error
+    count = 0
     try:
         with origin.open() as stream:
-            file = pyarrow.parquet.ParquetFile(io.BytesIO(stream.read()))
-        names = file.schema_arrow.names
-        for role, column in (columns or {}).items():
-            if column not in names:
-                raise DataError(f"{origin.name}: there is no column '{column}' for '{role}'{suggest(column, names)}")
-        for batch in file.iter_batches(columns=None if columns is None else sorted(set(columns.values()))):
-            for record in batch.to_pylist():
-                yield {name: _plain(value) for name, value in record.items()}
-    except OSError as error:
-        if isinstance(error, pyarrow.ArrowException) or not error.strerror:
-            raise DataError(f"{origin.name}: not a parquet file: {error}") from None
-        raise DataError(f"{origin.name}: cannot be read: {error.strerror}") from None
-    except pyarrow.ArrowException as error:
-        raise DataError(f"{origin.name}: not a parquet file: {error}") from None
+            file = pyarrow.parquet.ParquetFile(stream if stream.seekable() else io.BytesIO(stream.read()))
+            names = file.schema_arrow.names
+            for role, column in (columns or {}).items():
+                if column not in names:
+                    near = suggest(column, names)
+                    raise DataError(f"{origin.name}: there is no column '{column}' for '{role}'{near}")
+            wanted = None if columns is None else sorted(set(columns.values()))
+            for batch in file.iter_batches(AT_ONCE, columns=wanted):
+                for record in batch.to_pylist():
+                    yield {name: _plain(value) for name, value in record.items()}
+                count += batch.num_rows
+    except (OSError, pyarrow.ArrowException) as error:
+        if isinstance(error, OSError) and not isinstance(error, pyarrow.ArrowException) and error.strerror:
+            raise DataError(f"{origin.name}: cannot be read: {error.strerror}") from None
+        fault = f"damaged after row {count}" if count else "not a parquet file, or damaged"
+        raise DataError(f"{origin.name}: {fault}: {error}") from None
 
 
 def _plain(value: Any) -> Any:

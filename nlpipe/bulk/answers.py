@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
-from nlpipe.cli.inputs import Input, batches
+from nlpipe.bulk.inputs import Input, batches
 from nlpipe.errors import NlpipeError, NlpipeWarning
 from nlpipe.json_reader import json_text
 from nlpipe.pipeline import Pipeline
@@ -47,52 +47,68 @@ def change(pipeline: Pipeline, typed: Sequence[str]) -> None:
         warn_of_octals(value, name)
 
 
-def answer(pipeline: Pipeline, inputs: Iterator[Input], form: str, threshold: float | None = None) -> Iterator[str]:
-    """The answers, batch by batch; an HTML page comes whole, at the end.
+class Answers:
+    """The answers to batches of inputs, as text in one form.
 
     Args:
         form: text (a line for each), jsonl (an object for each, with what the input has beside the text), csv or tsv
             (the rows of the input with the answers as further columns), conll (a word a line, with the columns that
-            the input has, and its tag), html (entities marked).
+            the input has, and its tag).
+        n: as many of the best answers to each text, as jsonl; None for the answer alone.
         threshold: the confidence below which the line of an answer says ``unsure``; objects and rows then have
             ``confidence`` and ``unsure`` too, and what was answered.
-
-    Raises:
-        NlpipeError: there is a threshold, and the answers have no confidence.
+        columns: of csv and tsv, as an earlier ``Answers`` of the same file had them; None to begin with their names.
     """
-    documents: list[dict[str, Any]] = []
-    table = Table("\t" if form == "tsv" else ",")
-    for batch in batches(inputs):
-        predictions = pipeline.predict([item.content for item in batch])
-        confidence = None if threshold is None else _confidence(predictions, pipeline)
-        lines = []
-        for i, item in enumerate(batch):
-            record = pipeline.task.record(None, predictions, i)
-            unsure = False
-            if confidence is not None and threshold is not None:
-                unsure = bool(confidence[i] < threshold)
-                record |= {"confidence": float(f"{confidence[i]:.6g}"), "unsure": unsure}
-            if form == "html":
-                documents.append({"text": item.text, "entities": record.get("entities", record.get("tokens"))})
-            elif form == "jsonl":
-                lines.append(_json_line(item, record))
-            elif form in ("csv", "tsv"):
-                lines.append(table.line(_beside(item), record))
-            elif form == "conll":
-                tokens = predictions.values.tokens
-                words = [[tokens.texts[i][start:end]] for start, end in tokens.spans(i)]  # as they are written
-                for columns, tag in zip(item.lines or words, predictions.tags[i], strict=True):
-                    lines.append("\t".join(" ".join(column.split()) for column in columns) + f"\t{tag}\n")
-                lines.append("\n")
-            elif unsure:
-                lines.append(f"unsure\t{record['confidence']:.4f}\n")
-            else:
-                lines.append(" ".join(pipeline.task.line(record).splitlines()) + "\n")  # one line for each text
-        yield "".join(lines)
-    if form == "html":
-        from nlpipe.report.entity_page import entity_page
 
-        yield entity_page(documents)
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        form: str,
+        n: int | None = None,
+        threshold: float | None = None,
+        columns: Columns | None = None,
+    ) -> None:
+        self.pipeline = pipeline
+        self.form = form
+        self.n = n
+        self.threshold = threshold
+        self.table = Table("\t" if form == "tsv" else ",", columns)
+
+    def lines(self, batch: Sequence[Input]) -> str:
+        """The answers to a batch, in its order.
+
+        Raises:
+            NlpipeError: there is a threshold, and the answers have no confidence.
+        """
+        contents = [item.content for item in batch]
+        if self.n is not None:
+            best = self.pipeline.n_best(contents, self.n)
+            return "".join(
+                _json_line(item, {"n_best": [asdict(each) for each in answers]})
+                for item, answers in zip(batch, best, strict=True)
+            )
+        predictions = self.pipeline.predict(contents)
+        confidence = None if self.threshold is None else _confidence(predictions, self.pipeline)
+        return "".join(self._line(item, predictions, i, confidence) for i, item in enumerate(batch))
+
+    def _line(self, item: Input, predictions: AnyPredictions, i: int, confidence: np.ndarray | None) -> str:
+        record = self.pipeline.task.record(None, predictions, i)
+        unsure = False
+        if confidence is not None and self.threshold is not None:
+            unsure = bool(confidence[i] < self.threshold)
+            record |= {"confidence": float(f"{confidence[i]:.6g}"), "unsure": unsure}
+        if self.form == "jsonl":
+            return _json_line(item, record)
+        if self.form in ("csv", "tsv"):
+            return self.table.line(_beside(item), record)
+        if self.form == "conll":
+            tokens = predictions.values.tokens
+            words = [[tokens.texts[i][start:end]] for start, end in tokens.spans(i)]  # as they are written
+            rows = zip(item.lines or words, predictions.tags[i], strict=True)
+            return "".join("\t".join(" ".join(cell.split()) for cell in row) + f"\t{tag}\n" for row, tag in rows) + "\n"
+        if unsure:
+            return f"unsure\t{record['confidence']:.4f}\n"
+        return " ".join(self.pipeline.task.line(record).splitlines()) + "\n"  # one line for each text
 
 
 def _confidence(predictions: AnyPredictions, pipeline: Pipeline) -> np.ndarray:
@@ -102,6 +118,34 @@ def _confidence(predictions: AnyPredictions, pipeline: Pipeline) -> np.ndarray:
             "no confidence"
         )
     return predictions.confidence
+
+
+def answer(
+    pipeline: Pipeline, inputs: Iterator[Input], form: str, n: int | None = None, threshold: float | None = None
+) -> Iterator[str]:
+    """The answers, batch by batch as inputs come; an HTML page (``html``: entities marked) comes whole, at the end.
+
+    Args:
+        form: as ``Answers`` has it, and ``n`` and ``threshold`` too; or html.
+    """
+    if form == "html":
+        yield _page(pipeline, inputs)
+        return
+    answers = Answers(pipeline, form, n, threshold)
+    for batch in batches(inputs):
+        yield answers.lines(batch)
+
+
+def _page(pipeline: Pipeline, inputs: Iterator[Input]) -> str:
+    from nlpipe.report.entity_page import entity_page
+
+    documents: list[dict[str, Any]] = []
+    for batch in batches(inputs):
+        predictions = pipeline.predict([item.content for item in batch])
+        for i, item in enumerate(batch):
+            record = pipeline.task.record(None, predictions, i)
+            documents.append({"text": item.text, "entities": record.get("entities", record.get("tokens"))})
+    return entity_page(documents)
 
 
 def _beside(item: Input) -> dict[str, Any]:
@@ -116,15 +160,36 @@ def _json_line(item: Input, answer: Mapping[str, Any]) -> str:
     return f"{json_text(record)[:-1]}, {json.dumps(added, ensure_ascii=False)[1:]}\n"
 
 
-class Table:
-    """Rows of csv or tsv: the columns of the first input, then those of the answer; the first row has the names."""
+class Columns(TypedDict):
+    """Of a table: the columns of the input, and those of the answer with their names in the table."""
 
-    def __init__(self, delimiter: str) -> None:
+    columns: list[str]
+    names: dict[str, str]
+
+
+class Table:
+    """Rows of csv or tsv: the columns of the first input, then those of the answer; the first row has the names.
+
+    Args:
+        begun: the columns of a table whose first rows are written elsewhere; None for a new one.
+    """
+
+    def __init__(self, delimiter: str, begun: Columns | None = None) -> None:
         self.buffer = io.StringIO()
         self.writer = csv.writer(self.buffer, delimiter=delimiter, lineterminator="\n")
-        self.columns: list[str] = []
-        self.names: dict[str, str] = {}
+        self.columns: list[str] = list(begun["columns"]) if begun else []
+        self.names: dict[str, str] = dict(begun["names"]) if begun else {}
         self.left_out: set[str] = set()
+
+    @property
+    def begun(self) -> Columns | None:
+        """Its columns, once it has a row."""
+        return {"columns": self.columns, "names": self.names} if self.names else None
+
+    def head(self) -> str:
+        """The row with the names."""
+        self.writer.writerow([*self.columns, *self.names.values()])
+        return self._written()
 
     def line(self, record: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
         """One row, after the names if it is the first."""
@@ -137,6 +202,9 @@ class Table:
             self._tell(name for name in record if name not in self.columns and name not in self.left_out)
         cells = [_cell(record.get(name)) for name in self.columns]
         self.writer.writerow([*cells, *(_cell(shown.get(name)) for name in self.names)])
+        return self._written()
+
+    def _written(self) -> str:
         line = self.buffer.getvalue()
         self.buffer.seek(0)
         self.buffer.truncate()
@@ -154,16 +222,6 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json_text(value)
-
-
-def n_best(pipeline: Pipeline, inputs: Iterator[Input], n: int) -> Iterator[str]:
-    """The ``n`` best answers to each text as JSON Lines, batch by batch; log-probabilities in nats."""
-    for batch in batches(inputs):
-        best = pipeline.n_best([item.content for item in batch], n)
-        yield "".join(
-            _json_line(item, {"n_best": [asdict(each) for each in answers]})
-            for item, answers in zip(batch, best, strict=True)
-        )
 
 
 def draw_attention(pipeline: Pipeline, inputs: Iterator[Input], target: Path) -> Iterator[Input]:

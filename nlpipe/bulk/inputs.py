@@ -40,11 +40,13 @@ class Input:
         content: a text, or its words where it comes split.
         record: all that the file has beside it, by column; empty for plain text.
         lines: of conll, the columns of each word.
+        number: of the line on which it begins, from 1; of its row, in parquet.
     """
 
     content: str | list[str]
     record: Mapping[str, Any] = field(default_factory=dict)
     lines: Sequence[Sequence[str]] = ()
+    number: int = 0
 
     @property
     def text(self) -> str:
@@ -80,16 +82,42 @@ def given_texts(texts: Iterable[str], words: bool) -> Iterator[Input]:
             text.encode()
         except UnicodeEncodeError:
             raise NlpipeError(f"text {number}: not UTF-8; convert it first") from None
-        yield Input(text.split() if words else text)
+        yield Input(text.split() if words else text, number=number)
 
 
-def read_inputs(file: Path | None, reading: Reading, task: Task, trained: Mapping[str, Any]) -> Iterator[Input]:
+class Position:
+    """How far a file has been read; another thread may ask."""
+
+    def __init__(self) -> None:
+        self.stream: IO[bytes] | None = None
+
+    def bytes_read(self) -> int:
+        """Bytes of the file that is being read, as it lies on the disk; 0 where none is."""
+        try:
+            return self.stream.tell() if self.stream is not None else 0
+        except (OSError, ValueError):  # a pipe; closed a moment ago
+            return 0
+
+    def watched(self, origin: Origin) -> Origin:
+        """The same file, which is watched once it is opened."""
+
+        def opened() -> IO[bytes]:
+            self.stream = origin.open()
+            return self.stream
+
+        return Origin(origin.name, opened)
+
+
+def read_inputs(
+    file: Path | None, reading: Reading, task: Task, trained: Mapping[str, Any], position: Position | None = None
+) -> Iterator[Input]:
     """The inputs of a file, or of standard input, read by the reader that training uses.
 
     Args:
         file: None or ``-`` for standard input.
         task: of the pipeline; it says which column is its input.
         trained: how the data of training was read, as ``Card.reading`` gives it.
+        position: is kept up to date with what has been read.
 
     Raises:
         NlpipeError: the file cannot be read, a line is not in its format, or there is no such column.
@@ -100,6 +128,8 @@ def read_inputs(file: Path | None, reading: Reading, task: Task, trained: Mappin
         raise NlpipeError(f"--input: there is no format '{form}'; known: {', '.join(FORMS)}")
     encoding = reading.encoding or trained.get("encoding") or "utf-8"
     origin = Origin(STANDARD_INPUT, _standard_input) if standard else _origin(Path(str(file)))
+    if position is not None:
+        origin = position.watched(origin)
     replacements = replacements_of(trained.get("replace", {}) if form == trained.get("format") else {})
     for item in _texts(origin, encoding) if form == "text" else _rows(origin, form, encoding, reading, task, trained):
         content = item.content
@@ -109,12 +139,12 @@ def read_inputs(file: Path | None, reading: Reading, task: Task, trained: Mappin
             content = replaced_text(content, replacements, origin.name)
         elif replacements:
             content = [replaced_text(word, replacements, origin.name) for word in content]
-        yield Input(content, item.record, item.lines)
+        yield Input(content, item.record, item.lines, item.number)
 
 
 def _texts(origin: Origin, encoding: str) -> Iterator[Input]:
-    for line in read_lines(origin, encoding):
-        yield Input(line.removesuffix("\n").removesuffix("\r"))
+    for number, line in enumerate(read_lines(origin, encoding), 1):
+        yield Input(line.removesuffix("\n").removesuffix("\r"), number=number)
 
 
 def _rows(
@@ -142,9 +172,9 @@ def _rows(
             width = len(row.record)
             content = _content(row.fields["text"], row)
             if form == "conll":
-                yield Input(content, {}, list(zip(*row.record.values(), strict=True)))
+                yield Input(content, {}, list(zip(*row.record.values(), strict=True)), row.line)
             else:
-                yield Input(content, row.record)
+                yield Input(content, row.record, number=row.line)
     except DataError as error:
         message = str(error)
         for hint in HINTS:
@@ -192,7 +222,7 @@ def _json_lines(
         if not reading.words and type(content) is not (kind := kind or type(content)):
             was, now = ("lists of words", "a text") if kind is list else ("texts", "a list of words")
             raise DataError(f"{place}: {now}, where the lines before hold {was}; --words splits texts at spaces")
-        yield Input(content, record)
+        yield Input(content, record, number=number)
 
 
 def _column(form: str, reading: Reading, task: Task, trained: Mapping[str, Any]) -> str | int:

@@ -1,0 +1,222 @@
+"""``nlpipe predict`` with ``--jobs``, ``--cluster``, ``--output`` or several files."""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nlpipe.errors import NlpipeError, NlpipeWarning
+
+if TYPE_CHECKING:
+    from nlpipe.bulk.answer_process import Setting
+    from nlpipe.bulk.inputs import Input, Position, Reading
+    from nlpipe.bulk.ordered import Workers
+    from nlpipe.pipeline import Pipeline
+
+MOST_TIMES = 4
+"""Processes for each processor, at most; 32 are allowed on any machine."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the options of the command say.
+
+    Args:
+        run: the model's folder.
+        files: what ``--file`` has, as it was typed.
+    """
+
+    run: Path
+    files: tuple[str, ...]
+    output: Path | None
+    form: str | None
+    jobs: int
+    cluster: str | None
+    part_rows: int | None
+    changes: tuple[str, ...]
+    n_best: int | None
+    threshold: float | None = None
+
+    @property
+    def chosen_form(self) -> str:
+        """The form of the answers: that of ``--format``, or by the name of the output file."""
+        from nlpipe.bulk.bulk import SUFFIXES
+
+        if self.n_best is not None:
+            return "jsonl"
+        by_name = {**{suffix: form for form, suffix in SUFFIXES.items()}, ".html": "html"}
+        return self.form or (by_name.get(self.output.suffix.lower(), "text") if self.output is not None else "text")
+
+    @property
+    def many(self) -> bool:
+        """Whether ``--file`` may name several files."""
+        patterns = any(glob.has_magic(text) and not Path(text).exists() for text in self.files)
+        return len(self.files) > 1 or patterns or any(Path(text).is_dir() for text in self.files)
+
+    @property
+    def to_folder(self) -> bool:
+        """Whether the output is a folder."""
+        output = self.output
+        return output is not None and (self.many or self.part_rows is not None or output.is_dir())
+
+    @property
+    def in_bulk(self) -> bool:
+        """Whether anything of this file is asked for."""
+        return self.jobs > 1 or self.cluster is not None or self.output is not None or self.many
+
+
+def check_wanted(wanted: Wanted, texts: bool, attention: bool) -> None:
+    """Check options that do not depend on the model.
+
+    Raises:
+        NlpipeError: two contradict each other, or a number is not sensible.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if wanted.jobs > max(32, MOST_TIMES * cores):
+        raise NlpipeError(f"--jobs {wanted.jobs}: there are {cores} processors here; give about as many, or --cluster")
+    if wanted.jobs > cores:
+        text = f"--jobs {wanted.jobs}: more than the {cores} processors here; each process holds the model in memory"
+        warnings.warn(text, NlpipeWarning, 2)
+    form = wanted.chosen_form
+    if wanted.jobs > 1 and wanted.cluster is not None:
+        raise NlpipeError("give --jobs or --cluster, not both")
+    if form == "parquet" and wanted.output is None:
+        raise NlpipeError("--format parquet needs --output, a file or a folder")
+    if wanted.part_rows is not None and wanted.output is None:
+        raise NlpipeError("--part-rows is for --output FOLDER")
+    if wanted.in_bulk:
+        options = {"--jobs": wanted.jobs > 1, "--cluster": wanted.cluster, "--output": wanted.output, "--file": True}
+        option = next(name for name, given in options.items() if given)
+        if texts:
+            raise NlpipeError(f"{option} is for texts in files or on standard input, not for arguments")
+        if attention or form == "html":
+            other = "--attention" if attention else "--format html"
+            raise NlpipeError(f"{option} does not go with {other}, which is for a few texts")
+    if wanted.many and wanted.output is None:
+        raise NlpipeError("several files need --output FOLDER")
+    if wanted.to_folder and (not wanted.files or "-" in wanted.files):
+        raise NlpipeError("--output FOLDER needs --file, not standard input")
+
+
+def predict_in_bulk(wanted: Wanted, pipeline: Pipeline, reading: Reading) -> None:
+    """Answer the files.
+
+    Raises:
+        NlpipeError: an input, the output, a worker or the cluster does not allow it.
+    """
+    from nlpipe.bulk.answer_folder import answer_folder
+    from nlpipe.bulk.answer_process import model_hash
+    from nlpipe.bulk.bulk import PART_ROWS, files_of, stems_of, to_file, to_folder, to_stream
+    from nlpipe.bulk.inputs import Position, read_inputs
+
+    standard = not wanted.files or wanted.files == ("-",)
+    files: Sequence[Path | None] = [None] if standard else files_of(wanted.files)
+    form, output = wanted.chosen_form, wanted.output
+    setting: Setting = {
+        "model": str(wanted.run.absolute()), "sha256": model_hash(wanted.run), "version": _version(),
+        "changes": list(wanted.changes), "form": "jsonl" if form == "parquet" else form, "n_best": wanted.n_best,
+        "threshold": wanted.threshold, "user_code": _user_code(),
+    }  # fmt: skip
+    position = Position()
+
+    def read(file: Path | None) -> Iterator[Input]:
+        return read_inputs(file, reading, pipeline.task, pipeline.reading, position)
+
+    if output is not None and not wanted.to_folder and not output.parent.is_dir():
+        raise NlpipeError(f"--output {output}: there is no folder {output.parent}")
+    for file in files:
+        if file is not None and output is not None and output.exists() and file.exists() and output.samefile(file):
+            raise NlpipeError(f"--output {output}: this is an input; give another file")
+    with _progress(files, position, wanted) as report:
+        if wanted.to_folder:
+            assert output is not None
+            stems = stems_of([file for file in files if file is not None])
+            rows = wanted.part_rows or PART_ROWS
+            identity = {
+                "model": setting["sha256"], "nlpipe": setting["version"], "format": form, "set": setting["changes"],
+                "n_best": wanted.n_best, "threshold": wanted.threshold, "part_rows": rows, **asdict(reading),
+            }  # fmt: skip
+            with answer_folder(output, identity) as folder, _workers(wanted, setting, pipeline) as workers:
+                to_folder(read, stems, workers, form, folder, rows, report)
+            return
+        with _workers(wanted, setting, pipeline) as workers:
+            if output is not None:
+                to_file(read, files, workers, form, output, report)
+            else:
+                to_stream(read, files, workers, form, _write, report)
+
+
+def _version() -> str:
+    import nlpipe
+
+    return nlpipe.__version__
+
+
+def _user_code() -> dict[str, object]:
+    """What makes everything that is registered here known in a worker."""
+    from nlpipe.registry import FOLDERS, OTHERS, table_of
+    from nlpipe.user_code import user_code
+
+    return user_code({(kind, name) for kind in (*FOLDERS, *OTHERS) for name in table_of(kind).registered()}).plain()
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+@contextmanager
+def _workers(wanted: Wanted, setting: Setting, pipeline: Pipeline) -> Iterator[Workers]:
+    """What answers; it is ended with the block."""
+    from nlpipe.bulk.bulk import Here
+    from nlpipe.bulk.dask_workers import DaskWorkers
+    from nlpipe.bulk.local_workers import Processes
+
+    workers: Workers
+    if wanted.cluster is not None:
+        workers = DaskWorkers(setting, wanted.cluster)
+    elif wanted.jobs > 1:
+        workers = Processes(setting, wanted.jobs)
+    else:
+        workers = Here(setting, pipeline)
+    try:
+        yield workers
+    finally:
+        workers.close()
+
+
+@contextmanager
+def _progress(files: Sequence[Path | None], position: Position, wanted: Wanted) -> Iterator[Callable[[int], None]]:
+    """A bar with texts a second and the time left, on a terminal where the answers do not go to one too."""
+    if None in files or not sys.stderr.isatty() or (wanted.output is None and sys.stdout.isatty()):
+        yield lambda count: None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from nlpipe.cli.terminal import make_console
+
+    sizes = [file.stat().st_size for file in files if file is not None]
+    columns = (
+        TextColumn("{task.fields[texts]:,} texts"),
+        BarColumn(),
+        TextColumn("{task.fields[rate]:,.0f} texts/s"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=make_console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=max(1, sum(sizes)), texts=0, rate=0.0)
+        count = 0
+
+        def report(more: int) -> None:
+            nonlocal count
+            count += more
+            elapsed = progress.tasks[0].elapsed or 1.0
+            progress.update(task, completed=position.bytes_read(), texts=count, rate=count / max(elapsed, 1e-3))
+
+        yield report
