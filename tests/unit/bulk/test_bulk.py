@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -75,7 +74,7 @@ def done(folder: Path, *words: Any) -> bytes:
     return command.stdout
 
 
-@pytest.mark.parametrize("form", ["text", "jsonl", "csv"])
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
 def test_processes_and_files_have_what_one_process_writes(folder: Path, tmp_path: Path, form: str) -> None:
     alone = done(folder, "--file", folder / "big.csv", "--format", form)
     assert alone.count(b"\n") >= 3000
@@ -225,27 +224,6 @@ def test_an_interrupted_command_ends_its_processes(folder: Path, tmp_path: Path)
 def children(process: int) -> list[int]:
     tasks = Path(f"/proc/{process}/task").glob("*/children")
     return [int(word) for each in tasks for word in each.read_text().split()]
-
-
-@pytest.mark.filterwarnings("default")
-def test_a_cluster_whose_worker_is_killed_gives_the_same_parts(folder: Path, tmp_path: Path) -> None:
-    distributed = pytest.importorskip("distributed")
-    options = ["--file", folder / "big.csv", "--output", tmp_path / "there", "--format", "jsonl", "--part-rows", 1500]
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, local_directory=str(tmp_path)
-    ) as cluster:
-
-        def kill() -> None:
-            while not list((tmp_path / "there").glob("*.jsonl")):
-                time.sleep(0.01)
-            os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
-
-        killer = threading.Thread(target=kill)
-        killer.start()
-        done(folder, *options, "--cluster", cluster.scheduler_address)
-        killer.join()
-    alone = done(folder, "--file", folder / "big.csv", "--format", "jsonl")
-    assert b"".join(path.read_bytes() for path in sorted((tmp_path / "there").glob("*.jsonl"))) == alone
 
 
 def test_without_a_cluster_the_address_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
