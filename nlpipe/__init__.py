@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nlpipe.pipeline import Pipeline as Pipeline
     from nlpipe.registry import register as register
     from nlpipe.wire import Labels as Labels
+    from nlpipe.wire import LabelSets as LabelSets
     from nlpipe.wire import Sequences as Sequences
     from nlpipe.wire import Tags as Tags
     from nlpipe.wire import Text as Text
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 _HOME = {
     "load": "api", "run": "api", "compare": "api", "load_dataset": "datasets", "Pipeline": "pipeline",
     "register": "registry", "NlpipeError": "errors", "Text": "wire", "Tokens": "wire", "Vectors": "wire",
-    "Sequences": "wire", "Labels": "wire", "Tags": "wire",
+    "Sequences": "wire", "Labels": "wire", "LabelSets": "wire", "Tags": "wire",
 }  # fmt: skip
 """Name to the module that has it."""
 
@@ -46,8 +47,8 @@ _PACKAGES = ("decoders", "encoders", "heads", "representations", "search", "toke
 """Packages that ``import nlpipe`` alone makes reachable: ``nlpipe.encoders.LSTM``."""
 
 __all__ = [
-    "Labels", "NlpipeError", "Pipeline", "Sequences", "Tags", "Text", "Tokens", "Vectors", "__version__", "compare",
-    "decoders", "encoders", "heads", "load", "load_dataset", "register", "representations", "run", "search",
+    "LabelSets", "Labels", "NlpipeError", "Pipeline", "Sequences", "Tags", "Text", "Tokens", "Vectors", "__version__",
+    "compare", "decoders", "encoders", "heads", "load", "load_dataset", "register", "representations", "run", "search",
     "tokenizers",
 ]  # fmt: skip
 

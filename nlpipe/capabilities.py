@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar, cast
@@ -19,7 +19,7 @@ import numpy as np
 
 from nlpipe.predictions import Predictions
 from nlpipe.vocabulary import Vocabulary, unescaped
-from nlpipe.wire import Text, Vectors, Wire
+from nlpipe.wire import LabelSets, Text, Vectors, Wire
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -294,6 +294,27 @@ class Margins(Protocol):
     @abstractmethod
     def margins(self, source: Vectors) -> np.ndarray:
         """(B, C) distances from the decision borders, columns as in ``classes``."""
+
+
+class LabelsSeparately(Protocol):
+    """A head of one label a text that can also decide on each label by itself: a text then has any number of them.
+
+    A label is given where its margin is at least its threshold. Heads with ``probabilities_from_margins`` give margins
+    that are log-odds.
+    """
+
+    classes: tuple[str, ...]
+    thresholds: np.ndarray | None
+    """(C,) the margin from which each label is given; None: 0, which is a probability of 0.5. Chosen on dev."""
+    probabilities_from_margins: ClassVar[bool] = True
+
+    @abstractmethod
+    def fit_separately(self, data: Iterable[tuple[Vectors, LabelSets]]) -> None:
+        """Learn each label against all texts without it; in place of ``fit``."""
+
+    @abstractmethod
+    def separate_margins(self, source: Vectors) -> np.ndarray:
+        """(B, C) how much speaks for each label; above 0 more than against it."""
 
 
 class SharesTable(Protocol):

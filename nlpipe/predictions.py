@@ -1,4 +1,4 @@
-"""What a head says of a batch: labels, tags or texts, with scores and probabilities where it has them."""
+"""What a head says of a batch: labels, sets of labels, tags or texts, with scores and probabilities if it has them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from nlpipe.errors import NlpipeError
 from nlpipe.tag_schemes import to_spans
-from nlpipe.wire import Labels, Tags, Text, Wire
+from nlpipe.wire import Labels, LabelSets, Tags, Text, Wire
 from nlpipe.writing_systems import UNSPACED
 
 Out = TypeVar("Out", bound=Wire)
@@ -24,10 +24,10 @@ class Predictions(Generic[Out]):
     """What a head says of B examples.
 
     Args:
-        values: B predicted labels, tag lists or texts.
+        values: B predicted labels, sets of labels, tag lists or texts.
         scores: (B,) probability, or log-probability for texts, of what is predicted; for tags (B,) arrays of that of
-            each word; None where there is none.
-        probabilities: (B, C) for labels, columns as in ``classes``; None where the head has none.
+            each word; for sets of labels, that of the whole set if labels were independent; None where there is none.
+        probabilities: (B, C) for labels and sets of labels, columns as in ``classes``; None where the head has none.
         classes: C labels.
         cut: (B,) whether a generated answer was ended by a length limit; None where answers are not generated.
         units: (B,) the tokens whose log-probability ``scores`` are; None where they are of the whole answer.
@@ -45,10 +45,16 @@ class Predictions(Generic[Out]):
         """The predicted label of each text.
 
         Raises:
-            NlpipeError: the predictions are tags or texts.
+            NlpipeError: the predictions are sets of labels, tags or texts.
         """
         labels: list[str] = self._values(Labels, "labels").values
         return labels
+
+    @property
+    def label_sets(self) -> list[list[str]]:
+        """The predicted labels of each text, any number of them; NlpipeError as for ``labels``."""
+        sets: list[list[str]] = self._values(LabelSets, "label_sets").values
+        return sets
 
     @property
     def tags(self) -> list[list[str]]:
@@ -77,7 +83,8 @@ class Predictions(Generic[Out]):
     def confidence(self) -> np.ndarray | None:
         """(B,) how sure each answer is, from 0 to 1; None where the head gives neither probabilities nor scores.
 
-        Of a label it is its probability. Of tags it is the product of the probabilities of the words' tags, one number
+        Of a label it is its probability, of a set of labels that of all decisions if
+        they were independent. Of tags it is the product of the probabilities of the words' tags, one number
         a text: the probability that all are right, were the words independent; 1 for a text without words. Of a
         generated text it is the geometric mean of the probabilities of its words and its end, so that long answers are
         not less sure for their length alone. Heads calibrate their probabilities on dev or on held-out folds; the
@@ -95,7 +102,9 @@ class Predictions(Generic[Out]):
 
     def _values(self, kind: type[Any], name: str) -> Any:
         if not isinstance(self.values, kind):
-            own = {Labels: "labels", Tags: "tags", Text: "texts"}.get(type(self.values), "values")
+            own = {Labels: "labels", LabelSets: "label_sets", Tags: "tags", Text: "texts"}.get(
+                type(self.values), "values"
+            )
             raise NlpipeError(f"these predictions have no {name}; they are {self.values!r}: use .{own}")
         return self.values
 

@@ -1,4 +1,4 @@
-"""What travels between stages: six types, and nothing else.
+"""What travels between stages: seven types, and nothing else.
 
 Shapes are written in one alphabet everywhere in nlpipe:
 
@@ -37,7 +37,7 @@ Span = tuple[int, int]
 
 
 class Wire:
-    """The root of the six: B examples that can be counted, selected and joined."""
+    """The root of the seven: B examples that can be counted, selected and joined."""
 
     characters: ClassVar[int] = 0
     """Characters that one unit of ``lengths`` stands for, roughly; 0 where an example has no length."""
@@ -376,6 +376,35 @@ class Labels(Wire):
     @classmethod
     def concat(cls, parts: Sequence[Labels]) -> Labels:
         return cls([value for part in parts for value in part.values])
+
+
+class LabelSets(Wire):
+    """Any number of labels per example, none included: B sorted lists without repetitions."""
+
+    def __init__(self, values: Sequence[Sequence[str]]) -> None:
+        self.values = [sorted(set(labels)) for labels in values]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __repr__(self) -> str:
+        """``LabelSets(3 texts, 5 labels)``."""
+        return f"LabelSets({_count(len(self), 'text')}, {_count(sum(map(len, self.values)), 'label')})"
+
+    def matrix(self, labels: Sequence[str]) -> np.ndarray:
+        """(B, C) whether each example has each of C ``labels``; others do not count."""
+        codes = {label: code for code, label in enumerate(labels)}
+        has = np.zeros((len(self), len(labels)), dtype=bool)
+        for row, own in zip(has, self.values, strict=True):
+            row[[codes[label] for label in own if label in codes]] = True
+        return has
+
+    def take(self, indices: Sequence[int]) -> LabelSets:
+        return LabelSets([self.values[i] for i in indices])
+
+    @classmethod
+    def concat(cls, parts: Sequence[LabelSets]) -> LabelSets:
+        return cls([labels for part in parts for labels in part.values])
 
 
 Entity = tuple[int, int, str]

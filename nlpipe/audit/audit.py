@@ -14,7 +14,7 @@ from nlpipe.audit.near import THRESHOLD
 from nlpipe.datasets.cards import SPLITS
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.unseen import label_counts, typed_entities
-from nlpipe.wire import Labels, Tags
+from nlpipe.wire import Labels, LabelSets, Tags
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def conflicts(contents: Contents) -> list[Conflict]:
 
 def _classes(contents: Contents) -> dict[str, dict[str, int]]:
     """How often each label, entity type or tag occurs in each split; most frequent first."""
-    if not isinstance(contents.splits["train"].targets, Labels | Tags):
+    if not isinstance(contents.splits["train"].targets, Labels | LabelSets | Tags):
         return {}
     typed = typed_entities(contents.splits["train"])
     counts = {name: label_counts(split, typed) for name, split in contents.splits.items()}

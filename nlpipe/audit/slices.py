@@ -12,11 +12,11 @@ from nlpipe.audit.contents import texts_of
 from nlpipe.audit.duplicates import leaked
 from nlpipe.audit.near import THRESHOLD
 from nlpipe.datasets.dataset import Dataset
-from nlpipe.datasets.unseen import typed_entities
+from nlpipe.datasets.unseen import label_counts, typed_entities
 from nlpipe.tasks.tagging import surfaces
 from nlpipe.tasks.task import Split
 from nlpipe.tokenizers import Regex
-from nlpipe.wire import Labels, Tags, Text, Tokens
+from nlpipe.wire import Labels, LabelSets, Tags, Text, Tokens
 
 SEEN = "input: seen in training"
 """The part of the inputs that stand, exactly or nearly, in the training split."""
@@ -95,6 +95,10 @@ def _targets(split: Split) -> dict[str, np.ndarray]:
     targets = split.targets
     if isinstance(targets, Labels):
         return _by_value("label", targets.values)
+    if isinstance(targets, LabelSets):
+        of_label = {label: np.array([label in own for own in targets.values]) for label in label_counts(split, False)}
+        none = np.array([not own for own in targets.values], dtype=bool)
+        return {**{f"label: {label}": inside for label, inside in of_label.items()}, "label: none": none}
     if not isinstance(targets, Tags):
         return {}
     typed = typed_entities(split)

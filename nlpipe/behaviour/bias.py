@@ -19,7 +19,7 @@ import numpy as np
 from nlpipe.behaviour.probe import Groups, Probe
 from nlpipe.errors import NlpipeError, suggest
 from nlpipe.pipeline import Pipeline
-from nlpipe.wire import Labels, Tags, Text
+from nlpipe.wire import Labels, LabelSets, Tags, Text
 
 ALPHA = 0.05
 """Probability that any of the intervals misses its value (Bonferroni)."""
@@ -111,14 +111,14 @@ def _scores(probe: Probe, pipeline: Pipeline, words: list[str], label: str) -> d
             )
         means = {f"found as {label}" if label else "found": found.reshape(shape).mean(axis=1)}
     else:
-        assert isinstance(answers.values, Labels)
-        classes = answers.classes or tuple(sorted(set(answers.values.values)))
+        assert isinstance(answers.values, Labels | LabelSets)
+        given = [{own} if isinstance(own, str) else set(own) for own in answers.values.values]
+        classes = answers.classes or tuple(sorted(set().union(*given)))
         labels = _labels(classes, label)
         if answers.probabilities is not None:
             columns = {f"p({name})": answers.probabilities[:, answers.classes.index(name)] for name in labels}
         else:
-            given = np.array(answers.values.values, dtype=object)
-            columns = {name: (given == name).astype(np.float64) for name in labels}
+            columns = {name: np.array([float(name in own) for own in given]) for name in labels}
         means = {name: column.reshape(shape).mean(axis=1) for name, column in columns.items()}
     return {name: dict(zip(words, column.tolist(), strict=True)) for name, column in means.items()}
 

@@ -11,7 +11,7 @@ from nlpipe.behaviour.suite import BehaviourTest, Case, Suite
 from nlpipe.errors import NlpipeError, suggest
 from nlpipe.pipeline import Pipeline
 from nlpipe.predictions import AnyPredictions
-from nlpipe.wire import Labels, Tags, Text
+from nlpipe.wire import Labels, LabelSets, Tags, Text
 
 
 @dataclass(frozen=True)
@@ -155,10 +155,12 @@ def _judge_answer(test: BehaviourTest, case: Case, answers: AnyPredictions, i: i
 
 
 def _answer(answers: AnyPredictions, i: int, with_places: bool) -> str:
-    """The answer as text: the label, the translation, or the entities (types alone, or with their words)."""
+    """The answer as text: the label or labels, the translation, or the entities (types alone, or with their words)."""
     values = answers.values
     if isinstance(values, Labels):
         return values.values[i]
+    if isinstance(values, LabelSets):
+        return ", ".join(values.values[i]) or "no labels"
     if isinstance(values, Text):
         return values.strings[i]
     assert isinstance(values, Tags) and values.tokens is not None

@@ -56,7 +56,7 @@ def _duplicates(audit: Audit, contents: Contents) -> Iterator[Table | str]:
         yield f"    {_text(contents, pair.item)}"
         yield f"    {_text(contents, pair.of)}"
     yield from _more(len(audit.duplicates))
-    if audit.task == "classification":
+    if audit.task in ("classification", "multilabel"):
         differing = sum(not pair.same_target for pair in audit.duplicates)
         yield f"  pairs with different labels: {differing:,} of {len(audit.duplicates):,}"
 

@@ -29,7 +29,7 @@ from nlpipe.runs.score import score
 from nlpipe.spec.given_answers import OF_RUN, AnswersSpec
 from nlpipe.tasks.entity_spans import apart, at_words, read_entities
 from nlpipe.tasks.task import Row
-from nlpipe.wire import Labels, Tags, Tokens, Wire
+from nlpipe.wire import Labels, LabelSets, Tags, Tokens, Wire
 
 Answer = Mapping[str, Any]
 SOURCES = ("text", "source", "words")
@@ -171,6 +171,11 @@ def _records(
                 record["entities"] = {"gold": [list(entity) for entity in targets.entities[i]]}
         elif dataset.task.capability is not None:
             record |= {"gold": plain(targets)[i], "score": _log_probability(answer, place)}
+        elif isinstance(targets, LabelSets):
+            record |= {"gold": targets.values[i], "predicted": (own := _label_set(answer, place))}
+            unknown.update(label for label in own if label not in dataset.labels)
+            if probabilities := _probabilities(answer, dataset.labels, place):
+                record["probabilities"] = probabilities
         else:
             value = answer.get("predicted")
             if not isinstance(value, str):
@@ -186,7 +191,7 @@ def _records(
     if not all("probabilities" in record for record in records):
         for record in records:
             record.pop("probabilities", None)
-    if unknown and unknown.total() == len(records):
+    if unknown and isinstance(targets, Labels) and unknown.total() == len(records):
         first = next(iter(unknown))
         raise DataError(f"{path}: no answer is a label of {dataset.name}, the first '{first}'; {_known(dataset)}")
     messages = [
@@ -219,6 +224,18 @@ def _log_probability(answer: Answer, place: str) -> float:
 def _known(dataset: Dataset) -> str:
     shown = ", ".join(dataset.labels[:20])
     return f"the labels are {shown}" + (" …" if len(dataset.labels) > 20 else "")
+
+
+def _label_set(answer: Answer, place: str) -> list[str]:
+    """The labels of an answer: a list of them.
+
+    Raises:
+        DataError: they are none.
+    """
+    value = answer.get("predicted")
+    if not isinstance(value, list) or not all(isinstance(label, str) for label in value):
+        raise DataError(f"{place}: 'predicted' is {value!r:.60}; expected a list of labels")
+    return sorted({clean_label(label) for label in value})
 
 
 def _expected(targets: Wire) -> str:

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from nlpipe.compare.plan import Job, jobs_of, sizes_of
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.folds import fold_of
+from nlpipe.datasets.unseen import label_counts
 from nlpipe.errors import NlpipeError, NlpipeWarning
 from nlpipe.runs.fit import sample
 from nlpipe.spec import ComparisonSpec
 from nlpipe.tuning.trial import trial_data
-from nlpipe.wire import Labels
+from nlpipe.wire import Labels, LabelSets
 
 
 def check_sizes(spec: ComparisonSpec, dataset: Dataset) -> None:
@@ -81,14 +82,23 @@ def _lacking(part: Dataset, size: int, seed: int, path: str) -> Sequence[str]:
     Raises:
         NlpipeError: it has one label, and the training split others.
     """
+    if isinstance(part.train.targets, LabelSets):
+        known = label_counts(part.train, typed=False)
+        present = label_counts(sample(part.train, size, seed, part.name), typed=False)
+        if not present:
+            raise NlpipeError(
+                f"{path}: {size:,} training examples: with seed {seed} none of {part.name} has a label; give a larger "
+                "size"
+            )
+        return [label for label in known if label not in present]
     if not isinstance(part.train.targets, Labels):
         return ()
     targets = sample(part.train, size, seed, part.name).targets
     assert isinstance(targets, Labels)
-    present, known = set(targets.values), dict.fromkeys(part.train.targets.values)
-    if len(present) == 1 < len(known):
+    of_sample, of_all = set(targets.values), dict.fromkeys(part.train.targets.values)
+    if len(of_sample) == 1 < len(of_all):
         raise NlpipeError(
             f"{path}: {size:,} training examples: with seed {seed} all of {part.name} have the label "
             f"'{targets.values[0]}', and two labels are needed; give a larger size"
         )
-    return [label for label in known if label not in present]
+    return [label for label in of_all if label not in of_sample]

@@ -166,8 +166,11 @@ class Card(_Part):
     dev: FilesOrNone = ()
     test: FilesOrNone = ()
     format: StrictStr | None = None
-    columns: dict[str, StrictInt | StrictStr] = Field(
-        default_factory=dict, description="role to the column's name or index"
+    columns: dict[str, StrictInt | StrictStr | tuple[StrictStr, ...]] = Field(
+        default_factory=dict, description="role to the column's name or index; multilabel: labels may be a list"
+    )
+    separator: Annotated[StrictStr, Field(min_length=1)] | None = Field(
+        None, description="multilabel: what stands between the labels of a text that are written in one field"
     )
     header: StrictBool | None = None
     encoding: StrictStr = "utf-8"
@@ -262,6 +265,11 @@ class Card(_Part):
         for role in self.columns:
             if role not in roles:
                 raise ValueError(f"{self.task} has no column '{role}'{suggest(role, roles)}")
+        for role, column in self.columns.items():
+            if isinstance(column, tuple):
+                self._check_label_columns(role, column)
+        if self.separator is not None and self.task != "multilabel":
+            raise ValueError(f"{self.task} has no separator; only multilabel has, between the labels of a text")
         if self.scheme is not None and self.task != "tagging":
             raise ValueError(f"{self.task} has no scheme; only tagging has")
         if self.split_at_entities and self.task != "tagging":
@@ -276,6 +284,20 @@ class Card(_Part):
         if self.ordinal and self.labels is None:
             raise ValueError("'ordinal: true' needs 'labels: [lowest, ..., highest]'")
         return self
+
+    def _check_label_columns(self, role: str, names: tuple[str, ...]) -> None:
+        """Check that several columns, one for each label, may be given for a role.
+
+        Raises:
+            ValueError: they may not.
+        """
+        if self.task != "multilabel" or role != "labels":
+            way = "; task: multilabel takes one column a label" if self.task == "classification" else ""
+            raise ValueError(f"columns: {role}: a list, and {self.task} reads one column{way}")
+        if not names or len(set(names)) < len(names):
+            raise ValueError("columns: labels: expected the names of different columns, one for each label")
+        if self.separator is not None:
+            raise ValueError("'separator' is for labels in one column, and columns: labels names one for each label")
 
     def origin(self) -> FileSource | WheelSource | WheelsSource | HubSource:
         """The source, also if the card has the abbreviated form."""
@@ -292,7 +314,11 @@ class Card(_Part):
     def reading(self) -> dict[str, Any]:
         """How its files are read, as JSON has it: a saved model keeps it, to read files like them."""
         keys = ("header", "encoding", "quoting", "delimiter", "replace", "comment")
-        return {"format": self._format(), "columns": self.roles(), **{key: getattr(self, key) for key in keys}}
+        several = {role: list(columns) for role, columns in self.columns.items() if isinstance(columns, tuple)}
+        columns = {role: column for role, column in self.roles().items() if not (several and " " in role)}
+        reading = {"format": self._format(), "columns": {**columns, **several}}
+        reading |= {key: getattr(self, key) for key in keys}
+        return reading if self.separator is None else {**reading, "separator": self.separator}
 
     def conditions(self) -> dict[str | int, str]:
         """``where`` with columns as readers know them: digits are an index, except where columns have names only."""
@@ -319,6 +345,8 @@ class Card(_Part):
         given: dict[str, str | bool] = {} if self.scheme is None else {"scheme": self.scheme}
         if self.documents is not None:
             given["documents"] = self.documents
+        if self.separator is not None:
+            given["separator"] = self.separator
         return {**given, "split_at_entities": True} if self.split_at_entities else given
 
     def layout_format(self) -> str:

@@ -15,9 +15,11 @@ import numpy as np
 
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.splits import digest_of, key_ranks, keys_of, strata_of
+from nlpipe.datasets.stratification import stratify
+from nlpipe.datasets.unseen import label_counts
 from nlpipe.errors import DataError, NlpipeWarning
 from nlpipe.tasks.task import Split
-from nlpipe.wire import Labels
+from nlpipe.wire import Labels, LabelSets
 
 DEV_SHARE = 0.1
 """Of the examples that are not in a fold, for early stopping and calibration."""
@@ -50,7 +52,7 @@ def fold_of(dataset: Dataset, count: int, number: int) -> Dataset:
     if not task.label_role:
         labels = task.labels(splits["train"])
     elif not dataset.ordinal:
-        present = set(strata_of(splits["train"]))
+        present = set(label_counts(splits["train"], typed=False))
         labels = tuple(label for label in labels if label in present)
     title = f"{dataset.name}, fold {fold + 1} of {count}" + (f", repeat {repeat + 1}" if repeat else "")
     return replace(
@@ -86,10 +88,11 @@ def check_folds(dataset: Dataset, count: int) -> None:
     what = "groups" if pool.groups is not None else "different examples"
     if len(set(names)) < count:
         raise DataError(f"{dataset.name}: {len(set(names)):,} {what} are too few for {count} folds; give fewer folds")
-    if isinstance(pool.targets, Labels):
+    if isinstance(pool.targets, Labels | LabelSets):
         of_label: dict[str, set[str]] = {}
-        for name, label in zip(names, pool.targets.values, strict=True):
-            of_label.setdefault(label, set()).add(name)
+        for name, value in zip(names, pool.targets.values, strict=True):
+            for label in [value] if isinstance(value, str) else value:
+                of_label.setdefault(label, set()).add(name)
         rarest = min(of_label, key=lambda label: len(of_label[label]))
         if 2 <= len(of_label[rarest]) < count:
             message = (
@@ -106,6 +109,8 @@ def check_folds(dataset: Dataset, count: int) -> None:
 def _assigned(dataset: Dataset, pool: Split, count: int, repeat: int, least: int = 0) -> np.ndarray:
     """(N,) the fold of each example: examples of a stratum take turns, in an order decided by hashes."""
     names = list(pool.groups) if pool.groups is not None else keys_of(dataset.task, pool)
+    if isinstance(pool.targets, LabelSets) and pool.groups is None:
+        return _assigned_sets(names, pool.targets, count, repeat)
     strata = [""] * len(names) if pool.groups is not None else strata_of(pool)
     members: dict[str, list[str]] = {}
     for name, stratum in dict(zip(names, strata, strict=True)).items():
@@ -117,4 +122,19 @@ def _assigned(dataset: Dataset, pool: Split, count: int, repeat: int, least: int
         for i, name in enumerate(ordered):
             alone = len(ordered) < least  # stays where it can be learned
             fold[name] = 1 if alone else (start + i) % count
+    return np.array([fold[name] for name in names])
+
+
+def _assigned_sets(names: list[str], targets: LabelSets, count: int, repeat: int) -> np.ndarray:
+    """As ``_assigned``, for examples with any number of labels; those of one name have the labels of the first."""
+    first: dict[str, int] = {}
+    for i, name in enumerate(names):
+        first.setdefault(name, i)
+    unique = list(first)
+    sets = [targets.values[first[name]] for name in unique]
+    order = sorted(range(len(unique)), key=lambda i: (key_ranks(repeat, unique[i]), unique[i]))
+    smaller, larger = len(unique) // count, len(unique) % count
+    sizes = [smaller + (part >= count - larger) for part in range(count)]  # the first is never among the larger ones
+    parts = stratify(sets, sizes, order)  # of equals the last: with few examples of a label, fold 0 has none
+    fold = dict(zip(unique, parts, strict=True))
     return np.array([fold[name] for name in names])

@@ -20,7 +20,7 @@ from nlpipe.datasets.unseen import check_split
 from nlpipe.errors import DataError, suggest
 from nlpipe.tag_schemes import marks_entities, parts
 from nlpipe.tasks.task import Ledger, Split, Task
-from nlpipe.wire import Labels, Tags
+from nlpipe.wire import Labels, LabelSets, Tags
 
 NAME: Final = "evaluation"
 """What messages call these examples."""
@@ -98,12 +98,12 @@ def read_labelled(
         name, split, ledger = _of_card(*located, task)
     else:
         name, split, ledger = _of_files(data, task, reading, card, changes)
-    if isinstance(split.targets, Labels) and len(labels) * len(split) > MOST_PROBABILITIES:
+    if isinstance(split.targets, Labels | LabelSets) and len(labels) * len(split) > MOST_PROBABILITIES:
         most = MOST_PROBABILITIES // len(labels)
         raise DataError(
             f"{name}: {len(split):,} examples of {len(labels):,} labels; evaluate at most {most:,} at a time"
         )
-    if isinstance(split.targets, Labels | Tags):
+    if isinstance(split.targets, Labels | LabelSets | Tags):
         typed = isinstance(split.targets, Tags) and marks_entities(labels)
         known = {parts(label)[1] for label in labels if label != "O"} if typed else set(labels)
         check_split(split, ledger, known, typed, NAME, name)
@@ -191,7 +191,9 @@ def _card_of(
     form = changes.form or _form(files, task, usual, card)
     alike = form == usual
     trained = reading.get("columns", {}).items()
-    columns = {role: column for role, column in trained if alike or (isinstance(column, str) and form != "conll")}
+    columns = {
+        role: column for role, column in trained if alike or (isinstance(column, str | list) and form != "conll")
+    }
     columns |= {role: _column(column, form) for role, column in changes.columns.items()}
     content: dict[str, Any] = {
         "task": task.name, "train": list(files), "columns": columns,
@@ -202,6 +204,8 @@ def _card_of(
     if alike:
         keys = ("header", "quoting", "delimiter", "comment", "replace")
         content |= {key: reading[key] for key in keys if reading.get(key) not in (None, {})}
+    if "separator" in reading and "labels" not in changes.columns:
+        content["separator"] = reading["separator"]
     if changes.delimiter is not None:
         content["delimiter"] = changes.delimiter
     if card is not None:

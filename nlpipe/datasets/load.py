@@ -18,7 +18,7 @@ from nlpipe.datasets.splits import complete, digest_of
 from nlpipe.errors import DataError, NlpipeError
 from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Ledger, Row, Split
-from nlpipe.wire import Labels
+from nlpipe.wire import Labels, LabelSets
 
 NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?", re.ASCII)
 """A label that is a number; 'nan' and 'infinity' are words."""
@@ -86,7 +86,8 @@ def columns_of(card: Card) -> dict[str, str | int]:
 def cleaned(located: LocatedCard, split: str, source_rows: Iterator[Row]) -> Iterator[Row]:
     """The rows that ``where`` selects, with the replacements of ``replace`` made in all fields but the label."""
     card = located.card
-    roles = [role for role in card.roles() if role != task_named(card.task).label_role]
+    task = task_named(card.task)
+    roles = [role for role in card.roles() if role in task.columns and role != task.label_role]
     selected = _selected(located, split, source_rows)
     return replaced(selected, roles, card.replace) if card.replace else selected
 
@@ -121,6 +122,12 @@ def _labels(located: LocatedCard, train: Split) -> tuple[str, ...]:
     Raises:
         DataError: it has only one.
     """
+    if isinstance(train.targets, LabelSets):
+        labels = {label for own in train.targets.values for label in own}
+        if not labels:
+            raise DataError(f"{_place(located)}: none of the {len(train):,} training examples has a label")
+        order = located.card.order()
+        return tuple(label for label in order if label in labels) if order else sorted_labels(labels)
     assert isinstance(train.targets, Labels)
     labels = set(train.targets.values)
     if len(labels) < 2:

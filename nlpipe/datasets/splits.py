@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from nlpipe.datasets.cards import SPLITS, Sizes
+from nlpipe.datasets.stratification import stratify
 from nlpipe.datasets.unseen import check_labels
 from nlpipe.errors import DataError
 from nlpipe.tasks.task import Ledger, Split, Task
-from nlpipe.wire import Labels, Tags, Text, Tokens, Wire
+from nlpipe.wire import Labels, LabelSets, Tags, Text, Tokens, Wire
 
 Ledgers = dict[str, Ledger]
 
@@ -52,7 +53,10 @@ def complete(task: Task, given: dict[str, Split], sizes: Sizes, place: str, ledg
         train = splits["train"].take(unique)
         unique_keys = [keys["train"][i] for i in unique]
         counts = {name: _count(getattr(sizes, name), len(unique)) for name in missing}
-        parts = _cut(strata_of(train), unique_keys, counts, sizes.seed, place)
+        if isinstance(train.targets, LabelSets):
+            parts = _cut_sets(train.targets, unique_keys, counts, sizes.seed, place)
+        else:
+            parts = _cut(strata_of(train), unique_keys, counts, sizes.seed, place)
         for name, indices in parts.items():
             splits[name] = train.take(indices)
             keys[name] = [unique_keys[i] for i in indices]
@@ -86,7 +90,7 @@ def plain(wire: Wire) -> Any:
         return wire.strings
     if isinstance(wire, Tokens):
         return wire.words
-    assert isinstance(wire, Labels | Tags), type(wire)
+    assert isinstance(wire, Labels | LabelSets | Tags), type(wire)
     return wire.values
 
 
@@ -113,13 +117,14 @@ def keys_of(task: Task, split: Split) -> list[str]:
 
 def _count_conflicts(ledgers: Ledgers, splits: dict[str, Split], keys: dict[str, list[str]]) -> None:
     """Count equal inputs with different labels, within a split or across splits."""
-    if isinstance(splits["train"].targets, Labels):
+    if isinstance(splits["train"].targets, Labels | LabelSets):
         ledgers["all"].counts.setdefault("label_conflicts", 0)
     labels: dict[str, str] = {}
     counted = set()
     for name, split in splits.items():
-        if isinstance(split.targets, Labels):
-            for key, label in zip(keys[name], split.targets.values, strict=True):
+        if isinstance(split.targets, Labels | LabelSets):
+            for key, value in zip(keys[name], split.targets.values, strict=True):
+                label = value if isinstance(value, str) else ", ".join(value)
                 if labels.setdefault(key, label) != label and key not in counted:
                     counted.add(key)
                     ledgers["all"].add("label_conflicts", f"{labels[key]} | {label}: {key}")
@@ -195,6 +200,23 @@ def _cut(strata: Sequence[str], keys: list[str], counts: dict[str, int], seed: i
         parts[name] = sorted(indices)
     parts["train"] = sorted(i for members in groups.values() for i in members)
     return parts
+
+
+def _cut_sets(
+    targets: LabelSets, keys: list[str], counts: dict[str, int], seed: int, place: str
+) -> dict[str, list[int]]:
+    """As ``_cut``, for examples with any number of labels."""
+    left = len(keys) - sum(counts.values())
+    if left < 1:
+        wanted = ", ".join(f"{count} for {name}" for name, count in counts.items())
+        raise DataError(
+            f"{place}: {len(keys)} different examples are too few to take {wanted} and leave one to train on; give "
+            f"{next(iter(counts))} as a file, or a smaller splits: {next(iter(counts))}"
+        )
+    order = sorted(range(len(keys)), key=lambda i: (key_ranks(seed, keys[i]), i))
+    names = [*counts, "train"]
+    parts = stratify(targets.values, [*counts.values(), left], order)
+    return {name: [i for i, part in enumerate(parts) if names[part] == name] for name in names}
 
 
 def key_ranks(seed: int, key: str) -> bytes:

@@ -8,7 +8,7 @@ from nlpipe.datasets.cards import SPLITS
 from nlpipe.errors import DataError, suggest
 from nlpipe.tag_schemes import marks_entities, parts
 from nlpipe.tasks.task import Ledger, Split
-from nlpipe.wire import Labels, Tags
+from nlpipe.wire import Labels, LabelSets, Tags
 
 SHOWN = 5
 """Labels that a message names."""
@@ -24,7 +24,7 @@ def check_labels(splits: Mapping[str, Split], ledgers: Mapping[str, Ledger], nam
         DataError: none of the labels of a split is known: it would score 0 whatever is learned.
     """
     train = splits["train"]
-    if not isinstance(train.targets, Labels | Tags):
+    if not isinstance(train.targets, Labels | LabelSets | Tags):
         return
     known = set(label_counts(train, typed := typed_entities(train)))
     for one, other in _alike(known):
@@ -102,6 +102,8 @@ def label_counts(split: Split, typed: bool) -> dict[str, int]:
     """How often each label occurs, or the type of entities, in order of appearance."""
     if isinstance(split.targets, Labels):
         labels = iter(split.targets.values)
+    elif isinstance(split.targets, LabelSets):
+        labels = (label for own in split.targets.values for label in own)
     else:
         assert isinstance(split.targets, Tags)
         every = (tag for tags in split.targets.values for tag in tags)

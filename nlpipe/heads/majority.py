@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from nlpipe.capabilities import LabelsSeparately
 from nlpipe.classical.examples import answer, gather
+from nlpipe.classical.label_sets import counts_of, joined
 from nlpipe.predictions import Predictions
 from nlpipe.stage import Data, LabelHead, State
+from nlpipe.use_order import noting
 from nlpipe.wire import Labels, Vectors
 
 
-class Majority(LabelHead):
+class Majority(LabelHead, LabelsSeparately):
     """Predicts the most frequent label of the training split; its probabilities are the shares of the labels.
+
+    Where a text has any number of labels, it predicts those that more than half of the training examples have.
 
     Options:
         none
@@ -21,6 +26,10 @@ class Majority(LabelHead):
 
     frequencies: np.ndarray = np.zeros(0)
     """(C,) share of each label in the training split."""
+    thresholds: np.ndarray | None = None
+
+    def __init__(self) -> None:
+        pass
 
     def fit(self, data: Data[Vectors]) -> None:
         """Count the labels.
@@ -31,6 +40,23 @@ class Majority(LabelHead):
         examples = gather(data)
         self.classes = examples.classes
         self.frequencies = examples.frequencies
+
+    @noting("fit")
+    def fit_separately(self, data: Data[Vectors]) -> None:
+        """Count the labels.
+
+        Raises:
+            DataError: no example has one.
+        """
+        _, sets = joined(data)
+        counts = counts_of(sets)
+        self.classes = tuple(sorted(counts))
+        self.frequencies = np.array([counts[label] / len(sets) for label in self.classes])
+
+    def separate_margins(self, source: Vectors) -> np.ndarray:
+        with np.errstate(divide="ignore"):
+            odds = np.log(self.frequencies) - np.log1p(-self.frequencies)  # (C,)
+        return np.tile(odds, (len(source), 1))
 
     def build(self, width: int) -> int:
         return len(self.classes)

@@ -28,6 +28,8 @@ class Perceptron(Linear, Margins):
         epochs: maximum number of passes over the training split.
     """
 
+    probabilities_from_margins = False
+
     def __init__(self, epochs: Positive = 10) -> None:
         self.epochs = epochs
 

@@ -13,7 +13,7 @@ from nlpipe.integrations.proof import Proof
 from nlpipe.pipeline import Pipeline
 from nlpipe.registry import written_name
 from nlpipe.stage import AnyStage
-from nlpipe.wire import Labels, Tags
+from nlpipe.wire import Labels, LabelSets, Tags
 
 
 def export_onnx(
@@ -49,7 +49,7 @@ def exporting(pipeline: Pipeline) -> Iterator[AnyStage]:
         ModelError: there are none, or the head uses them in ways that a file has not.
     """
     head = written_name(pipeline.head)
-    if pipeline.task.target not in (Labels, Tags):
+    if pipeline.task.target not in (Labels, LabelSets, Tags):
         way = "; --to ctranslate2 is for its transformer" if head == "seq2seq" else ""
         raise ModelError(
             f"{pipeline.name}: --to onnx is for pipelines that give labels or tags, and '{head}' gives texts{way}"

@@ -46,7 +46,7 @@ def accuracy() -> Metric:
         return np.stack([right, np.ones_like(right)], axis=1)  # (N, 2)
 
     def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
-        return {"accuracy": _ratio(sums[..., 0], sums[..., 1])}
+        return {"accuracy": ratio(sums[..., 0], sums[..., 1])}
 
     definitions = {"accuracy": Definition("accuracy: share of examples whose predicted label is the gold one")}
     return Metric("accuracy", statistics, scores, definitions)
@@ -67,18 +67,18 @@ def counts_by_class(labels: Sequence[str]) -> Metric:
 
     def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
         right, predicted, gold = sums[..., :size], sums[..., size : 2 * size], sums[..., 2 * size :]  # (..., C + 1)
-        precision, recall, f1 = _ratio(right, predicted), _ratio(right, gold), _ratio(2 * right, predicted + gold)
+        precision, recall, f1 = ratio(right, predicted), ratio(right, gold), ratio(2 * right, predicted + gold)
         occurs, total = (predicted + gold) > 0, gold.sum(-1)
         by_name = {
-            "f1_macro": _ratio(f1.sum(-1), occurs.sum(-1)),
-            "f1_weighted": _ratio((f1 * gold).sum(-1), total),
-            "precision_macro": _ratio(precision.sum(-1), occurs.sum(-1)),
-            "recall_macro": _ratio(recall.sum(-1), occurs.sum(-1)),
-            "balanced_accuracy": _ratio(recall.sum(-1), (gold > 0).sum(-1)),
+            "f1_macro": ratio(f1.sum(-1), occurs.sum(-1)),
+            "f1_weighted": ratio((f1 * gold).sum(-1), total),
+            "precision_macro": ratio(precision.sum(-1), occurs.sum(-1)),
+            "recall_macro": ratio(recall.sum(-1), occurs.sum(-1)),
+            "balanced_accuracy": ratio(recall.sum(-1), (gold > 0).sum(-1)),
         }
         covariance = right.sum(-1) * total - (predicted * gold).sum(-1)
         variances = (total**2 - (predicted**2).sum(-1)) * (total**2 - (gold**2).sum(-1))
-        by_name["matthews_correlation"] = _ratio(covariance, np.sqrt(np.maximum(variances, 0)))
+        by_name["matthews_correlation"] = ratio(covariance, np.sqrt(np.maximum(variances, 0)))
         if len(labels) <= MOST_LABELS:
             for name, values in (("f1", f1), ("precision", precision), ("recall", recall)):
                 by_name |= {f"{name}[{label}]": values[..., c] for c, label in enumerate(labels)}
@@ -115,7 +115,7 @@ def log_loss() -> Metric:
         return np.stack([-np.log(np.minimum(probabilities, 1.0)), np.ones(len(gold))], axis=1)  # (N, 2)
 
     def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
-        return {"log_loss": _ratio(sums[..., 0], sums[..., 1])}
+        return {"log_loss": ratio(sums[..., 0], sums[..., 1])}
 
     full_name = f"log_loss: mean negative log-likelihood of the gold label, in nats, at most {-np.log(SMALLEST):.1f}"
     definitions = {"log_loss": Definition(full_name, "nats", higher_is_better=False)}
@@ -136,7 +136,7 @@ def calibration_error() -> Metric:
         return sp.csr_matrix((values, columns, starts), shape=(len(gold), BINS + 1))
 
     def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
-        return {"calibration_error": _ratio(np.abs(sums[..., :BINS]).sum(-1), sums[..., BINS])}
+        return {"calibration_error": ratio(np.abs(sums[..., :BINS]).sum(-1), sums[..., BINS])}
 
     full_name = (
         f"calibration_error: expected calibration error (Guo et al. 2017), {BINS} bins of equal width, "
@@ -159,11 +159,11 @@ def ordinal_agreement(labels: Sequence[str]) -> Metric:
 
     def scores(sums: np.ndarray) -> dict[str, np.ndarray]:
         distance, squared_distance, i, j, ii, jj, count = np.moveaxis(sums, -1, 0)
-        chance = ii + jj - 2 * _ratio(i * j, count)  # the squared distance expected of independent ranks
+        chance = ii + jj - 2 * ratio(i * j, count)  # the squared distance expected of independent ranks
         chance = np.where(chance > 1e-9 * (1 + ii + jj), chance, 0.0)
         return {
-            "mean_absolute_error": _ratio(distance, count),
-            "quadratic_kappa": np.where(chance > 0, 1 - _ratio(squared_distance, chance), 0.0),
+            "mean_absolute_error": ratio(distance, count),
+            "quadratic_kappa": np.where(chance > 0, 1 - ratio(squared_distance, chance), 0.0),
         }
 
     order = " < ".join(labels)
@@ -175,7 +175,7 @@ def ordinal_agreement(labels: Sequence[str]) -> Metric:
     return Metric("ordinal_agreement", statistics, scores, definitions)
 
 
-def _ratio(numerator: Any, denominator: Any) -> np.ndarray:
+def ratio(numerator: Any, denominator: Any) -> np.ndarray:
     """Elementwise ratio, 0 where ``denominator`` is 0."""
     numerator, denominator = np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
     quotient = np.zeros(np.broadcast_shapes(numerator.shape, denominator.shape))

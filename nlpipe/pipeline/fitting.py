@@ -22,20 +22,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nlpipe.capabilities import Generates, Trained, able
+from nlpipe.classical.label_sets import tuned
 from nlpipe.errors import DataError, NlpipeWarning
 from nlpipe.fingerprint import source_hash
 from nlpipe.metrics.metric import Metric
+from nlpipe.pipeline.answering import for_target
 from nlpipe.pipeline.batches import BATCH, Batches, apply, inference, predict_all
 from nlpipe.pipeline.fitting_plan import FittingPlan, StagePlan, plan_fitting
 from nlpipe.pipeline.flow import Flow
 from nlpipe.pipeline.reading import Reader, check_spelled
-from nlpipe.pipeline.tag_words import for_target
 from nlpipe.registry import written_name
 from nlpipe.stage import AnyHead, AnyStage, Head, Representation
 from nlpipe.tasks.task import Split, Task
 from nlpipe.training.device import choose_device
 from nlpipe.training.trainer import Trainer
-from nlpipe.wire import Labels, Tags, Text, Tokens
+from nlpipe.wire import Labels, LabelSets, Tags, Text, Tokens
 
 if TYPE_CHECKING:
     from nlpipe.pipeline.stage_store import FittedStages, StageStore
@@ -243,8 +244,8 @@ class Fitting:
         head = able(self.head, Trained)
         assert head is not None
         split = flow.train.split
-        self.head.fit([(split.inputs, split.targets)])  # a trained head learns from the targets alone
-        if len(self.head.answers) == 1:
+        self.answering.fit([(split.inputs, split.targets)])  # a trained head learns from the targets alone
+        if len(self.head.answers) == 1 and not isinstance(split.targets, LabelSets):
             raise DataError(
                 f"every training example ({len(split)}) has the label {self.head.answers[0]!r}: two are needed"
             )
@@ -263,9 +264,13 @@ class Fitting:
         if metric.needs_raw:  # here dev is split into words already
             metric, primary = self.task.metrics(self.head.answers)[0], primary.removesuffix("_raw")
 
+        quickly = head.predict_quickly if self.answering is self.head else self.answering.predict
+
         def evaluate() -> float:
             assert held is not None
-            predictions = predict_all(held.inputs, lambda wire: head.predict_quickly(apply(stages, wire)))
+            predictions = predict_all(held.inputs, lambda wire: quickly(apply(stages, wire)))
+            if isinstance(held.targets, LabelSets):
+                predictions = tuned(predictions, held.targets, self.head.answers)
             return metric(held.targets, predictions)[primary]
 
         objective = PipelineObjective(stages, head)

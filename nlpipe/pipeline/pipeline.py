@@ -20,6 +20,7 @@ from nlpipe.errors import DataError, ModelError, NlpipeError, NlpipeWarning, Wir
 from nlpipe.files import whole_folder
 from nlpipe.long_texts import cut_long
 from nlpipe.metrics.metric import Metric
+from nlpipe.pipeline.answering import for_target
 from nlpipe.pipeline.batches import BATCH, Batches, Through, apply, inference, predict_all
 from nlpipe.pipeline.fitting import Fitting, answers_in_bf16
 from nlpipe.pipeline.fitting_plan import FittingPlan, plan_fitting
@@ -27,7 +28,6 @@ from nlpipe.pipeline.python_data import inputs_of, split_of, texts_of, without_b
 from nlpipe.pipeline.reading import Reader
 from nlpipe.pipeline.runtimes import OTHER, OWN, Beside, choose, compare
 from nlpipe.pipeline.saving import all_states, model_root, read_manifest, read_states, write_model
-from nlpipe.pipeline.tag_words import for_target
 from nlpipe.pipeline.wiring import check_wiring
 from nlpipe.predictions import AnyPredictions, Predictions
 from nlpipe.registry import slot_name, written_name

@@ -16,7 +16,7 @@ from nlpipe.errors import DataError, NlpipeWarning
 from nlpipe.labels import clean_label
 from nlpipe.stage import Tokenizer
 from nlpipe.tasks.task import Row, Split, Task
-from nlpipe.wire import Labels, Tags, Text, Tokens, Wire
+from nlpipe.wire import Labels, LabelSets, Tags, Text, Tokens, Wire
 
 LIST = "expected a list of texts, or of lists of words"
 
@@ -105,6 +105,8 @@ def split_of(task: Task, inputs: Any, targets: Any, tokenizer: Tokenizer | None)
         return Split(source, targets)
     if task.target is Labels:
         return Split(source, Labels(_labels(values)))
+    if task.target is LabelSets:
+        return Split(source, LabelSets(_label_sets(values)))
     if task.target is Tags:
         return task.split(list(_tag_rows(source, values, tokenizer)), note=_refuse)
     for i, value in enumerate(values):
@@ -180,6 +182,23 @@ def _labels(values: Sequence[Any]) -> list[Any]:
             )
         labels.append(label)
     return labels
+
+
+def _label_sets(values: Sequence[Any]) -> list[list[str]]:
+    """Lists of labels, in the spelling in which labels are compared."""
+    sets = []
+    for i, value in enumerate(values):
+        if isinstance(value, str) or not isinstance(value, list | tuple | set | frozenset | np.ndarray):
+            raise DataError(f"labels[{i}]: {_shown(value)} is not a list of labels; an example without labels has []")
+        items = sorted(value) if isinstance(value, set | frozenset) else list(value)
+        labels = []
+        for j, item in enumerate(items):
+            label = clean_label(str(item)) if isinstance(item, str) else ""
+            if not label:
+                raise DataError(f"labels[{i}][{j}]: {_shown(item)} is not a label; expected a text")
+            labels.append(label)
+        sets.append(labels)
+    return sets
 
 
 def _tag_rows(source: Wire, values: Sequence[Any], tokenizer: Tokenizer | None) -> Iterable[Row]:

@@ -24,7 +24,7 @@ from nlpipe.pipeline.shared_outputs import SharedOutputs
 from nlpipe.registry import slot_name, to_plain
 from nlpipe.stage import AnyStage, Representation
 from nlpipe.tasks.task import Split
-from nlpipe.wire import Labels, Tags, Text, Tokens, Wire
+from nlpipe.wire import Labels, LabelSets, Tags, Text, Tokens, Wire
 
 WORTHWHILE = 0.2
 """Seconds from which a fitted stage is kept."""
@@ -114,5 +114,5 @@ def _content(wire: Wire) -> object:
         return wire.strings
     if isinstance(wire, Tokens):
         return [wire.texts, wire.words]
-    assert isinstance(wire, Labels | Tags), type(wire)
+    assert isinstance(wire, Labels | LabelSets | Tags), type(wire)
     return wire.values

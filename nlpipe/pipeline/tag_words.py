@@ -13,9 +13,9 @@ import numpy as np
 from nlpipe import tag_schemes
 from nlpipe.capabilities import Margins, able
 from nlpipe.predictions import Predictions
-from nlpipe.stage import AnyHead, Data, Head, LabelHead
+from nlpipe.stage import Data, Head, LabelHead
 from nlpipe.tag_decoding import decode
-from nlpipe.wire import Labels, Sequences, Tags, Vectors, Wire
+from nlpipe.wire import Labels, Sequences, Tags, Vectors
 
 INSIDE = "IOBES"
 
@@ -72,8 +72,3 @@ class WordTagger(Head[Sequences, Tags]):
         with np.errstate(divide="ignore"):
             log_probabilities = np.log(labels.probabilities)  # (sum of T_b, C)
         return decode(log_probabilities, source, self.head.classes, scheme)
-
-
-def for_target(head: AnyHead, target: type[Wire]) -> AnyHead:
-    """``head`` as it answers with ``target``: one that labels vectors tags words where the task asks for tags."""
-    return WordTagger(head) if isinstance(head, LabelHead) and target is Tags else head

@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from nlpipe.capabilities import Corrupts, Fills, Generates, OffersPieces, SharesTable, Steps, Trained, able, declares
+from nlpipe.capabilities import (
+    Corrupts,
+    Fills,
+    Generates,
+    LabelsSeparately,
+    OffersPieces,
+    SharesTable,
+    Steps,
+    Trained,
+    able,
+    declares,
+)
 from nlpipe.errors import NlpipeError
 from nlpipe.registry import slot
 from nlpipe.stage import AnyStage, Encoder, Head, LabelHead, Representation, Tokenizer
-from nlpipe.wire import Sequences, Tags, Text, Tokens, Wire
+from nlpipe.wire import LabelSets, Sequences, Tags, Text, Tokens, Wire
 
 Placed = tuple[str, str, "AnyStage | None"]
 """Slot, name and instance of a stage; the instance is None where it could not be made, and is then not checked."""
@@ -57,6 +68,11 @@ def _fits(given: type[Wire], taken: type[Wire]) -> bool:
     return given is Wire or issubclass(given, taken)
 
 
+def _gives(owner: StageClass, target: type[Wire]) -> bool:
+    """Whether a head gives ``target``, by itself or because it decides on each label by itself."""
+    return _fits(owner.gives, target) or (target is LabelSets and declares(owner, LabelsSeparately))
+
+
 def _accepts(stage: AnyStage, given: type[Wire], target: type[Wire] | None) -> bool:
     if isinstance(stage, Tokenizer) and given is Tokens:
         return stage.keeps_words
@@ -75,7 +91,7 @@ def _untrained(stages: Sequence[Placed], target: type[Wire] | None) -> list[Wiri
     for index, (_, other, stage) in enumerate(stages[:-1]):
         if stage is not None and stage.trainable:
             message = f"'{other}' has weights to learn, and {kind} '{name}' learns without gradients"
-            heads = stages_with("head", lambda owner: declares(owner, Trained) and _fits(owner.gives, asked))
+            heads = stages_with("head", lambda owner: declares(owner, Trained) and _gives(owner, asked))
             faults.append(WiringFault(index, message + _listed("heads that train it", heads)))
     return faults
 
@@ -83,7 +99,7 @@ def _untrained(stages: Sequence[Placed], target: type[Wire] | None) -> list[Wiri
 def _off_target(stages: Sequence[Placed], target: type[Wire] | None) -> list[WiringFault]:
     """A head that does not give what the task asks for."""
     kind, name, head = stages[-1] if stages else ("", "", None)
-    if target is None or not isinstance(head, Head) or _fits(head.gives, target):
+    if target is None or not isinstance(head, Head) or _gives(type(head), target):
         return []
     before = stages[-2][2] if len(stages) > 1 else None
     if isinstance(head, LabelHead) and target is Tags:
@@ -92,7 +108,7 @@ def _off_target(stages: Sequence[Placed], target: type[Wire] | None) -> list[Wir
         if not _fits(before.gives, head.takes):
             return []  # reported already
     message = f"{kind} '{name}' gives {head.gives.__name__}, but the task asks for {target.__name__}"
-    heads = stages_with("head", lambda owner: _fits(owner.gives, target))
+    heads = stages_with("head", lambda owner: _gives(owner, target))
     return [WiringFault(len(stages) - 1, message + _listed(f"heads that give {target.__name__}", heads))]
 
 

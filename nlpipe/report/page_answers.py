@@ -17,7 +17,7 @@ from nlpipe.runs.result import Result
 from nlpipe.runs.score import metrics_of, read_answers, read_scoring, task_of
 from nlpipe.runs.tag_mistakes import of_entities, of_tags
 from nlpipe.tasks.task import Task
-from nlpipe.wire import Labels, Tags, Text, Wire
+from nlpipe.wire import Labels, LabelSets, Tags, Text, Wire
 
 Kind = Literal["labels", "entities", "tags", "texts", "probabilities"]
 BINS = 10
@@ -75,6 +75,8 @@ def answers_of(result: Result, dev: bool = False) -> Answers | None:
     gold, predictions = result.predictions() if not dev else _dev(result)
     if isinstance(gold, Labels):
         return _labels(gold, predictions)
+    if isinstance(gold, LabelSets):
+        return _label_sets(gold, predictions)
     if isinstance(gold, Tags):
         metrics = metrics_of(read_scoring(result.folder))
         return _tags(gold, predictions, any(metric.name == "entities" for metric in metrics))
@@ -121,6 +123,19 @@ def _labels(gold: Labels, predictions: AnyPredictions) -> Answers:
         groups=groups_of(Counter(wanted), Counter(answered), both),
         confusion=tuple((one, other, count) for (one, other), count in sorted(pairs.items())), calibration=calibration,
     )  # fmt: skip
+
+
+def _label_sets(gold: LabelSets, predictions: AnyPredictions) -> Answers:
+    """Sets of labels, each as one text; right is what is right as a whole, and the score is the Jaccard index."""
+    pairs = list(zip(gold.values, predictions.values.values, strict=True))
+    right = np.array([one == other for one, other in pairs], dtype=bool)
+    alike = [len(set(one) & set(other)) / len(set(one) | set(other)) if one or other else 1.0 for one, other in pairs]
+    wanted, answered = ([", ".join(labels) or "none" for labels in sets] for sets in zip(*pairs, strict=True))
+    counts = [Counter(label for pair in pairs for label in pair[side]) for side in (0, 1)]
+    both = Counter(label for one, other in pairs for label in set(one) & set(other))
+    return Answers(
+        "labels", tuple(wanted), tuple(answered), np.array(alike), right, groups=groups_of(counts[0], counts[1], both)
+    )
 
 
 def _bins(probabilities: np.ndarray, right: np.ndarray) -> tuple[Bin, ...]:

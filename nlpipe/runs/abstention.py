@@ -13,7 +13,7 @@ from nlpipe.predictions import AnyPredictions
 from nlpipe.runs.records import read_environment
 from nlpipe.runs.result import Result
 from nlpipe.runs.score import read_answers, read_scoring, task_of
-from nlpipe.wire import Labels, Tags, Wire
+from nlpipe.wire import Labels, LabelSets, Tags, Wire
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def right_of(gold: Wire, predictions: AnyPredictions, folder: Path) -> np.ndarra
     Raises:
         NlpipeError: they are texts, which are better or worse.
     """
-    if not isinstance(gold, Labels | Tags):
+    if not isinstance(gold, Labels | LabelSets | Tags):
         raise NlpipeError(f"{folder}: its answers are texts, which are not right or wrong: no accuracy can be wanted")
     pairs = zip(gold.values, predictions.values.values, strict=True)
     return np.array([wanted == answered for wanted, answered in pairs], dtype=bool)

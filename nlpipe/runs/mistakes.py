@@ -18,7 +18,7 @@ from nlpipe.runs.mistake_records import Found, Group, Kind, Mistake, Mistakes, c
 from nlpipe.runs.records import read_environment
 from nlpipe.runs.score import metrics_of, read_answers, read_predictions, read_scoring, task_of
 from nlpipe.runs.tag_mistakes import of_entities, of_tags
-from nlpipe.wire import Labels, Tags, Text
+from nlpipe.wire import Labels, LabelSets, Tags, Text
 
 LENGTHS = (5, 10, 20)
 """Words of the reference up to which a text belongs to a group."""
@@ -40,6 +40,8 @@ def find_mistakes(folder: str | Path) -> Mistakes:
     texts, note = _texts(folder, records)
     if isinstance(gold, Labels):
         result = _of_labels(gold, predictions)
+    elif isinstance(gold, LabelSets):
+        result = _of_label_sets(gold, predictions)
     elif isinstance(gold, Tags):
         marked = any(metric.name == "entities" for metric in metrics_of(scoring))
         result = of_entities(gold, predictions) if marked else of_tags(gold, predictions)
@@ -95,6 +97,31 @@ def _of_labels(gold: Labels, predictions: Predictions[Labels]) -> Found:
         measure, tuple((i, values[i], gold.values[i], answers[i]) for i in wrong),
         confusions_of(Counter((gold.values[i], answers[i], True) for i in wrong)),
         groups_of(Counter(gold.values), Counter(answers), right),
+    )  # fmt: skip
+
+
+def _of_label_sets(gold: LabelSets, predictions: Predictions[LabelSets]) -> Found:
+    """Texts some of whose labels are missing or wrong; what is missing beside what was given in its place."""
+    answers = predictions.values.values
+    wrong = [i for i, (labels, answer) in enumerate(zip(gold.values, answers, strict=True)) if labels != answer]
+    values: dict[int, float | None] = dict.fromkeys(wrong)
+    measure = "their order in the data, as the answers have no probabilities"
+    if predictions.probabilities is not None:
+        measure = "the probability of the gold decision on the label that it is lowest for"
+        own = np.where(gold.matrix(predictions.classes), predictions.probabilities, 1.0 - predictions.probabilities)
+        values = {i: 0.0 if set(gold.values[i]) - set(predictions.classes) else float(own[i].min()) for i in wrong}
+        wrong.sort(key=lambda i: (values[i] or 0.0, i))
+    pairs: Counter[tuple[str, str, bool]] = Counter()
+    for i in wrong:
+        missing, added = set(gold.values[i]) - set(answers[i]), set(answers[i]) - set(gold.values[i])
+        pairs.update((one, other, True) for one in missing or {""} for other in added or {""})
+    counts = [Counter(label for labels in sets for label in labels) for sets in (gold.values, answers)]
+    both = Counter(
+        label for labels, answer in zip(gold.values, answers, strict=True) for label in set(labels) & set(answer)
+    )
+    return Found(
+        measure, tuple((i, values[i], ", ".join(gold.values[i]), ", ".join(answers[i])) for i in wrong),
+        confusions_of(pairs), groups_of(counts[0], counts[1], both),
     )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ TASKS = Tasks(
     "nlpipe.tasks",
     {
         "classification": "classification:Classification",
+        "multilabel": "multilabel:Multilabel",
         "tagging": "tagging:Tagging",
         "translation": "translation:Translation",
         "language_modelling": "language_modelling:LanguageModelling",

@@ -54,7 +54,7 @@ class Classification(Task):
         places: dict[str, str] = {}
         for row in rows:
             text = row.fields["text"]
-            texts.append(text if isinstance(text, str) else _text(row))
+            texts.append(text if isinstance(text, str) else text_of(row))
             label = _label(row, labels)
             values.append(label)
             if label not in places:
@@ -64,8 +64,7 @@ class Classification(Task):
     def key(self, inputs: Wire, i: int) -> str:
         """The text in NFC, case folded, runs of whitespace as one space."""
         assert isinstance(inputs, Text)
-        text = inputs.strings[i]
-        return " ".join((text if text.isascii() else unicodedata.normalize("NFC", text)).casefold().split())
+        return folded(inputs.strings[i])
 
     def metrics(self, labels: Sequence[str], ordinal: bool = False) -> list[Metric]:
         return classification_metrics(labels, ordinal)
@@ -77,13 +76,13 @@ class Classification(Task):
         have six digits in answers to a user.
         """
         record: dict[str, Any] = {}
-        written = _six if gold is None else float
+        written = six_digits if gold is None else float
         if gold is not None:
             assert isinstance(gold, Labels)
             record["gold"] = gold.values[i]
         record["predicted"] = predictions.values.values[i]
         if predictions.scores is not None:
-            record["score"] = _six(predictions.scores[i])
+            record["score"] = six_digits(predictions.scores[i])
         if predictions.probabilities is not None:
             row = predictions.probabilities[i]
             record["probabilities"] = dict(zip(predictions.classes, map(written, row), strict=True))
@@ -115,16 +114,23 @@ class Classification(Task):
         return gold, Predictions(values, scores, probabilities, classes)
 
 
-def _text(row: Row) -> str:
-    """The text of a field that is not a string: a number as it is written.
+def folded(text: str) -> str:
+    """``text`` in NFC, case folded, runs of whitespace as one space: equal for texts that count as the same."""
+    return " ".join((text if text.isascii() else unicodedata.normalize("NFC", text)).casefold().split())
+
+
+def text_of(row: Row) -> str:
+    """The text of a record: a number as it is written.
 
     Raises:
-        DataError: it is not a number either.
+        DataError: it is neither a text nor a number.
     """
     value = row.fields["text"]
+    if isinstance(value, str):
+        return value
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
-    raise DataError(f"{row.place('text')}: {_shown(value)} is not a text")
+    raise DataError(f"{row.place('text')}: {shown_value(value)} is not a text")
 
 
 def _label(row: Row, labels: Mapping[str, str] | None) -> str:
@@ -133,17 +139,27 @@ def _label(row: Row, labels: Mapping[str, str] | None) -> str:
         value = value[0] if value else None
     if not isinstance(value, str):
         if isinstance(value, list):
-            listed = f"{_shown(value)}: {len(value)} labels, and a text has one here"
-            raise DataError(f"{row.place('label')}: {listed}; keep one of them, or train a pipeline for each label")
+            listed = f"{shown_value(value)}: {len(value)} labels, and a text has one here"
+            way = "keep one of them, or write task: multilabel"
+            raise DataError(f"{row.place('label')}: {listed}; {way}")
         if isinstance(value, bool):
             value = str(value).lower()
         elif isinstance(value, int | float):
             value = str(value)
         elif value is not None:
-            raise DataError(f"{row.place('label')}: {_shown(value)} is not a label")
+            raise DataError(f"{row.place('label')}: {shown_value(value)} is not a label")
     label = clean_label(value or "")
     if not label:
         raise DataError(f"{row.place('label')}: the label is missing")
+    return allowed(label, labels, row.place("label"))
+
+
+def allowed(label: str, labels: Mapping[str, str] | None, place: str) -> str:
+    """The label that the card means by ``label``.
+
+    Raises:
+        DataError: it is none of those that the card allows.
+    """
     if labels is None:
         return label
     if label not in labels:
@@ -152,15 +168,16 @@ def _label(row: Row, labels: Mapping[str, str] | None) -> str:
         more = f" and {len(names) - SHOWN_LABELS} more" if len(names) > SHOWN_LABELS else ""
         near = suggest(label, names)
         way = near if near.startswith("; did you mean") else ""
-        raise DataError(f"{row.place('label')}: '{label}' is not one of {listed}{more}{way}")
+        raise DataError(f"{place}: '{label}' is not one of {listed}{more}{way}")
     return labels[label]
 
 
-def _shown(value: Any) -> str:
+def shown_value(value: Any) -> str:
+    """A value as a message quotes it, at most 60 characters of it."""
     text = "null" if value is None else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _six(value: float) -> float:
+def six_digits(value: float) -> float:
     """Six significant digits, so that small probabilities do not become 0."""
     return float(f"{float(value):.6g}")

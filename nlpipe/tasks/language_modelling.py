@@ -19,7 +19,7 @@ from nlpipe.errors import DataError
 from nlpipe.metrics.language_metrics import masked_metrics, text_metrics
 from nlpipe.metrics.metric import Metric
 from nlpipe.predictions import AnyPredictions, Predictions
-from nlpipe.tasks.task import Note, Row, Split, Task, ignore
+from nlpipe.tasks.task import Column, Note, Row, Split, Task, ignore
 from nlpipe.wire import Text, Wire
 
 FEWEST = 30
@@ -99,7 +99,7 @@ class LanguageModelling(Task):
 
         return document_of
 
-    def roles(self, form: str | None, given: Mapping[str, str | int]) -> dict[str, str | int]:
+    def roles(self, form: str | None, given: Mapping[str, Column]) -> dict[str, str | int]:
         return {"text": LINE} if form == "text" else super().roles(form, given)
 
     def key(self, inputs: Wire, i: int) -> str:

@@ -24,7 +24,7 @@ from nlpipe.predictions import AnyPredictions, Predictions
 from nlpipe.stage import Tokenizer
 from nlpipe.tasks.entity_spans import apart, at_words, known_spans, split_at
 from nlpipe.tasks.tagging_rows import SPLITTER, bare_type, item_place, tags_of, words_from_spans, words_of
-from nlpipe.tasks.task import Answer, Note, Row, Split, Task, ignore
+from nlpipe.tasks.task import Answer, Column, Note, Row, Split, Task, ignore
 from nlpipe.wire import Entity, Span, Tags, Text, Tokens, Wire
 
 
@@ -55,12 +55,13 @@ class Tagging(Task):
         self.seen: frozenset[tuple[str, ...]] | None = None
         """The words of the training split's entities, in lower case; None where no data was read."""
 
-    def roles(self, form: str | None, given: Mapping[str, str | int]) -> dict[str, str | int]:
+    def roles(self, form: str | None, given: Mapping[str, Column]) -> dict[str, str | int]:
         """Columns 0 and -1 of conll; else ``tokens`` and ``tags``, or ``text`` and ``entities`` if one is given."""
+        single = super().roles(form, given)
         if form == "conll":
-            return {"token": 0, "tag": -1, **given}
+            return {"token": 0, "tag": -1, **{role: single[role] for role in given}}
         roles = ("text", "entities") if {"text", "entities"} & set(given) else ("token", "tag")
-        return {**{role: self.columns[role] for role in roles}, **given}
+        return {**{role: self.columns[role] for role in roles}, **{role: single[role] for role in given}}
 
     def labels(self, train: Split) -> tuple[str, ...]:
         assert isinstance(train.targets, Tags)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -138,6 +138,9 @@ class Ledger:
             shown.append(example if len(example) <= 200 else example[:197] + "...")
 
 
+Column: TypeAlias = "str | int | Sequence[str]"
+"""What a card names for a role: a column's name or index, or several names, for a task that takes several."""
+
 Answer = Callable[[list[str]], AnyPredictions]
 """Gives a pipeline's answers to texts."""
 
@@ -150,7 +153,7 @@ def ignore(what: str, example: str) -> None:
 
 
 class Task(ABC):
-    """Classification, tagging, translation, language modelling.
+    """Classification, one label a text or several, tagging, translation, language modelling.
 
     One that reads a data set belongs to it, and may keep what its metrics need of the training split.
     """
@@ -188,14 +191,14 @@ class Task(ABC):
     def targets(self, values: Sequence[Any]) -> Wire:
         """Targets given in Python (labels, lists of tags, texts) as a wire of the type ``target``."""
 
-    def roles(self, form: str | None, given: Mapping[str, str | int]) -> dict[str, str | int]:
+    def roles(self, form: str | None, given: Mapping[str, Column]) -> dict[str, str | int]:
         """What is read of each record: role to column, ``given`` by the card, for the rest the usual ones.
 
         Args:
             form: the format; None where the source has columns of its own (the hub).
-            given: those that the card names.
+            given: those that the card names; several for a role only where the task takes them.
         """
-        return {**self.columns, **given}
+        return {**self.columns, **{role: column for role, column in given.items() if isinstance(column, str | int)}}
 
     def usual_primary(self, labels: Sequence[str]) -> str:
         """The score that decides unless another is chosen, where ``labels`` are what ``Dataset.labels`` has."""

@@ -35,7 +35,7 @@ def test_values_become_strings():
     assert split.targets.values == ["x", "1", "true", "2.5"]
 
 
-KEEP = "; keep one of them, or train a pipeline for each label"
+KEEP = "; keep one of them, or write task: multilabel"
 
 
 @pytest.mark.parametrize(
