@@ -116,7 +116,7 @@ def find_threshold(run: str | Path, accuracy: float, level: float = 0.95) -> Abs
         test = kept(confidence_of(predictions, folder), right, chosen.threshold, level)
     needed = items_needed(tried, accuracy, level) if chosen is None else None
     grouped = any("group" in record for record in Result(folder).records())
-    what = "answers" if isinstance(gold, Labels) else "texts, all tags of which are to be right"
+    what = "texts, all tags of which are to be right" if isinstance(gold, Tags) else "answers"
     return Abstention(accuracy, level, what, tuple(tried), chosen, test, needed, grouped)
 
 
