@@ -27,6 +27,7 @@ TRANSLATION = (
 
 FLAIR = ("flair==0.15.1", "transformers<5", "gensim", f"torch=={version('torch').partition('+')[0]}")
 ONNX = ("onnxruntime==1.27.0", "onnx", "protobuf", "flatbuffers", "ml_dtypes")
+LITSERVE = "litserve==0.2.19", "fastapi==0.124.4", "starlette==0.50.0", "pyzmq", "python-multipart", "annotated-doc"
 NGRAMS = ("nltk==3.10.4", "kenlm==0.3.0", "numpy")
 
 
@@ -48,6 +49,11 @@ def onnx() -> Path:
 def ngrams() -> Path:
     """The interpreter of an environment with nltk and KenLM, created on first use; KenLM needs a C++ compiler."""
     return _create("ngrams", NGRAMS)
+
+
+def litserve() -> Path:
+    """The interpreter of an environment with LitServe, created on first use; it shares everything else."""
+    return _create("litserve", ["--no-deps", *LITSERVE], shared=True)
 
 
 def _create(name: str, arguments: Sequence[str], shared: bool = False) -> Path:
