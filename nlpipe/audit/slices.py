@@ -96,9 +96,8 @@ def _targets(split: Split) -> dict[str, np.ndarray]:
     if isinstance(targets, Labels):
         return _by_value("label", targets.values)
     if isinstance(targets, LabelSets):
-        of_label = {label: np.array([label in own for own in targets.values]) for label in label_counts(split, False)}
-        none = np.array([not own for own in targets.values], dtype=bool)
-        return {**{f"label: {label}": inside for label, inside in of_label.items()}, "label: none": none}
+        every = label_counts(split, typed=False)  # texts without labels make no slice: nothing in it could be right
+        return {f"label: {label}": np.array([label in own for own in targets.values]) for label in every}
     if not isinstance(targets, Tags):
         return {}
     typed = typed_entities(split)

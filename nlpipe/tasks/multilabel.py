@@ -39,14 +39,19 @@ class Multilabel(Task):
     primary: ClassVar[str] = "f1_micro"
     inputs: ClassVar[tuple[str, ...]] = ("text",)
     label_role: ClassVar[str | None] = "labels"
+    formats: ClassVar[tuple[str, ...]] = (*Task.formats, "conll")
 
     def __init__(self, separator: str = "") -> None:
         self.separator = separator
 
     def roles(self, form: str | None, given: Mapping[str, Column]) -> dict[str, str | int]:
-        """``text`` and ``labels``; where a list of columns is given, one role a label, ``label toxic``."""
+        """``text`` and ``labels``; where a list of columns is given, one role a label, ``label toxic``.
+
+        In conll a text is its words with spaces between, and its labels are the types of its entities.
+        """
         roles: dict[str, str | int] = {}
-        for role, column in {**self.columns, **given}.items():
+        usual: Mapping[str, Column] = {"text": 0, "labels": -1} if form == "conll" else self.columns
+        for role, column in {**usual, **given}.items():
             if isinstance(column, str | int):
                 roles[role] = column
             else:
@@ -65,8 +70,12 @@ class Multilabel(Task):
         texts, sets = [], []
         places: dict[str, str] = {}
         for row in rows:
-            texts.append(text_of(row))
-            own = self._labels(row, labels, note)
+            if row.lines:  # a sentence of conll
+                texts.append(" ".join(row.fields["text"]))
+                own = _types(row, labels)
+            else:
+                texts.append(text_of(row))
+                own = self._labels(row, labels, note)
             sets.append(own)
             for label in own:
                 places.setdefault(label, f"{row.path}:{row.line}")
@@ -94,10 +103,10 @@ class Multilabel(Task):
             return
         message = "no training example has more than one label"
         if self.separator:
-            message += f": '{self.separator}' never stands between two; is it the right separator"
+            message += f": '{self.separator}' never stands between two, so it may be another separator"
         if all(sets):
-            message += "; where each text has exactly one, task: classification is meant for it"
-        warnings.warn(message + ("?" if self.separator and not all(sets) else ""), NlpipeWarning, stacklevel=3)
+            message += "; for exactly one label a text there is task: classification"
+        warnings.warn(message, NlpipeWarning, stacklevel=3)
 
     def key(self, inputs: Wire, i: int) -> str:
         """The text in NFC, case folded, runs of whitespace as one space."""
@@ -161,6 +170,13 @@ class Multilabel(Task):
         return gold, Predictions(predicted, scores, probabilities, classes)
 
 
+def _types(row: Row, labels: Mapping[str, str] | None) -> list[str]:
+    """The types of a sentence's entities: its tags without the marks of a scheme (``B-``); other tags as they are."""
+    tags = {clean_label(tag) for tag in row.fields["labels"]} - {"O", ""}
+    kinds = {tag[2:] if tag[1:2] == "-" and tag[0] in "BIESLUM" and tag[2:] else tag for tag in tags}
+    return [allowed(kind, labels, row.place("labels")) for kind in sorted(kinds)]
+
+
 def _items(value: Any, separator: str, place: str) -> list[str]:
     """The labels of a field, as they are written; none where it is empty.
 
@@ -182,7 +198,7 @@ def _items(value: Any, separator: str, place: str) -> list[str]:
         )
     if not isinstance(value, list):
         raise DataError(f"{place}: {shown_value(value)} is not a list of labels")
-    if len(value) > 2 and set(map(repr, value)) == {"0", "1"}:
+    if len(value) > 2 and {str(item) for item in value} == {"0", "1"}:  # the reader may give numbers as texts
         raise DataError(
             f"{place}: {shown_value(value)} looks like one 0 or 1 for each label; write the names of those that are 1"
         )

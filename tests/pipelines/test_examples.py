@@ -122,12 +122,28 @@ FEW: dict[str, list[str]] = {
 
 
 @pytest.fixture(scope="module")
-def data(reviews: str, tweets: str, pairs: str) -> dict[str, str]:
+def several(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Texts with any number of labels, each of which has words of its own."""
+    words = {"sport": ["goal", "team", "coach"], "money": ["bank", "cash", "price"], "health": ["virus", "nurse"]}
+    random = np.random.default_rng(1)
+    path = tmp_path_factory.mktemp("several") / "several.tsv"
+    with path.open("w", encoding="utf-8") as file:
+        for i in range(500):
+            own = [label for label in words if random.random() < 0.4]
+            text = " ".join(["news", f"number{i}", *(str(random.choice(words[label])) for label in own)])
+            file.write(f"{text}\t{'|'.join(own)}\n")
+    columns = "columns: {text: 0, labels: 1}, separator: '|'"
+    return f"data={{task: multilabel, format: tsv, train: {path}, {columns}}}"
+
+
+@pytest.fixture(scope="module")
+def data(reviews: str, several: str, tweets: str, pairs: str) -> dict[str, str]:
     """The data that the files of each folder are tried on."""
     english = pairs.partition("train: [")[2].partition(",")[0]
     texts = f"data={{task: language_modelling, documents: line, train: {english}}}"
     masked = texts.replace("task: ", "task: masked_")
-    return {"sentiment": reviews, "ner": tweets, "translation": pairs, "language": texts, "bert_pretrain": masked}
+    folders = {"sentiment": reviews, "multilabel": several, "ner": tweets, "translation": pairs, "language": texts}
+    return {**folders, "bert_pretrain": masked}
 
 
 def run_and_check(path: Path, data: dict[str, str], out: Path) -> None:
