@@ -20,7 +20,7 @@ from nlpipe.classical.counting import Unit, check_ngrams, make_counter
 from nlpipe.errors import DataError, NlpipeWarning, WiringError
 from nlpipe.options import Fraction, Positive
 from nlpipe.stage import Data, Representation, State
-from nlpipe.wire import Labels, Tokens, Vectors
+from nlpipe.wire import Labels, LabelSets, Tokens, Vectors
 
 MinCount = Positive | Annotated[float, Gt(0.0), Lt(1.0)]
 """A number of texts, or a share of the texts."""
@@ -188,6 +188,17 @@ class BagOfWords(Representation[Tokens, Vectors]):
         """(D,): whether a column is one of the ``select`` columns that depend most on the labels."""
         from sklearn.feature_selection import SelectKBest, chi2
 
+        if all(isinstance(target, LabelSets) for target in targets):
+            counts = sp.vstack(batches, format="csr")
+            sets = LabelSets.concat(list(targets))
+            labels = sorted({label for own in sets.values for label in own})
+            dependence = np.zeros(counts.shape[1])  # (D,) of the label that depends most on the column
+            for has in sets.matrix(labels).T:
+                if has.any() and not has.all():
+                    dependence = np.maximum(dependence, np.nan_to_num(chi2(counts, has)[0]))
+            mask = np.zeros(len(dependence), dtype=bool)
+            mask[np.argsort(-dependence, kind="stable")[:select]] = True
+            return mask
         if not all(isinstance(target, Labels) for target in targets):
             raise WiringError(f"select={select} needs a label for each text; omit it for this task")
         labels = [value for target in targets for value in target.values]

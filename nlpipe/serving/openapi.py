@@ -26,7 +26,10 @@ RECORD = {
     "type": "object",
     "description": "As 'nlpipe predict --format jsonl' writes it; which fields there are depends on the model.",
     "properties": {
-        "predicted": {**STRING, "description": "the label, or the text that was written"},
+        "predicted": {
+            "oneOf": [STRING, {"type": "array", "items": STRING}],
+            "description": "the label, or the text that was written; a list where a text has any number of labels",
+        },
         "score": {**NUMBER, "description": "probability of the label, or log-probability of the text in nats"},
         "probabilities": {"type": "object", "additionalProperties": NUMBER},
         "entities": {"type": "array", "items": {"$ref": "#/components/schemas/Span"}},

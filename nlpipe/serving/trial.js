@@ -15,6 +15,10 @@ function element(name, content, kind) {
   return made;
 }
 
+function spelled(predicted) {
+  return Array.isArray(predicted) ? predicted.join(", ") || "no label" : predicted;
+}
+
 function labels(answer) {
   const sorted = Object.entries(answer.probabilities).sort((a, b) => b[1] - a[1]);
   const list = element("div", undefined, "labels");
@@ -24,7 +28,7 @@ function labels(answer) {
     bar.setAttribute("aria-label", label);
     list.append(element("span", label), bar, element("span", `${(100 * probability).toFixed(1)} %`));
   }
-  const shown = [element("p", answer.predicted, "answer"), list];
+  const shown = [element("p", spelled(answer.predicted), "answer"), list];
   if (sorted.length > MOST_LABELS) shown.push(element("p", `and ${sorted.length - MOST_LABELS} more`, "note"));
   return shown;
 }
@@ -51,7 +55,7 @@ function marked(source, spans) {
 function drawn(source, answer) {
   if (answer.probabilities) return labels(answer);
   if (answer.entities || answer.tokens) return marked(source, answer.entities || answer.tokens);
-  const shown = element("p", answer.predicted, "answer");
+  const shown = element("p", spelled(answer.predicted), "answer");
   shown.dir = "auto";
   return answer.cut ? [shown, element("p", "ended by the length limit", "note")] : [shown];
 }

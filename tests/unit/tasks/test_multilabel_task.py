@@ -148,6 +148,13 @@ def test_a_linear_head_learns_saves_and_loads(head: Any, tmp_path: Path) -> None
         np.testing.assert_array_equal(again.probabilities, answers.probabilities)
 
 
+def test_features_are_selected_by_the_label_that_depends_on_them_most() -> None:
+    texts, sets = examples()
+    kept = BagOfWords(select=6)
+    nlpipe.Pipeline([Whitespace(), kept, NaiveBayes()], task="multilabel").fit(texts, sets)
+    assert set(kept.counter.names()) == {word for words in WORDS.values() for word in words}
+
+
 def test_the_baseline_and_what_python_refuses() -> None:
     texts, sets = examples()
     often = [["often"] if i % 3 else own for i, own in enumerate(sets)]
