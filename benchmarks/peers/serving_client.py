@@ -29,7 +29,8 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 def request(body: bytes, length: int | None = None) -> bytes:
     """A request; ``length`` is what its head claims of the body."""
     size = len(body) if length is None else length
-    return f"POST /predict HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: {size}\r\n\r\n".encode() + body
+    head = f"POST /predict HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\nContent-Length: {size}"
+    return f"{head}\r\n\r\n".encode() + body
 
 
 class Client:
