@@ -39,7 +39,8 @@ class Setting(TypedDict):
     """How all inputs are answered, as plain data.
 
     ``model`` is its folder, ``sha256`` that of its ``model.json``, ``changes`` what ``--set`` has, ``form``,
-    ``n_best`` and ``threshold`` as ``Answers`` has them, ``user_code`` what must be imported.
+    ``n_best`` and ``threshold`` as ``Answers`` has them, ``user_code`` what must be imported. ``runtime`` is what
+    was asked for, and ``computes`` what it came to in the command: a worker must come to the same.
     """
 
     model: str
@@ -49,6 +50,8 @@ class Setting(TypedDict):
     form: str
     n_best: int | None
     threshold: float | None
+    runtime: str
+    computes: str
     user_code: dict[str, Any]
 
 
@@ -126,7 +129,12 @@ class Answerer:
         folder = Path(setting["model"])
         if model_hash(folder) != setting["sha256"]:
             raise ModelError(f"{folder}: a worker finds another model there than the command; start it again")
-        self.pipeline = Pipeline.load(folder)
+        self.pipeline = Pipeline.load(folder, setting["runtime"])
+        if self.pipeline.runtime != setting["computes"]:
+            raise NlpipeError(
+                f"a worker computes with {self.pipeline.runtime} and the command with {setting['computes']}: "
+                "install the same there, or give --runtime nlpipe"
+            )
         change(self.pipeline, setting["changes"])
 
     def answer(self, order: Order) -> Reply:

@@ -79,6 +79,13 @@ class DaskAnswer:
                 f"the cluster at {self.address} vanished or was restarted; start the command again once it is there"
             ) from None
         except (ModuleNotFoundError, AttributeError) as error:
-            raise NlpipeError(
-                f"the workers at {self.address} have no nlpipe, or another version ({error}); install the same there"
-            ) from None
+            raise self._other_nlpipe("workers", error) from None
+        except RuntimeError as error:  # the scheduler says so of what it cannot unpack
+            if not isinstance(error.__cause__, (ModuleNotFoundError, AttributeError)):
+                raise
+            raise self._other_nlpipe("scheduler and workers", error.__cause__) from None
+
+    def _other_nlpipe(self, where: str, error: BaseException) -> NlpipeError:
+        return NlpipeError(
+            f"the {where} at {self.address} have no nlpipe, or another version ({error}); install the same there"
+        )

@@ -31,6 +31,7 @@ class Wanted:
     Args:
         run: the model's folder.
         files: what ``--file`` has, as it was typed.
+        runtime: what ``--runtime`` has.
     """
 
     run: Path
@@ -43,6 +44,7 @@ class Wanted:
     changes: tuple[str, ...]
     n_best: int | None
     threshold: float | None = None
+    runtime: str | None = None
 
     @property
     def chosen_form(self) -> str:
@@ -115,6 +117,7 @@ def predict_in_bulk(wanted: Wanted, pipeline: Pipeline, reading: Reading) -> Non
     from nlpipe.bulk.answer_process import model_hash
     from nlpipe.bulk.bulk import PART_ROWS, files_of, stems_of, to_file, to_folder, to_stream
     from nlpipe.bulk.inputs import Position, read_inputs
+    from nlpipe.pipeline.runtimes import wanted as wanted_runtime
 
     standard = not wanted.files or wanted.files == ("-",)
     files: Sequence[Path | None] = [None] if standard else files_of(wanted.files)
@@ -122,7 +125,8 @@ def predict_in_bulk(wanted: Wanted, pipeline: Pipeline, reading: Reading) -> Non
     setting: Setting = {
         "model": str(wanted.run.absolute()), "sha256": model_hash(wanted.run), "version": _version(),
         "changes": list(wanted.changes), "form": "jsonl" if form == "parquet" else form, "n_best": wanted.n_best,
-        "threshold": wanted.threshold, "user_code": _user_code(),
+        "threshold": wanted.threshold, "runtime": wanted_runtime(wanted.runtime), "computes": pipeline.runtime,
+        "user_code": _user_code(),
     }  # fmt: skip
     position = Position()
 
@@ -141,7 +145,8 @@ def predict_in_bulk(wanted: Wanted, pipeline: Pipeline, reading: Reading) -> Non
             rows = wanted.part_rows or PART_ROWS
             identity = {
                 "model": setting["sha256"], "nlpipe": setting["version"], "format": form, "set": setting["changes"],
-                "n_best": wanted.n_best, "threshold": wanted.threshold, "part_rows": rows, **asdict(reading),
+                "n_best": wanted.n_best, "threshold": wanted.threshold, "runtime": pipeline.runtime, "part_rows": rows,
+                **asdict(reading),
             }  # fmt: skip
             with answer_folder(output, identity) as folder, _workers(wanted, setting, pipeline) as workers:
                 to_folder(read, stems, workers, form, folder, rows, report)

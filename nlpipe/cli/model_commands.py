@@ -67,7 +67,17 @@ def predict(
     from nlpipe.pipeline import Pipeline
 
     wanted = Wanted(
-        run_folder, tuple(file or ()), output, form, jobs, cluster, part_rows, tuple(changes or ()), n_best, threshold
+        run_folder,
+        tuple(file or ()),
+        output,
+        form,
+        jobs,
+        cluster,
+        part_rows,
+        tuple(changes or ()),
+        n_best,
+        threshold,
+        runtime,
     )
     form = wanted.chosen_form
     one_of("--format", form, ("text", "jsonl", "csv", "tsv", "parquet", "conll", "html"))

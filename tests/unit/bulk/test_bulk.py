@@ -240,7 +240,7 @@ def test_another_version_or_model_in_a_worker_is_refused(folder: Path) -> None:
 
     setting = {
         "model": str(folder / "model"), "sha256": model_hash(folder / "model"), "version": "0.0.1", "changes": [],
-        "form": "text", "n_best": None, "threshold": None,
+        "form": "text", "n_best": None, "threshold": None, "runtime": "auto", "computes": "nlpipe",
         "user_code": {"modules": [], "script": "", "package": "", "arguments": [], "search_path": []},
     }  # fmt: skip
     order = json.dumps({"items": [["good", None, []]], "columns": None})

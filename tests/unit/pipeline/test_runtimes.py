@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import nlpipe
+from nlpipe.bulk.answer_process import Answerer, Setting
+from nlpipe.bulk.bulk import Here
+from nlpipe.cli.app import app
 from nlpipe.errors import NlpipeError
 from nlpipe.pipeline import Pipeline, runtimes
 from nlpipe.pipeline.integrity import sealed
@@ -148,3 +152,32 @@ def test_a_run_says_what_computes_it(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "ctranslate2: 10 of 10 answers are the same, 4.0 times as fast one by one, 4.0 in batches; it answers from "
         "here on (--runtime nlpipe: not)"
     )
+
+
+@pytest.mark.filterwarnings("ignore:.* answers were cut")
+def test_workers_answer_by_the_runtime_of_the_command_and_its_folder_records_it(
+    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings: list[Setting] = []
+
+    class Workers(Here):
+        width = 1
+
+        def __init__(self, setting: Setting, jobs: int) -> None:
+            settings.append(setting)
+            self.answerer = Answerer(setting)
+
+    monkeypatch.setattr("nlpipe.bulk.local_workers.Processes", Workers)
+    (tmp_path / "texts.txt").write_text("".join(f"{text}\n" for text in TEXTS if text.strip()), encoding="utf-8")
+    words = ["predict", str(saved), "--file", str(tmp_path / "texts.txt"), "--output", str(tmp_path / "out")]
+    words += ["--part-rows", "2", "--jobs", "2"]
+    done = CliRunner().invoke(app, [*words, "--runtime", "nlpipe"], catch_exceptions=False)
+    assert done.exit_code == 0 and (settings[0]["runtime"], settings[0]["computes"]) == ("nlpipe", "nlpipe")
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["identity"]["runtime"] == "nlpipe"
+    other = CliRunner().invoke(app, words)
+    assert "these answers were made with runtime 'nlpipe', now runtime 'ctranslate2'" in str(other.exception)
+    assert CliRunner().invoke(app, [*words[:-4], "--jobs", "2", "--output", str(tmp_path / "o.txt")]).exit_code == 0
+    assert (settings[1]["runtime"], settings[1]["computes"]) == ("auto", "ctranslate2")
+    monkeypatch.setattr(runtimes, "installed", lambda: False)
+    with pytest.raises(NlpipeError, match="a worker computes with nlpipe and the command with ctranslate2: install"):
+        Answerer(settings[1])
