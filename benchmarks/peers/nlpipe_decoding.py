@@ -1,7 +1,8 @@
 """How many sentences a second a saved translator translates; arguments: its folder, options as JSON.
 
-Options: threads, sentences (a JSON file of texts, short to long), ways (lists of beam, batch size, how many sentences),
-answers (a file for translations to compare, or null), lengths (tokens that greedy search is made to go on for).
+Options: runtime (nlpipe or ctranslate2), threads, sentences (a JSON file of texts, short to long), ways (lists of beam,
+batch size, how many sentences), answers (a file for translations to compare, or null), lengths (tokens that greedy
+search is made to go on for; of nlpipe's own network only).
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from nlpipe.wire import Text
 class Timed:
     """A translator and the ways to time it."""
 
-    def __init__(self, folder: str) -> None:
-        self.pipeline = Pipeline.load(folder)
+    def __init__(self, folder: str, runtime: str) -> None:
+        self.pipeline = Pipeline.load(folder, runtime)
         head = self.pipeline.head
         assert isinstance(head, Seq2Seq)
         self.head = head
@@ -40,9 +41,8 @@ class Timed:
 
     def translate(self, texts: list[str], beam: int) -> list[str]:
         """One batch; beam 1 is greedy search."""
-        self.head.beam = beam
-        answers = self.head.guess if beam == 1 else self.head.predict
-        return answers(self.encode(texts)).values.strings
+        self.head.change(beam=beam)
+        return self.pipeline.predict(texts, batch_size=len(texts)).texts
 
     def speed(self, texts: list[str], beam: int, size: int) -> tuple[float, float]:
         """Sentences a second, and the median seconds of a batch."""
@@ -71,9 +71,8 @@ class Timed:
     def answers(self, texts: list[str], size: int) -> dict[str, list[str]]:
         """Translations to compare with CTranslate2's; without a length penalty."""
         found = {}
-        self.head.length_penalty = 0.0
+        self.head.change(length_penalty=0.0)
         for beam in (1, 5):
-            self.head.stopping = "exact"
             batches = (texts[i : i + size] for i in range(0, len(texts), size))
             found[f"beam {beam}"] = [text for batch in batches for text in self.translate(batch, beam)]
         return found
@@ -84,7 +83,7 @@ def main() -> None:
     """Print sentences a second of each way, seconds of its median batch, and seconds a token."""
     options = json.loads(sys.argv[2])
     torch.set_num_threads(options["threads"])
-    timed = Timed(sys.argv[1])
+    timed = Timed(sys.argv[1], options["runtime"])
     texts: list[str] = json.loads(Path(options["sentences"]).read_text(encoding="utf-8"))
     found: dict[str, float] = {}
     for beam, size, count in options["ways"]:
