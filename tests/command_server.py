@@ -36,6 +36,7 @@ def become(request: dict[str, Any]) -> None:
     status = 1
     try:
         os.chdir(request["cwd"])
+        sys.path[0] = request["cwd"]
         os.environ.clear()
         os.environ.update(request["environment"])
         for number, name in enumerate(("stdin", "stdout", "stderr")):

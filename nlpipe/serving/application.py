@@ -19,8 +19,8 @@ from nlpipe.serving.service import Service
 Answer = Callable[[Request], Awaitable[Response]]
 GONE = 499
 """The status counted for clients that close the connection before they have sent their request; none of HTTP's."""
-WAIT = {503: {"Retry-After": "1"}}
-"""Headers of some statuses."""
+HEADERS = {408: {"Connection": "close"}, 413: {"Connection": "close"}, 503: {"Retry-After": "1"}}
+"""Of refusals by status; behind a body that was not read to its end nothing can follow on the connection."""
 OTHER = "other"
 """What requests without a route are counted under."""
 
@@ -81,7 +81,7 @@ def route(service: Service, method: str, path: str, answer: Answer) -> Route:
         try:
             response = await answer(request)
         except Refused as error:
-            response = refusal(error.status, str(error), WAIT.get(error.status))
+            response = refusal(error.status, str(error), HEADERS.get(error.status))
         except ClientDisconnect:
             response = Response(status_code=GONE)
         except Exception as error:

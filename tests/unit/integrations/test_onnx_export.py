@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import nlpipe
+from nlpipe.cli.app import app
 from nlpipe.errors import MissingExtra, ModelError, NlpipeError
 from nlpipe.integrations import export
 from nlpipe.integrations.onnx_export import export_onnx
@@ -241,10 +242,12 @@ def test_missing_packages_are_told_before_anything_is_done(
     assert nothing_left(tmp_path)
 
 
-def test_the_command(runs: dict[str, Path], tmp_path: Path) -> None:
-    done = command("export", runs["classes"], tmp_path / "new", "--to", "onnx", "--force")  # tiny ones are not faster
-    assert done.returncode == 0, done.stderr.decode()
-    lines = done.stdout.decode().splitlines()
+def test_the_command(
+    runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    speeds(monkeypatch, 2.0)
+    app(["export", str(runs["classes"]), str(tmp_path / "new"), "--to", "onnx"], standalone_mode=False)
+    lines = capsys.readouterr().out.splitlines()
     assert (
         lines[0].startswith("accuracy on test: ") and "one by one: " in lines[2] and lines[-1] == str(tmp_path / "new")
     )

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from nlpipe.runs.costs import process_environment
+from tests.commands import nlpipe
 
 STAGES = '''
 import numpy as np
@@ -80,10 +81,14 @@ PIPELINE = "data: sample_reviews\nrepresentation: lengths\nhead: logistic_regres
 def python(
     *words: object, cwd: Path, stdin: str = "", check: bool = True, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``python WORDS`` in ``cwd`` with this nlpipe."""
-    done = subprocess.run(
-        [sys.executable, *map(str, words)], input=stdin, capture_output=True, text=True, cwd=cwd, check=False,
-        env={**process_environment(1), **environment},
-    )  # fmt: skip
+    """Run ``python WORDS`` in ``cwd`` with this nlpipe; ``-m nlpipe`` without starting Python anew."""
+    if words[:2] == ("-m", "nlpipe") and not environment:
+        command = nlpipe(*words[2:], stdin=stdin, cwd=cwd)
+        done = subprocess.CompletedProcess(words, command.returncode, command.stdout.decode(), command.stderr.decode())
+    else:
+        done = subprocess.run(
+            [sys.executable, *map(str, words)], input=stdin, capture_output=True, text=True, cwd=cwd, check=False,
+            env={**process_environment(1), **environment},
+        )  # fmt: skip
     assert not check or done.returncode == 0, done.stderr
     return done
