@@ -29,6 +29,7 @@ NAMES = [
     "ner_raw",
     "tfidf_beside_script",
     "stream",
+    "bulk",
     "bilstm_speed",
     "bert_speed",
     "single_text",

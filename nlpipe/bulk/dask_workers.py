@@ -43,11 +43,21 @@ class DaskWorkers:
             raise NlpipeError(
                 f"--cluster {address}: the scheduler has no workers; 'dask worker {address}' starts one"
             ) from None
+        try:  # a worker that cannot unpack a task closes, and nobody would hear of it
+            self.client.run(can_answer)
+        except OSError as error:
+            self.close()
+            raise NlpipeError(f"--cluster {address}: a worker went away ({error}); start the command again") from None
+        except Exception as error:  # Dask gives what a worker says as text
+            self.close()
+            if not any(name in repr(error) for name in ("ModuleNotFoundError", "AttributeError")):
+                raise
+            raise _other_nlpipe("workers", address, error) from None
         self.width = max(1, len(self.client.scheduler_info(n_workers=-1)["workers"]))
 
     def submit(self, order: str) -> DaskAnswer:
         """Have an order answered."""
-        return DaskAnswer(self.client.submit(answer_there, self.setting, order, pure=False), self.address)
+        return DaskAnswer(self.client, self.client.submit(answer_there, self.setting, order, pure=False), self.address)
 
     def close(self) -> None:
         """Let the cluster go; what is not answered is cancelled."""
@@ -57,7 +67,8 @@ class DaskWorkers:
 class DaskAnswer:
     """A reply that is on its way from the cluster."""
 
-    def __init__(self, future: Any, address: str) -> None:
+    def __init__(self, client: Any, future: Any, address: str) -> None:
+        self.client = client
         self.future = future
         self.address = address
 
@@ -71,7 +82,7 @@ class DaskAnswer:
         import distributed
 
         try:
-            return str(self.future.result())
+            return str(self._waited())
         except distributed.KilledWorker:
             raise Died("died on every worker that took it") from None
         except (OSError, TimeoutError, distributed.CancelledError):
@@ -79,13 +90,34 @@ class DaskAnswer:
                 f"the cluster at {self.address} vanished or was restarted; start the command again once it is there"
             ) from None
         except (ModuleNotFoundError, AttributeError) as error:
-            raise self._other_nlpipe("workers", error) from None
+            raise _other_nlpipe("workers", self.address, error) from None
         except RuntimeError as error:  # the scheduler says so of what it cannot unpack
             if not isinstance(error.__cause__, (ModuleNotFoundError, AttributeError)):
                 raise
-            raise self._other_nlpipe("scheduler and workers", error.__cause__) from None
+            raise _other_nlpipe("scheduler and workers", self.address, error.__cause__) from None
 
-    def _other_nlpipe(self, where: str, error: BaseException) -> NlpipeError:
-        return NlpipeError(
-            f"the {where} at {self.address} have no nlpipe, or another version ({error}); install the same there"
-        )
+    def _waited(self) -> Any:
+        """The result, which is waited for as long as there are workers.
+
+        Raises:
+            NlpipeError: all have gone.
+        """
+        import distributed
+
+        while not self.future.done():
+            try:
+                distributed.wait([self.future], timeout=PATIENCE)  # type: ignore[no-untyped-call]
+            except TimeoutError:
+                if not self.client.scheduler_info(n_workers=-1)["workers"]:
+                    raise NlpipeError(
+                        f"the scheduler at {self.address} has lost all workers; start some, and the command again"
+                    ) from None
+        return self.future.result()
+
+
+def can_answer() -> None:
+    """Can be unpacked where this nlpipe is installed."""
+
+
+def _other_nlpipe(where: str, address: str, error: BaseException) -> NlpipeError:
+    return NlpipeError(f"the {where} at {address} have no nlpipe, or another version ({error}); install the same there")
