@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from nlpipe.heads import Classifier, LogisticRegression, Seq2Seq
 from nlpipe.pipeline import Pipeline
 from nlpipe.representations import Embedding, TfIdf
 from nlpipe.tokenizers import Regex
+from tests.commands import nlpipe
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* answers were cut")  # a model of one epoch finds no end
 
@@ -92,8 +91,7 @@ def test_a_warning_is_a_line_without_where_it_was_raised(tmp_path: Path) -> None
     trainer = {"epochs": 1, "patience": None}
     texts = ["two dogs", "a cat", "two cats", "a dog"] * 5
     saved = Pipeline(stages, trainer=trainer).fit(texts, ["x", "y"] * 10).save(tmp_path / "model")
-    called = [sys.executable, "-m", "nlpipe", "predict", saved, "a dog", "dog " * 9, "dog " * 8]
-    done = subprocess.run(called, capture_output=True, text=True, check=True)
-    assert len(done.stdout.splitlines()) == 3
+    done = nlpipe("predict", saved, "a dog", "dog " * 9, "dog " * 8)
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 3
     said = "a text of 9 tokens is longer than the 6 learned positions; the tokens behind them share the last position"
-    assert done.stderr == f"warning: {said}\n"
+    assert done.stderr.decode() == f"warning: {said}\n"

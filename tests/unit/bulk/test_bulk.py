@@ -74,13 +74,24 @@ def done(folder: Path, *words: Any) -> bytes:
     return command.stdout
 
 
-@pytest.mark.parametrize("form", ["jsonl", "csv"])
-def test_processes_and_files_have_what_one_process_writes(folder: Path, tmp_path: Path, form: str) -> None:
-    alone = done(folder, "--file", folder / "big.csv", "--format", form)
+@pytest.mark.parametrize("options", [("jsonl", "--threshold", 0.7), ("csv",)])
+def test_processes_and_files_have_what_one_process_writes(folder: Path, tmp_path: Path, options: tuple[Any]) -> None:
+    words = ["--file", folder / "big.csv", "--format", *options]
+    alone = done(folder, *words)
     assert alone.count(b"\n") >= 3000
-    assert done(folder, "--file", folder / "big.csv", "--format", form, "--jobs", 2) == alone
-    assert done(folder, "--file", folder / "big.csv", "--format", form, "--output", tmp_path / "out") == b""
+    if "--threshold" in options:
+        assert alone.count(b'"unsure": true') > 100 and alone.count(b'"unsure": false') > 100
+    assert done(folder, *words, "--jobs", 2) == alone
+    assert done(folder, *words, "--output", tmp_path / "out") == b""
     assert (tmp_path / "out").read_bytes() == alone
+
+
+def test_two_processes_write_the_parquet_of_one(folder: Path, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    for jobs in (1, 2):
+        done(folder, "--file", folder / "big.csv", "--jobs", jobs, "--output", tmp_path / f"{jobs}.parquet")
+    assert (tmp_path / "1.parquet").read_bytes() == (tmp_path / "2.parquet").read_bytes()
+    assert parquet.read_table(tmp_path / "1.parquet").num_rows == 3000
 
 
 def test_a_killed_worker_loses_nothing_and_the_text_that_kills_is_named(folder: Path, tmp_path: Path) -> None:
