@@ -30,6 +30,7 @@ NAMES = [
     "tfidf_beside_script",
     "stream",
     "bulk",
+    "distilled",
     "bilstm_speed",
     "bert_speed",
     "single_text",

@@ -28,6 +28,7 @@ TRANSLATION = (
 FLAIR = ("flair==0.15.1", "transformers<5", "gensim", f"torch=={version('torch').partition('+')[0]}")
 ONNX = ("onnxruntime==1.27.0", "onnx", "protobuf", "flatbuffers", "ml_dtypes")
 LITSERVE = "litserve==0.2.19", "fastapi==0.124.4", "starlette==0.50.0", "pyzmq", "python-multipart", "annotated-doc"
+FASTTEXT = ("fasttext-numpy2==0.10.4", "pybind11", "setuptools", "numpy")
 NGRAMS = ("nltk==3.10.4", "kenlm==0.3.0", "numpy")
 
 
@@ -44,6 +45,11 @@ def flair() -> Path:
 def onnx() -> Path:
     """The interpreter of an environment with ONNX Runtime, created on first use; it shares torch and transformers."""
     return _create("onnx", ["--no-deps", *ONNX], shared=True)
+
+
+def fasttext() -> Path:
+    """The interpreter of an environment with fastText, created on first use."""
+    return _create("fasttext", ["--no-deps", *FASTTEXT])
 
 
 def ngrams() -> Path:

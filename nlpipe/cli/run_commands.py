@@ -64,10 +64,17 @@ def _show_result(console: Any, result: Result) -> None:
         if name in scores and name != primary:
             table.add_row(name, shown_score(scores[name]), "")
     table.add_row("fit", f"{costs['fit_seconds']:.1f} s", "learning, without reading the data")
+    if "fit_cpu_seconds" in costs:
+        table.add_row("fit, processor", f"{costs['fit_cpu_seconds']:.1f} s", "of all threads together")
     if "latency_p50_seconds" in costs:
         milliseconds = costs["latency_p50_seconds"] * 1000
         table.add_row("latency", f"{milliseconds:.1f} ms", "one text, median, in a fresh process")
         table.add_row("speed", f"{costs['texts_per_second']:,.0f}/s", f"in batches, {costs['threads']} threads")
+        if "cpu_seconds_per_text" in costs:
+            table.add_row("processor", f"{costs['cpu_seconds_per_text'] * 1000:.3g} s", "for 1,000 texts in batches")
+        if "joules_per_text" in costs:
+            joules = costs["joules_per_text"] * 1000
+            table.add_row("energy", f"{joules:.3g} J", "for 1,000 texts in batches, of the whole machine")
         table.add_row("memory", f"{costs['peak_memory_bytes'] / 1e6:,.0f} MB", "peak of that process")
     table.add_row("model", f"{costs['model_bytes'] / 1e6:,.1f} MB", "on disk")
     console.print(table)

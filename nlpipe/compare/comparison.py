@@ -205,7 +205,7 @@ def facts_of(spec: ComparisonSpec, dataset: Dataset) -> Facts:
         spec.tolerance, spec.cost, spec.budget, tuple(metric.name for metric in dataset.task.user_metrics()),
         dataset.task.reason, spec.choose, spec.folds or 0, spec.repeats, items.groups is not None,
         () if spec.folds or spec.choose == "dev" else tuple(np.flatnonzero(leaked(dataset).mask).tolist()),
-        "" if spec.folds else dataset.digest, _how_searched(spec),
+        "" if spec.folds else dataset.digest, _how_searched(spec), spec.price_per_cpu_hour,
     )  # fmt: skip
 
 

@@ -65,7 +65,7 @@ def gather(facts: Facts, entries: Sequence[Entry], folder: Path) -> Comparison:
             place = done.index(entry) if entry in done else None
             rows.append(_row(entry, facts, evidence, place))
         if done:
-            verdict = decide(facts.question, [_candidate(entry) for entry in done], evidence)
+            verdict = decide(facts.question, [_candidate(entry, facts) for entry in done], evidence)
             verdict = _without_failed(verdict, [entry.name for entry in whole if entry not in done])
             verdicts[size], chosen_from[size] = _with_leaks(verdict, facts), done
     largest = max(verdicts, key=lambda size: np.inf if size is None else size, default=None)
@@ -242,10 +242,10 @@ def _with_leaks(verdict: Verdict, facts: Facts) -> Verdict:
     return replace(verdict, sentences=(verdict.sentences[0], text, *verdict.sentences[1:]))
 
 
-def _candidate(entry: Entry) -> Candidate:
+def _candidate(entry: Entry, facts: Facts) -> Candidate:
     total = len(entry.folders) + len(entry.errors)
     failed = f"Of {entry.name} {len(entry.errors)} of {total} runs failed; the others count." if entry.errors else ""
-    costs = mean_of([Result(folder).costs for folder in entry.folders])
+    costs = facts.priced(mean_of([Result(folder).costs for folder in entry.folders]))
     return Candidate(entry.name, costs, entry.neural, entry.added, failed)
 
 
@@ -257,7 +257,7 @@ def _row(entry: Entry, facts: Facts, evidence: Evidence | None, place: int | Non
     on_dev = facts.choose == "dev"
     all_scores = [result.metrics["dev"] if on_dev else result.scores for result in results]
     scores = np.array([each[facts.primary] for each in all_scores])
-    costs = mean_of([result.costs for result in results])
+    costs = facts.priced(mean_of([result.costs for result in results]))
     if entry.tune_seconds:
         costs["tune_seconds"] = entry.tune_seconds
     row = replace(

@@ -36,7 +36,7 @@ class Cost:
 
     def text(self, value: float) -> str:
         """The cost as a reader sees it: ``0.31 ms``."""
-        return f"{significant(value)} {self.unit}"
+        return f"{significant(value)} {self.unit}".rstrip()
 
 
 COSTS = {

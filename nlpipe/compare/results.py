@@ -47,12 +47,20 @@ ESSENTIAL = frozenset({
 COSTS = {
     "tune s": ("tune_seconds", 1, ",.1f"),
     "fit s": ("fit_seconds", 1, ",.1f"),
+    "fit CPU s": ("fit_cpu_seconds", 1, ",.1f"),
     "latency ms": ("latency_p50_seconds", 1000, ",.1f"),
     "texts/s": ("texts_per_second", 1, ",.0f"),
+    "CPU ms/text": ("cpu_seconds_per_text", 1000, ",.3f"),
+    "J/1,000": ("joules_per_text", 1000, ",.1f"),
+    "price/1,000": ("price_per_1000", 1, ",.2g"),
     "memory MB": ("peak_memory_bytes", 1e-6, ",.0f"),
     "model MB": ("model_bytes", 1e-6, ",.1f"),
 }
 """Heading to the cost it shows, what that is multiplied by for the reader, and its format."""
+
+
+WHERE_KNOWN = ("tune_seconds", "fit_cpu_seconds", "cpu_seconds_per_text", "joules_per_text", "price_per_1000")
+"""Costs whose column is there only where a pipeline has them."""
 
 
 def why_it_decides(primary: str, reason: str) -> str:
@@ -146,7 +154,7 @@ class Comparison:
             if name != self.primary and best is not None and name in (best.scores or {}):
                 columns[name.replace("_", " ")] = _score_column(name)
         for heading, (name, scale, form) in COSTS.items():
-            if name == "tune_seconds" and not any(name in (row.costs or {}) for row in self.rows):
+            if name in WHERE_KNOWN and not any(name in (row.costs or {}) for row in self.rows):
                 continue
             columns[heading] = _cost_column(name, scale, form)
         return columns

@@ -32,6 +32,7 @@ class Facts:
         digest: of the data; empty with folds, which have digests of their own.
         leaked: indices of the items that stand in the training split too, on which the verdict does not rest.
         searched: a sentence that says how options were searched; empty where none were.
+        price_per_cpu_hour: what an hour of the processor costs, in whatever currency; None where nothing is said.
     """
 
     title: str
@@ -52,11 +53,19 @@ class Facts:
     leaked: tuple[int, ...] = ()
     digest: str = ""
     searched: str = ""
+    price_per_cpu_hour: float | None = None
 
     @property
     def items(self) -> str:
         """What is answered, for sentences."""
         return f"{self.folds} folds" if self.folds else f"{self.choose} items"
+
+    def priced(self, costs: dict[str, float]) -> dict[str, float]:
+        """``costs`` with the price of 1,000 texts, where the processor's price is known and no other price is given."""
+        seconds = costs.get("cpu_seconds_per_text")
+        if self.price_per_cpu_hour is None or seconds is None or "price_per_1000" in costs:
+            return costs
+        return {**costs, "price_per_1000": 1000 * seconds / 3600 * self.price_per_cpu_hour}
 
     @property
     def question(self) -> Question:

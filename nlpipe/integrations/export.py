@@ -142,14 +142,19 @@ def _prove(run: Path, folder: Path, dataset: Dataset, report: Report) -> Proof:
 
 
 def _best(uses: list[Use]) -> Use:
-    """The least seconds and bytes and the most texts a second of several measurements."""
-    return {
+    """The least seconds, joules and bytes and the most texts a second of several measurements."""
+    best: Use = {
         "load_seconds": min(use["load_seconds"] for use in uses),
         "latency_p50_seconds": min(use["latency_p50_seconds"] for use in uses),
         "latency_p95_seconds": min(use["latency_p95_seconds"] for use in uses),
         "texts_per_second": max(use["texts_per_second"] for use in uses),
         "peak_memory_bytes": min(use["peak_memory_bytes"] for use in uses),
     }
+    if seconds := [use["cpu_seconds_per_text"] for use in uses if "cpu_seconds_per_text" in use]:
+        best["cpu_seconds_per_text"] = min(seconds)
+    if joules := [use["joules_per_text"] for use in uses if "joules_per_text" in use]:
+        best["joules_per_text"] = min(joules)
+    return best
 
 
 def _difference(before: Result, after: Result, groups: Sequence[str] | None) -> Estimate | None:

@@ -8,7 +8,9 @@ one line of JSON. The peak memory is that of this process alone, so that neither
 The same texts are answered in several rounds, and the least seconds of each text count: what else a machine does only
 adds to them, so that another measurement gives about the same least seconds again. The percentiles are over texts,
 which differ in length. Stages that cache the features of words have those of these texts in their caches after the
-first round, as in a program that has run for a while. Python's garbage collection is off while a round is timed.
+first round, as in a program that has run for a while. Processor seconds are those of all threads of the process; they
+hardly depend on what else the machine does. Energy is what the whole machine uses while batches are answered, in the
+round with the least. Python's garbage collection is off while a round is timed.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ import numpy as np
 from nlpipe.errors import NlpipeError
 from nlpipe.files import read_json, write_json
 from nlpipe.registry import names_used
+from nlpipe.runs.energy import EnergyMeter
 from nlpipe.user_code import UserCode, check_known, user_code
 from nlpipe.wire import Text, Tokens, Wire
 
@@ -55,14 +58,21 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 """What the numerical libraries read at their start."""
 
 
-class Use(TypedDict):
-    """What using a pipeline costs."""
+class AlwaysMeasured(TypedDict):
+    """What using a pipeline costs, as far as it can be measured everywhere."""
 
     load_seconds: float
     latency_p50_seconds: float
     latency_p95_seconds: float
     texts_per_second: float
     peak_memory_bytes: float
+
+
+class Use(AlwaysMeasured, total=False):
+    """What using a pipeline costs; what the machine does not count is absent."""
+
+    cpu_seconds_per_text: float
+    joules_per_text: float
 
 
 def measure_model(model: Path, inputs: Wire, threads: int) -> Use:
@@ -124,8 +134,12 @@ def _checked(line: str, model: Path) -> Use:
         use = json.loads(line)
     except json.JSONDecodeError:
         use = None
-    names = Use.__required_keys__
-    if not isinstance(use, dict) or set(use) != names or not all(_positive(value) for value in use.values()):
+    known = Use.__required_keys__ | Use.__optional_keys__
+    if (
+        not isinstance(use, dict)
+        or not Use.__required_keys__ <= set(use) <= known
+        or not all(_positive(value) for value in use.values())
+    ):
         raise NlpipeError(f"measuring {model} failed: the process printed {line[:200]!r} in place of its figures")
     figures: Use = use  # type: ignore[assignment]
     return figures
@@ -170,21 +184,33 @@ def _time(model: str, texts: list[Any]) -> Use:
     gc.freeze()  # so that collecting what a round left behind is quick
     gc.disable()
     started = time.perf_counter()
-    alone = _round(pipeline, singles, LATENCY_SECONDS)
-    together = _round(pipeline, batches, THROUGHPUT_SECONDS)
+    alone, _ = _round(pipeline, singles, LATENCY_SECONDS)
+    meter = EnergyMeter()
+    together, cpu = _round(pipeline, batches, THROUGHPUT_SECONDS)
+    energies = [meter.joules()]
     rounds = 1
     while rounds < ROUNDS and time.perf_counter() - started < ROUNDS_SECONDS:
         gc.collect()
-        alone = np.minimum(alone, _round(pipeline, singles[: len(alone)]))
-        together = np.minimum(together, _round(pipeline, batches[: len(together)]))
+        alone = np.minimum(alone, _round(pipeline, singles[: len(alone)])[0])
+        meter = EnergyMeter()
+        seconds, cpu_seconds = _round(pipeline, batches[: len(together)])
+        energies.append(meter.joules())
+        together, cpu = np.minimum(together, seconds), np.minimum(cpu, cpu_seconds)
         rounds += 1
-    return {
+    answered = sum(map(len, batches[: len(together)]))
+    use: Use = {
         "load_seconds": loaded,
         "latency_p50_seconds": float(np.percentile(alone, 50)),
         "latency_p95_seconds": float(np.percentile(alone, 95)),
-        "texts_per_second": sum(map(len, batches[: len(together)])) / float(together.sum()),
+        "texts_per_second": answered / float(together.sum()),
         "peak_memory_bytes": float(peak_memory()),
     }
+    if cpu.sum() > 0:  # a clock that ticks too seldom counts nothing
+        use["cpu_seconds_per_text"] = float(cpu.sum()) / answered
+    measured = [energy for energy in energies if energy]
+    if measured:
+        use["joules_per_text"] = min(measured) / answered
+    return use
 
 
 def _warm_up(pipeline: Pipeline, texts: list[Any]) -> None:
@@ -196,14 +222,16 @@ def _warm_up(pipeline: Pipeline, texts: list[Any]) -> None:
             return
 
 
-def _round(pipeline: Pipeline, parts: list[list[Any]], most: float = math.inf) -> np.ndarray:
-    """Seconds that answering each part takes; the parts that are left after ``most`` seconds are left out."""
+def _round(pipeline: Pipeline, parts: list[list[Any]], most: float = math.inf) -> tuple[np.ndarray, np.ndarray]:
+    """Wall and processor seconds that answering each part takes; those left after ``most`` seconds are left out."""
     seconds: list[float] = []
+    cpu_seconds: list[float] = []
     while len(seconds) < len(parts) and sum(seconds) < most:
-        begin = time.perf_counter()
+        begin, begin_cpu = time.perf_counter(), time.process_time()
         pipeline.predict(parts[len(seconds)])
+        cpu_seconds.append(time.process_time() - begin_cpu)
         seconds.append(time.perf_counter() - begin)
-    return np.array(seconds)
+    return np.array(seconds), np.array(cpu_seconds)
 
 
 def own_output() -> int:

@@ -39,6 +39,8 @@ def measure(
         "fit_seconds": fitted["fit_seconds"], "fit_seconds_by_stage": fitted["fit_seconds_by_stage"],
         "parameters": fitted["parameters"], "model_bytes": fitted["model_bytes"], "threads": threads,
     }  # fmt: skip
+    if "fit_cpu_seconds" in fitted:
+        costs_file["fit_cpu_seconds"] = fitted["fit_cpu_seconds"]
     split = read_record(folder / "environment.json", EnvironmentFile).get("split", "test")
     inputs = dataset.test.inputs if split == "test" else dataset.dev.inputs
     failures: list[str] = []

@@ -52,17 +52,23 @@ class CostsFile(TypedDict):
     """``costs.json``: seconds, bytes and counts. What was not measured is absent, never 0."""
 
     fit_seconds: NotRequired[float]
+    fit_cpu_seconds: NotRequired[float]
+    """Seconds of the processor, of all threads; absent where stages were shared that another pipeline fitted."""
     fit_seconds_by_stage: NotRequired[dict[str, float]]
     parameters: NotRequired[int]
     model_bytes: NotRequired[int]
     threads: NotRequired[int]
     price_per_1000: NotRequired[float]
-    """Of answers from elsewhere: the price of 1,000 texts, in whatever currency."""
+    """Of answers from elsewhere: the price of 1,000 texts, in whatever currency; comparisons compute that of others."""
     load_seconds: NotRequired[float]
     latency_p50_seconds: NotRequired[float]
     latency_p95_seconds: NotRequired[float]
     texts_per_second: NotRequired[float]
     peak_memory_bytes: NotRequired[float]
+    cpu_seconds_per_text: NotRequired[float]
+    """Of the processor, in batches, of all threads."""
+    joules_per_text: NotRequired[float]
+    """Of the whole machine, in batches; absent where its counters cannot be read."""
 
 
 class SplitLedger(TypedDict):

@@ -31,6 +31,7 @@ OPTIONS = {
     "train_sizes": Option("train_sizes", list[Positive | Literal["all"]], ["all"]),
     "tolerance": Option("tolerance", PositiveFloat | None, None),
     "cost": Option("cost", CostName, "latency_ms"),
+    "price_per_cpu_hour": Option("price_per_cpu_hour", PositiveFloat | None, None),
     "choose": Option("choose", Literal["test", "dev"], "test"),
     "folds": Option("folds", Annotated[int, Ge(2), Le(100)] | None, None),
     "repeats": Option("repeats", Annotated[int, Ge(1), Le(100)], 1),
@@ -56,6 +57,7 @@ class ComparisonSpec:
         choose: the split that the verdict rests on; with dev, the test score of the chosen pipeline alone is told.
         folds: of a cross-validation instead of a test split; None for none.
         repeats: of the cross-validation, with other folds each.
+        price_per_cpu_hour: what an hour of the processor costs, in any currency; None: prices are not computed.
     """
 
     title: str
@@ -73,6 +75,7 @@ class ComparisonSpec:
     choose: Literal["test", "dev"] = "test"
     folds: int | None = None
     repeats: int = 1
+    price_per_cpu_hour: float | None = None
 
     def __repr__(self) -> str:
         names = ", ".join(pipeline.name for pipeline in self.pipelines)
@@ -116,7 +119,7 @@ def comparison_from(root: Root, overrides: Sequence[Override]) -> ComparisonSpec
     return ComparisonSpec(
         title, root.path, data, expansion.pipelines, seeds, sizes, budget, values["tolerance"],
         values["cost"], expansion.left_out, imports, tuple(answers),
-        values["choose"], values["folds"], values["repeats"],
+        values["choose"], values["folds"], values["repeats"], values["price_per_cpu_hour"],
     )  # fmt: skip
 
 

@@ -218,6 +218,7 @@ def _comparison() -> Schema:
         "seeds": "Each pipeline that a seed changes is run with each: a list, their number, auto (5) or quick (3).",
         "train_sizes": "Numbers of examples to train on; all for the whole split.",
         "tolerance": "The loss of the primary score that does not matter, in its unit.",
+        "price_per_cpu_hour": "What an hour of the processor costs, in any currency, for the price of 1,000 texts.",
         "cost": "The cost by which the cheapest pipeline is chosen.",
         "choose": "The split that the verdict rests on; with dev, test is looked at once, for the chosen pipeline.",
         "folds": "Folds of a cross-validation, for data without a test split.",

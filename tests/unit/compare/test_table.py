@@ -95,3 +95,22 @@ def test_the_table_shows_as_many_columns_as_fit_whole(answers: np.ndarray, width
     console.print(table)
     drawn = console.export_text()
     assert all(heading in drawn for heading in shown)
+
+
+def test_prices_follow_from_seconds_of_the_processor() -> None:
+    """36 ms a text at 0.05 an hour: 1,000 texts are a hundredth of an hour. A price that was given stays."""
+    facts = replace(FACTS, price_per_cpu_hour=0.05)
+    assert facts.priced({"cpu_seconds_per_text": 0.036})["price_per_1000"] == pytest.approx(0.0005)
+    assert facts.priced({"cpu_seconds_per_text": 0.036, "price_per_1000": 2.0})["price_per_1000"] == 2.0
+    assert facts.priced({"fit_seconds": 1.0}) == {"fit_seconds": 1.0}
+    assert FACTS.priced({"cpu_seconds_per_text": 0.036}) == {"cpu_seconds_per_text": 0.036}
+
+
+def test_costs_that_nothing_has_get_no_column(answers: np.ndarray) -> None:
+    found = comparison({"one": answers, "other": answers})
+    assert not {"CPU ms/text", "J/1,000", "price/1,000", "fit CPU s"} & set(found.columns())
+    costs = {**COSTS, "cpu_seconds_per_text": 0.0012, "joules_per_text": 0.02, "price_per_1000": 0.00042}
+    priced = replace(found, rows=(replace(found.rows[0], costs=costs), *found.rows[1:]))
+    cells = dict(zip(priced.columns(), priced.as_table().lines[0].cells, strict=True))
+    assert (cells["CPU ms/text"], cells["J/1,000"], cells["price/1,000"]) == ("1.200", "20.0", "0.00042")
+    assert priced.as_table().lines[1].cells[list(priced.columns()).index("price/1,000")] == "–"

@@ -255,7 +255,14 @@ def test_a_measurement_that_fails_loses_nothing_else(tmp_path: Path, monkeypatch
     spec, dataset = spec_and_data(tmp_path)
     found = run(spec, dataset, tmp_path / "runs")
     assert found.score == found.scores["accuracy"] > 0
-    assert set(found.costs) == {"fit_seconds", "fit_seconds_by_stage", "parameters", "model_bytes", "threads"}
+    assert set(found.costs) == {
+        "fit_seconds",
+        "fit_cpu_seconds",
+        "fit_seconds_by_stage",
+        "parameters",
+        "model_bytes",
+        "threads",
+    }
     assert len(found.ledger["warnings"]) == 1
     (warning,) = found.ledger["warnings_by_step"]["measure"]
     assert warning.startswith("the costs were not measured: measuring ")
