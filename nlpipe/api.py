@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlpipe.errors import NlpipeError, NlpipeWarning
 from nlpipe.pipeline import Pipeline
+from nlpipe.runs.fit import make
 from nlpipe.spec import PipelineSpec, Source, read_comparison, read_pipeline
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def build(spec: PipelineSpec) -> Pipeline:
     from nlpipe.datasets.card_finder import find_card
 
     task = "classification" if spec.data is None else find_card(spec.data).card.task
-    return Pipeline([stage.make() for stage in spec.stages], task, spec.trainer, spec.seed, spec.name)
+    return make(spec, task)
 
 
 def run(

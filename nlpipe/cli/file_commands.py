@@ -34,11 +34,14 @@ def check(
             faults.extend(error.faults)
             continue
         for spec in checked.pipelines:
-            typer.echo(f"{file}: {spec.name}: {' → '.join(stage.name for stage in spec.stages)}")
+            typer.echo(f"{file}: {spec.name}: {spec.parts}")
             if spec.tune is not None:
                 typer.echo(f"  tune: {spec.tune}")
-            for line in build(spec).plan().lines() if plan else []:
-                typer.echo(f"  {line}")
+            for member in build(spec).members if plan else []:
+                if spec.members:
+                    typer.echo(f"  {member.name}:")
+                for line in member.plan().lines():
+                    typer.echo(f"  {line}")
         for name, reason in checked.left_out:
             typer.echo(f"{file}: {name} is left out: {reason}")
     if faults:

@@ -103,6 +103,8 @@ def jobs_of(spec: ComparisonSpec) -> list[Job]:
 
 def uses_seed(spec: PipelineSpec) -> bool:
     """Whether another seed could give another pipeline: it is trained by gradients, or a stage says so."""
+    if spec.members:
+        return any(uses_seed(member) for member in spec.members)
     stages = [stage.make() for stage in spec.stages]
     return is_neural(spec) or any(each.uses_seed for stage in stages for each in stage.with_nested())
 
@@ -115,7 +117,9 @@ def is_neural(spec: PipelineSpec) -> bool:
 
 def with_baseline(spec: ComparisonSpec, task: str) -> tuple[ComparisonSpec, str | None]:
     """The comparison with a classical baseline, and the name of the one that was added; None where it has one."""
-    classical = [each for each in spec.pipelines if not is_neural(each) and each.stages[-1].name != "majority"]
+    classical = [
+        each for each in spec.pipelines if not (is_neural(each) or each.members) and each.stages[-1].name != "majority"
+    ]
     if classical or task not in BASELINES:
         return spec, None
     try:

@@ -41,6 +41,7 @@ class Cost:
 
 COSTS = {
     "latency_ms": Cost("latency_p50_seconds", 1e3, "latency", "ms"),
+    "latency_mean_ms": Cost("latency_mean_seconds", 1e3, "mean latency", "ms"),
     "memory_mb": Cost("peak_memory_bytes", 1e-6, "memory", "MB"),
     "model_mb": Cost("model_bytes", 1e-6, "model size", "MB"),
     "fit_s": Cost("fit_seconds", 1.0, "time to fit", "s"),

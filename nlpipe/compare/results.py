@@ -49,6 +49,7 @@ COSTS = {
     "fit s": ("fit_seconds", 1, ",.1f"),
     "fit CPU s": ("fit_cpu_seconds", 1, ",.1f"),
     "latency ms": ("latency_p50_seconds", 1000, ",.1f"),
+    "mean ms": ("latency_mean_seconds", 1000, ",.1f"),
     "texts/s": ("texts_per_second", 1, ",.0f"),
     "CPU ms/text": ("cpu_seconds_per_text", 1000, ",.3f"),
     "J/1,000": ("joules_per_text", 1000, ",.1f"),

@@ -67,7 +67,7 @@ def estimate(order: Order) -> Probe:
     points = []
     for size in SIZES:
         size = min(size, len(dataset.train))
-        pipeline = Pipeline(
+        pipeline = Pipeline(  # of a cascade the last member, which takes longest
             [stage.make() for stage in spec.stages], dataset.task.name, trainer, order["seed"], spec.name
         )
         import_ahead(pipeline)

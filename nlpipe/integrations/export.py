@@ -145,6 +145,7 @@ def _best(uses: list[Use]) -> Use:
     """The least seconds, joules and bytes and the most texts a second of several measurements."""
     best: Use = {
         "load_seconds": min(use["load_seconds"] for use in uses),
+        "latency_mean_seconds": min(use["latency_mean_seconds"] for use in uses),
         "latency_p50_seconds": min(use["latency_p50_seconds"] for use in uses),
         "latency_p95_seconds": min(use["latency_p95_seconds"] for use in uses),
         "texts_per_second": max(use["texts_per_second"] for use in uses),

@@ -54,7 +54,7 @@ def exporting(pipeline: Pipeline) -> Iterator[AnyStage]:
         raise ModelError(
             f"{pipeline.name}: --to onnx is for pipelines that give labels or tags, and '{head}' gives texts{way}"
         )
-    every = [nested for stage in pipeline.body for nested in stage.with_nested()]
+    every = [nested for member in pipeline.members for stage in member.body for nested in stage.with_nested()]
     chosen = [stage for stage in every if able(stage, Exports) is not None]
     if not chosen:
         names = " → ".join(map(written_name, pipeline.stages))

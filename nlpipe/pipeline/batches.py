@@ -82,7 +82,7 @@ def predict_all(wire: Wire, predict: Callable[[Any], AnyPredictions], batch_size
     order = np.argsort(sizes, kind="stable")
     with inference():
         parts = [predict(wire.take(order[start:end].tolist())) for start, end in cuts(sizes[order], batch_size)]
-    return _concat(parts, np.argsort(order, kind="stable"))
+    return concat(parts, np.argsort(order, kind="stable"))
 
 
 def sizes_of(wire: Wire) -> np.ndarray:
@@ -96,16 +96,37 @@ def inference() -> AbstractContextManager[None]:
     return nullcontext() if torch is None else torch.inference_mode()
 
 
-def _concat(parts: Sequence[AnyPredictions], order: np.ndarray) -> AnyPredictions:
-    """Predictions of several batches as one, then reordered."""
+def concat(parts: Sequence[AnyPredictions], order: np.ndarray) -> AnyPredictions:
+    """Several predictions as one, then reordered; what one of them lacks, all do.
+
+    Probabilities of the same classes in another order are put in that of the first.
+    """
     first = parts[0]
     values = type(first.values).concat([part.values for part in parts]).take(order.tolist())
-    scores = None if first.scores is None else np.concatenate([p.scores for p in parts if p.scores is not None])[order]
-    probabilities = (
-        None
-        if first.probabilities is None
-        else np.concatenate([p.probabilities for p in parts if p.probabilities is not None])[order]
+    scores, cut, units = (
+        _joined([getattr(part, name) for part in parts], order) for name in ("scores", "cut", "units")
     )
-    cut = None if first.cut is None else np.concatenate([p.cut for p in parts if p.cut is not None])[order]
-    units = None if first.units is None else np.concatenate([p.units for p in parts if p.units is not None])[order]
+    same = all(set(part.classes) == set(first.classes) for part in parts)
+    tables = [part.probabilities if same else None for part in parts]
+    columns = [[part.classes.index(name) for name in first.classes] if same else [] for part in parts]
+    probabilities = _joined(
+        [None if table is None else table[:, each] for table, each in zip(tables, columns, strict=True)], order
+    )
     return Predictions(values, scores, probabilities, first.classes, cut, units)
+
+
+def _joined(arrays: Sequence[np.ndarray | None], order: np.ndarray) -> np.ndarray | None:
+    known = [array for array in arrays if array is not None]
+    return np.concatenate(known)[order] if len(known) == len(arrays) else None
+
+
+def taken(predictions: AnyPredictions, indices: np.ndarray) -> AnyPredictions:
+    """Those of the examples ``indices``."""
+
+    def some(array: np.ndarray | None) -> np.ndarray | None:
+        return None if array is None else array[indices]
+
+    values = predictions.values.take(indices.tolist())
+    scores, probabilities = some(predictions.scores), some(predictions.probabilities)
+    cut, units = some(predictions.cut), some(predictions.units)
+    return Predictions(values, scores, probabilities, predictions.classes, cut, units)

@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from nlpipe.errors import ModelError
+from nlpipe.files import read_json
 
 STATE_FILE = re.compile(r"\d+-[^/]*\.(json|safetensors|onnx|ctranslate2/[^/]+)")
 """Names of the files that hold the states of stages, from the model's folder on."""
+CASCADE = "cascade"
+"""The key of ``model.json`` that a cascade has: its members' folders and hashes, and its thresholds."""
 REPAIR = "copy the model again, or run the pipeline with --again"
 
 
@@ -45,10 +48,28 @@ def check_sealed(folder: Path, manifest: Mapping[str, Any]) -> None:
             raise ModelError(f"{folder / name}: missing; {REPAIR}")
         if _sha256(folder / name) != expected:
             raise ModelError(f"{folder / name}: damaged: its content does not match the sha256 in model.json; {REPAIR}")
+    if CASCADE in manifest:
+        _check_members(folder, manifest[CASCADE])
     for name in state_files(folder):
         if name not in files:
             path = folder / name
             raise ModelError(f"{path}: not a file of this model: model.json does not name it; remove it, or {REPAIR}")
+
+
+def _check_members(folder: Path, cascade: Mapping[str, Any]) -> None:
+    """Check that the members of a cascade are those that were saved.
+
+    Raises:
+        ModelError: one is missing, damaged, or another one.
+    """
+    for member in cascade["members"]:
+        path = folder / member["folder"] / "model.json"
+        if not path.is_file():
+            raise ModelError(f"{path}: missing: the cascade lacks a member; {REPAIR}")
+        manifest = read_json(path)
+        check_sealed(path.parent, manifest)
+        if manifest.get("sha256") != member["sha256"]:
+            raise ModelError(f"{path}: not the member that the cascade was saved with; {REPAIR}")
 
 
 def state_files(folder: Path) -> list[str]:

@@ -9,6 +9,7 @@ The class is long because it is all that people call in Python; each method hand
 
 from __future__ import annotations
 
+import pkgutil
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -27,7 +28,15 @@ from nlpipe.pipeline.fitting_plan import FittingPlan, plan_fitting
 from nlpipe.pipeline.python_data import inputs_of, split_of, texts_of, without_blanks
 from nlpipe.pipeline.reading import Reader
 from nlpipe.pipeline.runtimes import OTHER, OWN, Beside, choose, compare
-from nlpipe.pipeline.saving import all_states, model_root, read_manifest, read_states, write_model
+from nlpipe.pipeline.saving import (
+    all_states,
+    is_cascade,
+    model_root,
+    read_keys,
+    read_manifest,
+    read_states,
+    write_model,
+)
 from nlpipe.pipeline.wiring import check_wiring
 from nlpipe.predictions import AnyPredictions, Predictions
 from nlpipe.registry import slot_name, written_name
@@ -45,6 +54,10 @@ if TYPE_CHECKING:
     from nlpipe.pipeline.surprisal import Surprisal
     from nlpipe.pipeline.word_pairs import Similarity
     from nlpipe.pipeline.word_space import Neighbours, WordSpace
+
+
+OF_SEVERAL = "nlpipe.pipeline.cascade:Cascade"
+"""The class of a pipeline that is made of several; it is one of these, so that this file cannot import it."""
 
 
 class Pipeline:
@@ -102,6 +115,11 @@ class Pipeline:
     def body(self) -> list[AnyStage]:
         """The stages before the head."""
         return self.stages[:-1]
+
+    @property
+    def members(self) -> list[Pipeline]:
+        """The pipelines that it is made of: itself alone, unless it is a cascade."""
+        return [self]
 
     @property
     def tokenizer(self) -> Tokenizer | None:
@@ -443,6 +461,9 @@ class Pipeline:
             ModelError: there is none, a part is missing or damaged, or it was written by another format.
         """
         root = model_root(Path(folder))
+        if is_cascade(root):
+            cascade: Pipeline = pkgutil.resolve_name(OF_SEVERAL).read(root, read_keys(root))
+            return cascade
         manifest, stages = read_manifest(root)
         pipeline = cls(stages, manifest["task"], manifest["trainer"], manifest["seed"], manifest["name"])
         pipeline.reading, pipeline.runtimes = manifest.get("reading", {}), manifest.get("runtimes", {})

@@ -12,7 +12,7 @@ import numpy as np
 from nlpipe.errors import ModelError, NlpipeError, NlpipeWarning
 from nlpipe.files import read_json, write_arrays, write_json
 from nlpipe.fingerprint import fingerprint, is_own
-from nlpipe.pipeline.integrity import REPAIR, check_sealed, runtime_files, sealed
+from nlpipe.pipeline.integrity import CASCADE, REPAIR, check_sealed, runtime_files, sealed
 from nlpipe.registry import from_plain, slot_name, to_plain
 from nlpipe.stage import AnyStage, State
 
@@ -50,6 +50,40 @@ def write_model(folder: Path, stages: Sequence[AnyStage], keys: Mapping[str, Any
             entry["code"] = code
         entries.append(entry)
     write_json(folder / "model.json", sealed(folder, {"format": FORMAT, **keys, "stages": entries}))
+
+
+def write_cascade(folder: Path, keys: Mapping[str, Any], content: Mapping[str, Any], count: int) -> None:
+    """Write ``model.json`` of a cascade whose members' folders, ``member-0`` and so on, are in ``folder``.
+
+    Args:
+        keys: as in ``write_model``.
+        content: what else is kept of the cascade.
+        count: of its members.
+    """
+    members = []
+    for number in range(count):
+        name = f"member-{number}"
+        members.append({"folder": name, "sha256": read_json(folder / name / "model.json")["sha256"]})
+    manifest = {"format": FORMAT, **keys, "stages": [], CASCADE: {**content, "members": members}}
+    write_json(folder / "model.json", sealed(folder, manifest))
+
+
+def is_cascade(root: Path) -> bool:
+    """Whether the saved pipeline is one of several."""
+    manifest = read_json(root / "model.json")
+    return isinstance(manifest, dict) and CASCADE in manifest
+
+
+def stage_entries(root: Path) -> list[dict[str, Any]]:
+    """What ``model.json`` says of each stage: ``slot``, ``stage`` and more; of all members of a cascade.
+
+    Raises:
+        ModelError: a file is missing or damaged.
+    """
+    manifest = read_keys(root)
+    inner = [root / member["folder"] for member in manifest.get(CASCADE, {}).get("members", ())]
+    entries: list[dict[str, Any]] = [*manifest["stages"], *(entry for each in inner for entry in stage_entries(each))]
+    return entries
 
 
 def model_root(folder: Path) -> Path:

@@ -32,6 +32,7 @@ import numpy as np
 
 from nlpipe.errors import NlpipeError
 from nlpipe.files import read_json, write_json
+from nlpipe.pipeline.saving import stage_entries
 from nlpipe.registry import names_used
 from nlpipe.runs.energy import EnergyMeter
 from nlpipe.user_code import UserCode, check_known, user_code
@@ -62,6 +63,7 @@ class AlwaysMeasured(TypedDict):
     """What using a pipeline costs, as far as it can be measured everywhere."""
 
     load_seconds: float
+    latency_mean_seconds: float
     latency_p50_seconds: float
     latency_p95_seconds: float
     texts_per_second: float
@@ -84,7 +86,7 @@ def measure_model(model: Path, inputs: Wire, threads: int) -> Use:
     """
     manifest = read_json(Path(model) / "model.json")
     needed = {("task", str(manifest["task"]))}
-    for entry in manifest["stages"]:
+    for entry in stage_entries(Path(model)):
         needed |= names_used(entry["slot"], entry["stage"])
     request_content = {
         "model": str(Path(model).resolve()), "inputs": _texts(inputs)[:THROUGHPUT_TEXTS],
@@ -200,6 +202,7 @@ def _time(model: str, texts: list[Any]) -> Use:
     answered = sum(map(len, batches[: len(together)]))
     use: Use = {
         "load_seconds": loaded,
+        "latency_mean_seconds": float(alone.mean()),
         "latency_p50_seconds": float(np.percentile(alone, 50)),
         "latency_p95_seconds": float(np.percentile(alone, 95)),
         "texts_per_second": answered / float(together.sum()),

@@ -13,7 +13,7 @@ import numpy as np
 
 from nlpipe.errors import NlpipeError
 from nlpipe.files import read_json
-from nlpipe.pipeline.integrity import state_files
+from nlpipe.pipeline.integrity import CASCADE, state_files
 from nlpipe.pipeline.saving import read_keys
 from nlpipe.runs.records import EnvironmentFile, MetricsFile
 
@@ -52,6 +52,12 @@ def stages(before: Path, after: Path, tolerance: float) -> list[Part]:
     """The stages of two saved models, in their order: options, and every file of their states."""
     manifests = [read_keys(folder) for folder in (before, after)]
     parts = []
+    if CASCADE in manifests[0]:
+        old, new = (manifest[CASCADE] for manifest in manifests)
+        for member in old["members"]:
+            parts += stages(before / member["folder"], after / member["folder"], tolerance)
+        chosen = [each["thresholds"] | {"seconds": []} for each in (old, new)]  # which no two measurements give alike
+        return [*parts, _part("thresholds", list(_gaps(chosen[0], chosen[1], "thresholds")), tolerance)]
     for position, (old, new) in enumerate(zip(*(manifest["stages"] for manifest in manifests), strict=True)):
         gaps = list(_gaps(old["stage"], new["stage"], "option"))
         prefix = f"{position}-"

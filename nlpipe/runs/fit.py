@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +14,15 @@ from nlpipe.datasets.dataset import Dataset
 from nlpipe.errors import NlpipeError
 from nlpipe.files import whole_folder, write_json
 from nlpipe.pipeline import Pipeline
+from nlpipe.pipeline.cascade import Cascade
 from nlpipe.pipeline.runtimes import OWN, installed
 from nlpipe.registry import written_name
+from nlpipe.runs.cascade_members import cascade_of, cascade_record, fit_thresholds
 from nlpipe.runs.environment import environment, thread_count, use_threads
 from nlpipe.runs.identity import files_of, fingerprints, names_of
 from nlpipe.runs.ledger import begin_ledger, recorded
 from nlpipe.runs.records import CostsFile, ScoringFile, SplitName
+from nlpipe.runs.result import Result
 from nlpipe.spec import PipelineSpec, to_yaml
 from nlpipe.tasks.task import Split
 from nlpipe.training.processes import rank
@@ -40,11 +43,13 @@ def fit(
     report: Callable[[str], None] = lambda message: None,
     progress: bool | None = None,
     store: StageStore | None = None,
+    members: Sequence[Result] = (),
 ) -> Pipeline:
     """Fit ``spec`` and write ``folder``, which is whole or absent afterwards.
 
     It then holds ``model/``, ``pipeline.yaml``, ``environment.json``, ``scoring.json``, ``ledger.json``,
-    ``costs.json`` (of fitting alone) and, where gradients were followed, ``history.json``. Of several processes that
+    ``costs.json`` (of fitting alone) and, where gradients were followed, ``history.json``; of a cascade
+    ``cascade.json``, how its thresholds came about. Of several processes that
     a launcher started, all fit and the first alone writes.
 
     Args:
@@ -55,28 +60,38 @@ def fit(
         report: called with what is being done, in a few words.
         progress: whether training by gradients draws a bar; None: where there is a terminal.
         store: of what several pipelines share; None: every stage is fitted here.
+        members: the finished runs of a cascade's members, whose models it takes; by default it fits them itself.
 
     Raises:
-        NlpipeError: the data, the wiring or the disk does not allow it.
+        NlpipeError: the data, the wiring or the disk does not allow it; or no threshold reaches what a cascade is for.
     """
     seed = spec.seed if seed is None else seed
     train_size = spec.train_size if train_size is None else train_size
     threads = thread_count()
-    pipeline = Pipeline([stage.make() for stage in spec.stages], dataset.task.name, spec.trainer, seed, spec.name)
+    if members:
+        pipeline: Pipeline = cascade_of(spec, members)
+    else:
+        pipeline = make(replace(spec, seed=seed), dataset.task.name)
     pipeline.reading = dataset.reading
-    import_ahead(pipeline)
+    if not members:
+        import_ahead(pipeline)
     use_threads(threads)
     train = dataset.train if train_size is None else sample(dataset.train, train_size, seed, dataset.name)
     deciding = dataset.task.deciding(dataset.labels, dataset.ordinal)
     if rank():
-        pipeline.fit_split(train, dataset.dev, checkpoint, progress=False, deciding=deciding, store=store)
+        if not members:
+            pipeline.fit_split(train, dataset.dev, checkpoint, progress=False, deciding=deciding, store=store)
         return pipeline
-    report(f"fitting on {len(train):,} examples")
+    report("fitting thresholds on dev" if members else f"fitting on {len(train):,} examples")
     started, started_cpu = time.perf_counter(), time.process_time()
     with recorded() as warnings:
-        pipeline.fit_split(train, dataset.dev, checkpoint, report, progress, deciding, store)
+        if isinstance(pipeline, Cascade) and members:
+            fit_thresholds(pipeline, members, dataset, split, deciding)
+        else:
+            pipeline.fit_split(train, dataset.dev, checkpoint, report, progress, deciding, store)
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - started_cpu
-    pipeline.try_runtimes((dataset.dev if len(dataset.dev) else train).inputs)
+    if not isinstance(pipeline, Cascade):  # a cascade's members have chosen theirs
+        pipeline.try_runtimes((dataset.dev if len(dataset.dev) else train).inputs)
     for name, found in pipeline.runtimes.items():
         report(_told(name, found))
     if written_name(pipeline.head) == "seq2seq" and not installed():
@@ -113,6 +128,8 @@ def fit(
             record["runtime"] = pipeline.runtime
         record["fingerprints"], record["files"] = fingerprints(spec, dataset.task), files_of(spec)
         write_json(partial / "environment.json", record)
+        if isinstance(pipeline, Cascade):
+            write_json(partial / "cascade.json", cascade_record(pipeline, members))
         if pipeline.history is not None:
             write_json(partial / "history.json", asdict(pipeline.history))
     return pipeline
@@ -126,6 +143,14 @@ def _told(name: str, found: Mapping[str, Any]) -> str:
         f"{found['times_as_fast_alone']:.1f} times as fast one by one, {found['times_as_fast_in_batches']:.1f} in "
         f"batches; {use}"
     )
+
+
+def make(spec: PipelineSpec, task: str) -> Pipeline:
+    """The pipeline, or cascade, that ``spec`` describes, with fresh stages."""
+    if spec.members:
+        assert spec.aim is not None
+        return Cascade([make(replace(each, seed=spec.seed), task) for each in spec.members], spec.aim, spec.name)
+    return Pipeline([stage.make() for stage in spec.stages], task, spec.trainer, spec.seed, spec.name)
 
 
 def import_ahead(pipeline: Pipeline) -> None:

@@ -24,6 +24,10 @@ def run_hash(spec: PipelineSpec, dataset: Dataset, seed: int, train_size: int | 
         "pipeline": resolved, "data": dataset.digest, "seed": seed, "train_size": train_size, "source": source_hash(),
         "packages": {name: version_of(name) for name in PACKAGES},
     }  # fmt: skip
+    if spec.members:
+        resolved["cascade"] = [
+            run_hash(each, dataset, seed, size_for(each, train_size), split) for each in spec.members
+        ]
     content["fingerprints"] = fingerprints(spec, dataset.task)
     if files := files_of(spec):
         content["files"] = files
@@ -32,9 +36,15 @@ def run_hash(spec: PipelineSpec, dataset: Dataset, seed: int, train_size: int | 
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
+def size_for(member: PipelineSpec, train_size: int | None) -> int | None:
+    """The number of training examples of a cascade's member: that of the cascade, where it is given, or its own."""
+    return member.train_size if train_size is None else train_size
+
+
 def names_of(spec: PipelineSpec) -> set[tuple[str, str]]:
     """Slot and name of all stages, nested ones too."""
-    return {name for stage in spec.stages for name in names_used(stage.slot, stage.resolved())}
+    stages = [stage for each in spec.members or [spec] for stage in each.stages]
+    return {name for stage in stages for name in names_used(stage.slot, stage.resolved())}
 
 
 def fingerprints(spec: PipelineSpec, task: Task) -> dict[str, str]:

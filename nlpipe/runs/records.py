@@ -61,6 +61,8 @@ class CostsFile(TypedDict):
     price_per_1000: NotRequired[float]
     """Of answers from elsewhere: the price of 1,000 texts, in whatever currency; comparisons compute that of others."""
     load_seconds: NotRequired[float]
+    latency_mean_seconds: NotRequired[float]
+    """One by one, over texts; it says more than the median of a cascade, whose texts cost very different amounts."""
     latency_p50_seconds: NotRequired[float]
     latency_p95_seconds: NotRequired[float]
     texts_per_second: NotRequired[float]

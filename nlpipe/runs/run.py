@@ -28,8 +28,9 @@ from nlpipe.errors import NlpipeError
 from nlpipe.files import move_folder, read_json
 from nlpipe.pipeline.integrity import check_sealed
 from nlpipe.runs.answer import answer
+from nlpipe.runs.cascade_members import check_confidence
 from nlpipe.runs.fit import fit
-from nlpipe.runs.identity import run_hash
+from nlpipe.runs.identity import run_hash, size_for
 from nlpipe.runs.ledger import recorded, steps_done
 from nlpipe.runs.lock import locked
 from nlpipe.runs.measure import measure
@@ -110,8 +111,11 @@ def run(
         if fitted:
             report("fitted before: going on from there")
         else:
+            members = _members(spec, dataset, out, seed, train_size, report, progress, split, store, measuring)
             checkpoint = out / ".checkpoints" / target.name
-            pipeline = fit(spec, dataset, unfinished, seed, train_size, split, checkpoint, report, progress, store)
+            pipeline = fit(
+                spec, dataset, unfinished, seed, train_size, split, checkpoint, report, progress, store, members
+            )
             if not rank():
                 _remove(checkpoint)
         if not rank():
@@ -125,6 +129,33 @@ def run(
             move_folder(unfinished, target)
         wait_for_all()
     return Result(target)
+
+
+def _members(
+    spec: PipelineSpec,
+    dataset: Dataset,
+    out: Path,
+    seed: int,
+    train_size: int | None,
+    report: Callable[[str], None],
+    progress: bool | None,
+    split: SplitName,
+    store: StageStore | None,
+    measuring: bool,
+) -> list[Result]:
+    """The runs of a cascade's members, in their order; those that are done are not done again."""
+    results: list[Result] = []
+    for number, member in enumerate(spec.members):
+
+        def tell(text: str, name: str = member.name) -> None:
+            report(f"{name}: {text}")
+
+        size = size_for(member, train_size)
+        result = run(member, dataset, out, seed, size, False, tell, progress, split, store, measuring)
+        if number < len(spec.members) - 1:
+            check_confidence(result, member.name)  # before what is dearer is fitted
+        results.append(result)
+    return results
 
 
 def _remove(checkpoint: Path) -> None:

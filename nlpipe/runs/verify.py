@@ -10,7 +10,7 @@ from typing import Any
 
 from nlpipe.errors import NlpipeError
 from nlpipe.files import read_json
-from nlpipe.pipeline.saving import model_root, read_keys
+from nlpipe.pipeline.saving import model_root, stage_entries
 from nlpipe.runs.differences import Part, Verdict, answers, environments, scores, stages, worst_of
 from nlpipe.runs.records import read_environment, read_metrics
 from nlpipe.runs.rerun import rerun
@@ -86,7 +86,7 @@ def verify(
     if "exported_from" in environment:
         raise NlpipeError(f"{folder}: this is an export, which was not fitted; verify {environment['exported_from']}")
     model = model_root(folder)
-    own = sorted({name for entry in read_keys(model)["stages"] for name in entry.get("code", {})})
+    own = sorted({name for entry in stage_entries(model) for name in entry.get("code", {})})
     metrics, records = read_metrics(folder / "metrics.json"), read_predictions(folder / "predictions.jsonl")
     history = _history(folder)
     report(f"running it again; fitting took {environment['wall_seconds_of_fit']:,.1f} s then")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
@@ -14,13 +13,12 @@ from nlpipe.options import Option, Positive, PositiveFloat, Seed
 from nlpipe.spec.given_answers import AnswersSpec, CostName, is_answers, read_answers, read_costs
 from nlpipe.spec.imports import KEY as IMPORT
 from nlpipe.spec.imports import add_imports, read_imports
-from nlpipe.spec.overrides import Override, apply, extended
+from nlpipe.spec.overrides import Override, apply
 from nlpipe.spec.pipelines import Data, PipelineSpec, ordered, read_plain, safe_name
-from nlpipe.spec.sources import Root, Source, find_file, read_source
+from nlpipe.spec.sources import Root, Source, item_root
 from nlpipe.spec.tune import KEY as TUNE
 from nlpipe.spec.tune import same_budget
 from nlpipe.spec.vary import Expansion, expand
-from nlpipe.yaml_reader import no_such_file
 from nlpipe.yaml_values import Place, Value, from_plain, join
 
 FIRST_SEED = 13
@@ -115,6 +113,8 @@ def comparison_from(root: Root, overrides: Sequence[Override]) -> ComparisonSpec
     if faults:
         raise SpecError(ordered(faults, root.path))
     data = expansion.pipelines[0].data
+    if "cost" not in value.entries and any(pipeline.members for pipeline in expansion.pipelines):
+        values["cost"] = "latency_mean_ms"  # most texts of a cascade are cheap, so that the median leaves out its cost
     sizes, seeds = tuple(values["train_sizes"]), tuple(values["seeds"])
     return ComparisonSpec(
         title, root.path, data, expansion.pipelines, seeds, sizes, budget, values["tolerance"],
@@ -195,7 +195,10 @@ def _pipelines(
                 answers.append(read)
             continue
         try:
-            expansion = expand_root(_root_of(item, key, i + 1), overrides, imports, value.entries.get("data"))
+            root = item_root(item, key, i + 1)
+            if root.is_comparison:
+                raise SpecError([Place(root.path).fault("", "this file is a comparison; compare it alone")])
+            expansion = expand_root(root, overrides, imports, value.entries.get("data"))
         except SpecError as error:
             faults.extend(error.faults)
             continue
@@ -210,32 +213,6 @@ def _pipelines(
         message = "there are answers from elsewhere alone; add a pipeline to compare them with"
         faults.append(given.place.fault("pipelines", message))
     return Expansion(tuple(pipelines), tuple(left_out)), answers
-
-
-def _root_of(item: Value, key: str, number: int) -> Root:
-    """The pipeline file that an item names, or the pipeline that it is.
-
-    Raises:
-        SpecError: it is neither, or the file cannot be read.
-    """
-    if isinstance(item.content, dict):
-        path = item.place.path
-        return Root(extended(item, Path(path), ()), path, f"pipeline_{number}")
-    if not isinstance(item.content, str):
-        message = f"invalid value {item.plain()!r}: expected the path of a pipeline file, or a pipeline's keys"
-        raise SpecError([item.place.fault(key, message)])
-    if not item.place.line:  # on the command line or in Python
-        root = read_source(item.content)
-    else:
-        file = item.place.folder(Path()) / item.content
-        if not file.exists() and (shipped := find_file(item.content)).is_file():
-            file = shipped
-        if not file.is_file():
-            raise SpecError([item.place.fault(key, no_such_file(file))])
-        root = read_source(file)
-    if root.is_comparison:
-        raise SpecError([Place(root.path).fault("", "this file is a comparison; compare it alone")])
-    return root
 
 
 def expand_root(

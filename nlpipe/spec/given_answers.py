@@ -19,7 +19,7 @@ KEY = "predictions"
 KEYS = (KEY, "name", "costs")
 OF_RUN = "predictions.jsonl"
 """The answers in the folder of a run, which may be named in place of the file; its costs are taken in too."""
-CostName = Literal["latency_ms", "memory_mb", "model_mb", "fit_s", "price_per_1000"]
+CostName = Literal["latency_ms", "latency_mean_ms", "memory_mb", "model_mb", "fit_s", "price_per_1000"]
 COSTS = {name: Option(name, PositiveFloat, None) for name in get_args(CostName)}
 """What a person can say that something costs, and by what the cheapest can be chosen."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from nlpipe.capabilities import Trained, declares
 from nlpipe.errors import Fault, NlpipeError, SpecError, suggest
 from nlpipe.options import Option, Positive, Seed, options_of
+from nlpipe.pipeline.thresholds import Aim
 from nlpipe.pipeline.wiring import check_wiring
 from nlpipe.spec.imports import KEY as IMPORT
 from nlpipe.spec.imports import read_imports
@@ -51,6 +52,8 @@ class PipelineSpec:
         imports: modules of the user's own that are imported before its stages are looked up.
         train_size: examples to train on, chosen by the seed; None for the whole training split.
         tune: what ``nlpipe tune`` searches; specs that differ in this alone are equal.
+        members: of a cascade, cheapest first; its ``stages`` and ``trainer`` are those of the last. Others have none.
+        aim: what the thresholds of a cascade are fitted for.
     """
 
     name: str
@@ -63,9 +66,16 @@ class PipelineSpec:
     imports: tuple[str, ...] = ()
     train_size: int | None = None
     tune: Tuning | None = field(default=None, compare=False)
+    members: tuple[PipelineSpec, ...] = ()
+    aim: Aim | None = None
 
     def __repr__(self) -> str:
-        return f"PipelineSpec({self.name!r}: {' → '.join(stage.name for stage in self.stages)})"
+        return f"PipelineSpec({self.name!r}: {self.parts})"
+
+    @property
+    def parts(self) -> str:
+        """Its stages, or the members of a cascade, for people."""
+        return " → ".join(each.name for each in self.members or self.stages)
 
     def resolved(self) -> dict[str, Any]:
         """Plain data with every default, from which ``read_pipeline`` reads an equal spec; without ``tune``."""
@@ -76,6 +86,13 @@ class PipelineSpec:
             content[IMPORT] = list(self.imports)
         if self.data is not None:
             content["data"] = self.data
+        if self.members and self.aim is not None:
+            shared = (IMPORT, "data", "seed")
+            parts = [
+                {key: value for key, value in each.resolved().items() if key not in shared} for each in self.members
+            ]
+            content |= {"cascade": parts, **self.aim.plain(), "seed": self.seed}
+            return content if self.train_size is None else {**content, "train_size": self.train_size}
         for kind in SLOTS:
             stages = [stage.resolved() for stage in self.stages if stage.slot == kind]
             if kind == "encoder":
@@ -121,10 +138,10 @@ def build(root: Value, path: str, name: str) -> Built:
     """The spec that ``root`` describes; ``vary`` and ``tune`` are ignored."""
     faults: list[Fault] = []
     _check_keys(root, faults)
-    name = _read_name(root, name, faults)
+    name = read_name(root, name, faults)
     imports = read_imports(root, faults)
     description = read_plain(root, DESCRIPTION, faults)
-    data, task = _read_data(root, faults)
+    data, task = read_optional_data(root, faults)
     readings = _read_stages(root, faults)
     head = readings[-1].stage if readings else None
     trainer = _read_trainer(root, head is not None and declares(type(head), Trained), faults)
@@ -162,7 +179,8 @@ def _check_keys(root: Value, faults: list[Fault]) -> None:
             faults.append(root.keys[key].fault(key, f"a pipeline has no key '{key}'{hint}"))
 
 
-def _read_name(root: Value, name: str, faults: list[Fault]) -> str:
+def read_name(root: Value, name: str, faults: list[Fault]) -> str:
+    """The checked ``name:`` of ``root``, or ``name`` where there is none."""
     given = root.entries.get("name")
     if given is None or given.content is None:
         return name
@@ -174,7 +192,7 @@ def _read_name(root: Value, name: str, faults: list[Fault]) -> str:
     return name
 
 
-def _read_data(root: Value, faults: list[Fault]) -> tuple[Data, Task | None]:
+def read_optional_data(root: Value, faults: list[Fault]) -> tuple[Data, Task | None]:
     """The data and its task, None where it is not known."""
     given = root.entries.get("data")
     if given is None or given.content is None:

@@ -224,6 +224,7 @@ def _comparison() -> Schema:
         "folds": "Folds of a cross-validation, for data without a test split.",
         "repeats": "How often the cross-validation is done, with other folds.",
         "latency_ms": "Maximum milliseconds for one text.",
+        "latency_mean_ms": "Maximum mean milliseconds for one text.",
         "memory_mb": "Maximum memory in megabytes.",
         "model_mb": "Maximum size of the saved model in megabytes.",
         "fit_s": "Maximum seconds to fit.",

@@ -9,7 +9,7 @@ from typing import Any
 
 from nlpipe.errors import SpecError
 from nlpipe.spec.overrides import extended
-from nlpipe.yaml_reader import read_yaml
+from nlpipe.yaml_reader import no_such_file, read_yaml
 from nlpipe.yaml_values import Place, Value, from_plain
 
 Source = str | Path | Mapping[str, Any]
@@ -52,6 +52,30 @@ def read_source(source: Source) -> Root:
     path = find_file(source)
     _check_kind(path)
     return Root(extended(read_yaml(path), path, ()), str(path), path.stem)
+
+
+def item_root(item: Value, key: str, number: int) -> Root:
+    """The content of the pipeline file that an item of a list names, or the pipeline that it is.
+
+    Raises:
+        SpecError: it is neither, or the file cannot be read.
+    """
+    if isinstance(item.content, dict):
+        path = item.place.path
+        return Root(extended(item, Path(path), ()), path, f"pipeline_{number}")
+    if not isinstance(item.content, str):
+        message = f"invalid value {item.plain()!r}: expected the path of a pipeline file, or a pipeline's keys"
+        raise SpecError([item.place.fault(key, message)])
+    if not item.place.line:  # on the command line or in Python
+        root = read_source(item.content)
+    else:
+        file = item.place.folder(Path()) / item.content
+        if not file.exists() and (shipped := find_file(item.content)).is_file():
+            file = shipped
+        if not file.is_file():
+            raise SpecError([item.place.fault(key, no_such_file(file))])
+        root = read_source(file)
+    return root
 
 
 def find_file(path: str | Path) -> Path:

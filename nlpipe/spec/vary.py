@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 from nlpipe.errors import Fault, SpecError
 from nlpipe.registry import FOLDERS
+from nlpipe.spec.cascades import AIMS, KEY, build
 from nlpipe.spec.overrides import Part, key_path, put
-from nlpipe.spec.pipelines import KEYS, Built, PipelineSpec, build, ordered
+from nlpipe.spec.pipelines import KEYS, Built, PipelineSpec, ordered
 from nlpipe.spec.tune import read_tuning
 from nlpipe.yaml_values import Value
 
@@ -90,6 +91,8 @@ def _build(root: Value, path: str, name: str) -> Built:
     """The spec that ``root`` describes, with what its ``tune`` searches."""
     built = build(root, path, name)
     faults = list(built.faults)
+    if KEY in root.entries:
+        return built
     tuning = read_tuning(root, path, name, faults)
     spec = replace(built.spec, tune=tuning) if built.spec is not None and not faults else None
     return Built(spec, tuple(faults), built.wiring)
@@ -107,7 +110,7 @@ def _axes(root: Value) -> list[_Axis]:
     for key, values in given.entries.items():
         path = key_path(key)
         inner = f"vary.{key}"
-        if path is None or path[0] not in KEYS or path[0] in FIXED:
+        if path is None or path[0] not in (*KEYS, *AIMS) or path[0] in FIXED:
             faults.append(given.keys[key].fault(inner, f"'{key}' is not a key of a pipeline that can vary"))
         elif not isinstance(values.content, tuple) or not values.content:
             message = f"invalid value {values.plain()!r}: expected a list of the values to try"
