@@ -35,6 +35,7 @@ NAMES = [
     "bert_speed",
     "single_text",
     "runtimes",
+    "cascade",
     "serving",
     "ner_speed",
     "translation_baselines",

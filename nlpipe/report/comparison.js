@@ -309,6 +309,24 @@ if (byId("calibration-chart")) {
   draws(draw);
 }
 
+/* ---- risk and coverage ---- */
+
+if (byId("coverage-chart")) {
+  const select = byId("coverage-of");
+  const names = Object.keys(data.coverage);
+  options(select, ["", ...names], ["all", ...names]);
+  const draw = () => {
+    const chosen = select.value ? [select.value] : names;
+    const high = Math.max(0.05, ...chosen.flatMap((name) => data.coverage[name].points.map((point) => point[1])));
+    lines(byId("coverage-chart"), chosen.map((name) => ({ title: name, points: data.coverage[name].points })), {
+      x: { title: "share of answers kept, the surest first", range: [0, 1.01] }, y: { title: "share of wrong answers", range: [0, high * 1.05] },
+      label: "Share of wrong answers by the share of answers kept", tell: (p) => `the surest ${(100 * p[0]).toFixed(0)} %: ${(100 * p[1]).toFixed(1)} % wrong`,
+    });
+  };
+  select.addEventListener("change", draw);
+  draws(draw);
+}
+
 /* ---- items on which pipelines differ ---- */
 
 const PAGE = 25;

@@ -190,7 +190,7 @@ def _disagreements(
 
 
 def _diagnosis(answers: Mapping[str, Answers]) -> dict[str, Any]:
-    """Scores of each label or type, confusion matrices and calibration."""
+    """Scores of each label or type, confusion matrices, calibration and risk-coverage curves."""
     groups = sorted({group.name for each in answers.values() for group in each.groups})
     gold = {group.name: group.gold for each in answers.values() for group in each.groups}
     order = sorted(groups, key=lambda name: (-gold[name], name))[:60]
@@ -210,6 +210,10 @@ def _diagnosis(answers: Mapping[str, Answers]) -> dict[str, Any]:
         "calibration": {
             title: [asdict(each) for each in answer.calibration]
             for title, answer in answers.items() if answer.calibration
+        },
+        "coverage": {
+            title: {"points": answer.coverage, "area": answer.risk_area}
+            for title, answer in answers.items() if answer.coverage
         },
     }  # fmt: skip
 

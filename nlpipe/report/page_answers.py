@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
+from nlpipe.metrics.selective import area, risk_coverage
 from nlpipe.metrics.tag_metrics import strict_spans
 from nlpipe.predictions import AnyPredictions
 from nlpipe.runs.items import read_items
@@ -22,6 +23,8 @@ from nlpipe.wire import Labels, LabelSets, Tags, Text, Wire
 Kind = Literal["labels", "entities", "tags", "texts", "probabilities"]
 BINS = 10
 """Groups of equally many answers in which confidence and share of right answers are compared."""
+POINTS = 50
+"""Of a risk-coverage curve, at most."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,9 @@ class Answers:
         groups: of labels, types or tags; empty for texts.
         confusion: how often each pair of gold and predicted label occurs; empty for other tasks.
         calibration: by confidence; empty where there are no probabilities.
+        coverage: points of the risk-coverage curve: the share of answers kept, the surest first, and the share of these
+            that is wrong; empty where there is no confidence.
+        risk_area: the area under that curve (AURC), the lower the better; None where there is no confidence.
     """
 
     kind: Kind
@@ -64,6 +70,8 @@ class Answers:
     groups: tuple[Group, ...] = ()
     confusion: tuple[tuple[str, str, int], ...] = ()
     calibration: tuple[Bin, ...] = ()
+    coverage: tuple[tuple[float, float], ...] = ()
+    risk_area: float | None = None
 
 
 def answers_of(result: Result, dev: bool = False) -> Answers | None:
@@ -74,12 +82,13 @@ def answers_of(result: Result, dev: bool = False) -> Answers | None:
     """
     gold, predictions = result.predictions() if not dev else _dev(result)
     if isinstance(gold, Labels):
-        return _labels(gold, predictions)
+        return _with_coverage(_labels(gold, predictions), predictions)
     if isinstance(gold, LabelSets):
-        return _label_sets(gold, predictions)
+        return _with_coverage(_label_sets(gold, predictions), predictions)
     if isinstance(gold, Tags):
         metrics = metrics_of(read_scoring(result.folder))
-        return _tags(gold, predictions, any(metric.name == "entities" for metric in metrics))
+        marked = any(metric.name == "entities" for metric in metrics)
+        return _with_coverage(_tags(gold, predictions, marked), predictions)
     if isinstance(gold, Text) and (task := task_of(read_scoring(result.folder))).capability is not None:
         return _probabilities(gold, predictions, task)
     if isinstance(gold, Text):
@@ -105,6 +114,18 @@ def joined(parts: Sequence[Answers]) -> Answers:
         np.concatenate([part.right for part in parts]), tuple(words for part in parts for words in part.words),
         groups_of(*counts), tuple((one, other, number) for (one, other), number in sorted(pairs.items())),
     )  # fmt: skip
+
+
+def _with_coverage(answers: Answers, predictions: AnyPredictions) -> Answers:
+    """With the risk-coverage curve, where the answers have a confidence."""
+    confidence = predictions.confidence
+    if confidence is None or not len(confidence):
+        return answers
+    wrong = 1.0 - answers.right
+    kept, risk = risk_coverage(confidence, wrong)
+    shown = np.unique(np.linspace(0, len(kept) - 1, min(POINTS, len(kept))).round().astype(int))
+    points = tuple((float(kept[i]), float(risk[i])) for i in shown)
+    return replace(answers, coverage=points, risk_area=area(confidence, wrong))
 
 
 def _dev(result: Result) -> tuple[Wire, AnyPredictions]:
