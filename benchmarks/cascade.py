@@ -3,8 +3,9 @@
 `pipelines/sentiment/cascade.yaml`: NB-SVM answers, and what it is not sure of goes on to MiniLM; the threshold is
 fitted on dev to lose at most 0.005 of MiniLM's accuracy. The score is that of test. Costs are measured in fresh
 processes, in turn, in two rounds, of which the lower figures count: mean and median seconds of single texts, texts a
-second in batches of 256, and seconds of the processor for a text. The interval of the difference is 1.96 standard errors of the
-paired differences of items. Target: within 0.005 of MiniLM's accuracy at no more than half of its mean cost.
+second in batches of 256, and seconds of the processor for a text. The interval of the difference is 1.96 standard
+errors of the paired differences of items. Target: within 0.005 of MiniLM's accuracy at no more than half of its mean
+cost.
 
 NLPIPE_CASCADE_RUNS names a folder of runs, where members that are finished are taken from; else all are fitted anew.
 """
