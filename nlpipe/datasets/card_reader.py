@@ -155,6 +155,7 @@ def _expectation(message: str) -> str:
     """Pydantic's message, changed so that it can follow 'expected'."""
     for start in ("Input should be ", "String should have ", "Tuple should have "):
         message = message.removeprefix(start)
+    message = message.replace("a valid tuple", "a list")
     return f"a number {message}" if message.startswith(("greater", "less")) else message[:1].lower() + message[1:]
 
 

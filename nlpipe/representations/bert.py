@@ -221,10 +221,11 @@ class Bert(Neural[Tokens, Sequences], Representation[Tokens, Sequences], Pretrai
 
         In training, the trainer decides the precision of a fine-tuned model.
         """
-        kind, bf16 = self.device.type, self._uses_bf16()
         if self._onnx is not None:
             yield
-        elif not self.fine_tuned:
+            return
+        kind, bf16 = self.device.type, self._uses_bf16()
+        if not self.fine_tuned:
             dtype = torch.bfloat16 if bf16 else torch.float32
             if self.model.dtype != dtype:
                 self.model.to(dtype)
