@@ -133,7 +133,7 @@ def card_fault(text: str | bytes, path: Path) -> list[str]:
             "3:15: splits.dev: invalid value 1.5: expected a valid integer or a number less than 1",
             "3:26: splits.seed: invalid value 'x': expected a valid integer"]),
         ("columns: {text: 1.5}\n", [
-            "3:17: columns.text: invalid value 1.5: expected a valid integer or a valid string; "
+            "3:17: columns.text: invalid value 1.5: expected a valid integer or a valid string or a list; "
             "text is written in quotes: '1.5'"]),
         ("encoding: undefined\n", ["3:11: encoding: there is no encoding 'undefined'; known: cp1252, latin-1, utf-16, utf-8"]),
         ("licence: \"\\UFFFFFFFF\"\n", ["3:1: an escape after this place is not a character"]),
