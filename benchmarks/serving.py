@@ -4,7 +4,7 @@ Pipelines of `pipelines/sentiment/` are fitted on 1,000 texts of Rotten Tomatoes
 "200 a second" sends them at that rate for 20 seconds whether answers come or not; times begin when a request was due.
 "16 clients" each ask again as soon as they are answered, for 10 seconds, in turn with `--batch 1`, which answers one
 text at a time, with `--workers 2`, and with LitServe before the same model (batches of 16 at most, one worker process
-and two); medians of three rounds. The last row is 200 a second for ten minutes beside 20 other clients a second that go
+and two); medians of two rounds. The last row is 200 a second for ten minutes beside 20 other clients a second that go
 away at any time or send malformed bodies. Targets: p95 of TF-IDF below 10 ms at 200 a second without an error; BERT
 with 8 bits at least 2 times the requests per second of one at a time (at the better number of workers); memory flat and
 no answer lost under abuse.
@@ -36,7 +36,7 @@ from nlpipe.integrations.onnx_export import export_onnx
 CLIENT = ROOT / "benchmarks" / "peers" / "serving_client.py"
 TRAINING_TEXTS = 1000
 LITSERVE = ROOT / "benchmarks" / "peers" / "litserve_server.py"
-RATE, CLIENTS, SECONDS, ROUNDS = 200, 16, 10, 3
+RATE, CLIENTS, SECONDS, ROUNDS = 200, 16, 10, 2
 ONE = "one at a time"
 WAYS: dict[str, tuple[str, ...]] = {f"{CLIENTS} clients": (), "2 workers": ("--workers", "2"), ONE: ("--batch", "1")}
 PEER_WORKERS = 1, 2
