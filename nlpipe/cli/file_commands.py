@@ -80,7 +80,7 @@ def init(
 
     check_encoding(encoding)
     if task is not None:
-        one_of("--task", task, ("classification", "tagging", "translation", "language_modelling"))
+        one_of("--task", task, ("classification", "multilabel", "tagging", "translation", "language_modelling"))
     files = starter(*data, wanted=Wanted(text, label, task, encoding))
     if output is None:
         typer.echo(files.text(None), nl=False)

@@ -29,7 +29,7 @@ class Wanted:
     Args:
         text: the column of the text (the source, in translation), by name or number.
         label: the column of the label (the target, in translation).
-        task: classification, tagging, translation or language_modelling.
+        task: classification, multilabel, tagging, translation or language_modelling.
         encoding: of the files; None for UTF-8.
     """
 

@@ -35,6 +35,7 @@ from nlpipe.datasets.starter_file import (
     counted_labels,
     translation_starter,
 )
+from nlpipe.datasets.starter_label_sets import label_set_columns, label_sets_starter
 from nlpipe.errors import DataError
 
 
@@ -69,6 +70,17 @@ def table_starter(origin: Origin, data: dict[str, Any], shown: str, wanted: Want
             )
     text = text if text is not None else text_column(columns, label)
     candidates = label_columns(columns, text)
+    if wanted.task in (None, "multilabel"):
+        lists = next((name for name, seen in columns.items() if seen.lists), None)
+        guess = label if label is not None else lists if lists is not None else next(iter(candidates), None)
+        found_sets = label_set_columns(columns, text, guess, wanted.task is not None)
+        if found_sets is not None:
+            return label_sets_starter(shown, {**data, **_header(header, (text, text)), **found_sets}, header)
+        if wanted.task is not None:
+            raise DataError(
+                f"{shown}: no column has several labels: expected lists (jsonl), labels between '|', ';' or ',', or "
+                "two columns or more of 0 and 1; --label names the column"
+            )
     if label is None and not candidates:
         raise DataError(f"{shown}: {_no_label(columns, text)}{_nested(origin, encoding, kind)}")
     label = label if label is not None else candidates[0]
@@ -149,7 +161,7 @@ def _no_label(columns: Mapping[Column, Summary], text: Column) -> str:
     if several:
         return (
             f"column '{several[0]}' holds several labels in {columns[several[0]].lists} rows, and a text has one here; "
-            "keep one of them"
+            "keep one of them, or leave out --task"
         )
     single = next((name for name in by_rank(columns, LABEL_NAMES) if len(columns[name].filled) == 1), None)
     if single is not None and single != text:
@@ -199,7 +211,10 @@ def _doubts(counts: Counter[str], several: int) -> tuple[str, ...]:
         rows = f"{missing} of {total} rows have" if missing > 1 else f"1 of {total} rows has"
         doubts.append(f"{rows} no label, at which a run stops: fill it in, or remove them")
     if several:
-        doubts.append(f"{several} of {total} rows have several labels, at which a run stops: keep one of them")
+        doubts.append(
+            f"{several} of {total} rows have several labels, at which a run stops: keep one of them, or "
+            "give --task multilabel"
+        )
     if total < FEW_ROWS:
         doubts.append(f"{total} rows are too few to learn from: expect errors, or scores of chance")
     elif rare := [label for label, count in counts.items() if label and count < 3]:
