@@ -47,17 +47,17 @@ ESSENTIAL = frozenset({
 COSTS = {
     "tune s": ("tune_seconds", 1, ",.1f"),
     "fit s": ("fit_seconds", 1, ",.1f"),
-    "fit CPU s": ("fit_cpu_seconds", 1, ",.1f"),
     "latency ms": ("latency_p50_seconds", 1000, ",.1f"),
-    "mean ms": ("latency_mean_seconds", 1000, ",.1f"),
     "texts/s": ("texts_per_second", 1, ",.0f"),
-    "CPU ms/text": ("cpu_seconds_per_text", 1000, ",.3f"),
-    "J/1,000": ("joules_per_text", 1000, ",.1f"),
-    "price/1,000": ("price_per_1000", 1, ",.2g"),
     "memory MB": ("peak_memory_bytes", 1e-6, ",.0f"),
     "model MB": ("model_bytes", 1e-6, ",.1f"),
+    "price/1,000": ("price_per_1000", 1, ",.2g"),
+    "fit CPU s": ("fit_cpu_seconds", 1, ",.1f"),
+    "CPU ms/text": ("cpu_seconds_per_text", 1000, ",.3f"),
+    "J/1,000": ("joules_per_text", 1000, ",.1f"),
+    "mean ms": ("latency_mean_seconds", 1000, ",.1f"),
 }
-"""Heading to the cost it shows, what that is multiplied by for the reader, and its format."""
+"""Heading to the cost it shows, what that is multiplied by for the reader, and its format; narrow tables end earlier."""
 
 
 WHERE_KNOWN = ("tune_seconds", "fit_cpu_seconds", "cpu_seconds_per_text", "joules_per_text", "price_per_1000")
