@@ -57,7 +57,7 @@ COSTS = {
     "J/1,000": ("joules_per_text", 1000, ",.1f"),
     "mean ms": ("latency_mean_seconds", 1000, ",.1f"),
 }
-"""Heading to the cost it shows, what that is multiplied by for the reader, and its format; narrow tables end earlier."""
+"""Heading to the cost it shows, what that is multiplied by for the reader, and its format; narrow tables end early."""
 
 
 WHERE_KNOWN = ("tune_seconds", "fit_cpu_seconds", "cpu_seconds_per_text", "joules_per_text", "price_per_1000")
