@@ -7,7 +7,10 @@ from typing import Any
 
 from nlpipe.errors import NlpipeError
 from nlpipe.options import Option, option_texts, options_of
+from nlpipe.pipeline.thresholds import MOST
 from nlpipe.registry import FOLDERS, slot, slot_of
+from nlpipe.spec.cascades import AIMS
+from nlpipe.spec.cascades import KEYS as CASCADE_KEYS
 from nlpipe.spec.comparisons import OPTIONS
 from nlpipe.spec.given_answers import COSTS
 from nlpipe.spec.pipelines import NAME, SEED, SLOTS, trainer_options
@@ -26,6 +29,7 @@ def json_schema() -> Schema:
     definitions["trainer"] = _trainer()
     definitions["data"] = _data()
     definitions["pipeline"] = _pipeline()
+    definitions["cascade"] = _cascade(definitions["pipeline"])
     definitions["comparison"] = _comparison()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -33,7 +37,11 @@ def json_schema() -> Schema:
         "type": "object",
         "if": {"anyOf": [{"required": ["pipelines"]}, {"required": ["compare"]}]},
         "then": {"$ref": "#/$defs/comparison"},
-        "else": {"$ref": "#/$defs/pipeline"},
+        "else": {
+            "if": {"required": ["cascade"]},
+            "then": {"$ref": "#/$defs/cascade"},
+            "else": {"$ref": "#/$defs/pipeline"},
+        },
         "$defs": definitions,
     }
 
@@ -213,6 +221,37 @@ def _pipeline() -> Schema:
     }
 
 
+def _cascade(pipeline: Schema) -> Schema:
+    own = pipeline["else"]["properties"]
+    shared = {key: own[key] for key in CASCADE_KEYS if key in own and key != "vary"}
+    texts = {
+        "within": "What may be lost to the last member's score, in its unit; the cheapest thresholds count.",
+        "cost_ms": "Mean milliseconds for one text.",
+        "cost_share": "Mean cost for one text, as a share of the dearest member's.",
+    }
+    path = rf"^({'|'.join(AIMS)}|data|seed|train_size)$"
+    item = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/pipeline"}]}
+    return {
+        "type": "object",
+        "properties": {
+            **shared,
+            "cascade": {
+                "type": "array", "items": item, "minItems": 2, "maxItems": MOST,
+                "description": "Pipelines, cheapest first: what one is not sure of goes on to the next.",
+            },
+            **{name: _option(option, texts[name]) for name, option in AIMS.items()},
+            "vary": {
+                "type": ["object", "null"],
+                "patternProperties": {path: {"type": "array", "minItems": 1}},
+                "additionalProperties": False,
+                "description": "Keys to lists of values; the file stands for every combination.",
+            },
+        },
+        "required": ["cascade"],
+        "additionalProperties": False,
+    }  # fmt: skip
+
+
 def _comparison() -> Schema:
     texts = {
         "seeds": "Each pipeline that a seed changes is run with each: a list, their number, auto (5) or quick (3).",
@@ -247,7 +286,7 @@ def _comparison() -> Schema:
         "required": ["predictions"],
         "additionalProperties": False,
     }
-    item = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/pipeline"}, answers]}
+    item = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/pipeline"}, {"$ref": "#/$defs/cascade"}, answers]}
     description = "Pipeline files, whose paths start from this file's folder, or pipelines written out."
     files = {"type": "array", "items": item, "minItems": 1, "description": description}
     return {

@@ -34,6 +34,8 @@ def validator(monkeypatch):
         "extend: other.yaml\nhead: {C: 3}",
         "representation: bow\nvary: {head: [logistic_regression], head.C: [1, 2]}",
         "data: {task: classification, train: a.csv, columns: {text: 0}}\nhead: {name: dictionary, words: []}",
+        "data: d\ncascade: [a.yaml, {representation: bow, head: logistic_regression}]\nwithin: 0.005\nseed: 3",
+        "pipelines: [a.yaml, {cascade: [a.yaml, b.yaml], cost_ms: 5}]",
         "compare: x\npipelines: [a.yaml]\nseeds: [1]\ntrain_sizes: [500, all]\nbudget: {latency_ms: 3}\ntolerance: 0.1",
     ],
 )
@@ -64,6 +66,11 @@ def test_good_files_pass(validator, text):
         "pipelines: [a.yaml]\nseeds: [1, 1]",
         "pipelines: [a.yaml]\ntrain_sizes: [some]",
         "pipelines: [a.yaml]\nbudget: {latency: 3}",
+        "cascade: [a.yaml]\nwithin: 0.1",
+        "cascade: [a.yaml, b.yaml]\nwithin: -1",
+        "cascade: [a.yaml, b.yaml]\ncost_share: 1.5",
+        "cascade: [a.yaml, b.yaml]\nwihtin: 0.1",
+        "cascade: [a.yaml, b.yaml]\nwithin: 0.1\nhead: logistic_regression",
         "- 1",
     ],
 )
