@@ -38,7 +38,7 @@ def label_set_columns(
             return {"columns": {"text": text, "labels": marked}}
         if label is None:
             return None
-    separator = _separator(columns[label].filled, told)
+    separator = _separator(columns[label].values, told)
     return None if separator is None else {"columns": {"text": text, "labels": label}, "separator": separator}
 
 
@@ -50,13 +50,20 @@ def _marks(seen: Summary) -> bool:
     return bool(seen.filled) and not seen.lists and MARKS.issuperset(seen.filled)
 
 
-def _separator(values: Any, told: bool) -> str | None:
-    """What separates labels in ``values``: a sign between parts that occur in other combinations too."""
+def _separator(rows: Counter[str], told: bool) -> str | None:
+    """What separates labels: a sign between parts that occur in other combinations too.
+
+    Args:
+        rows: how often each value occurs.
+        told: whether the user says that texts have several labels; else one row in twenty has several at least.
+    """
+    values = [value for value in rows if value]
     for separator in SEPARATORS if told else SEPARATORS[:2]:
         split = [[part.strip() for part in value.split(separator)] for value in values if separator in value]
         alone = {value.strip() for value in values if separator not in value}
         counts = Counter(part for parts in split for part in parts)
-        if split and all(count > 1 or part in alone for part, count in counts.items()):
+        often = told or sum(rows[value] for value in values if separator in value) >= OFTEN * rows.total()
+        if split and often and all(count > 1 or part in alone for part, count in counts.items()):
             return separator
     return None
 

@@ -55,6 +55,10 @@ def test_one_label_a_text_stays_classification(tmp_path: Path) -> None:
     rows = [f"text {i} | more,{'a|b' if i % 2 else 'c'}" for i in range(40)]  # a sign of one label, not between two
     (tmp_path / "one.csv").write_text("\n".join(["text,label", *rows]), encoding="utf-8")
     assert starter(tmp_path / "one.csv").data["task"] == "classification"
+    rows = [f"text {i},{'a|b' if i == 7 else 'ab'[i % 2]}" for i in range(60)]  # a slip
+    (tmp_path / "slip.csv").write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+    with pytest.warns(NlpipeWarning, match="fewer than 3 examples"):
+        assert starter(tmp_path / "slip.csv").data["task"] == "classification"
     rows = [f"text {i},{'a' if i % 2 else 'c'},{i % 2}" for i in range(40)]
     (tmp_path / "two.csv").write_text("\n".join(["text,label,seen", *rows]), encoding="utf-8")
     assert starter(tmp_path / "two.csv").data["task"] == "classification"
