@@ -3,7 +3,8 @@
     class Classifier(Softmax[Vectors, Labels], LabelHead, Trained[Vectors, Labels], Scores[Vectors, Labels]): ...
 
 A capability counts where it is declared, not where a method of its name happens to exist: ``declares`` asks a class,
-``able`` an instance. Nothing else asks what a stage can do.
+``able`` an instance. Nothing else asks what a stage can do. All capabilities are in this one file, long as it is:
+who writes a stage can read in one place what the rest of nlpipe may ask of it.
 """
 
 from __future__ import annotations

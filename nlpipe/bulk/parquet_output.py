@@ -78,6 +78,8 @@ class ParquetFile:
             if unknown := next((name for row in rows for name in row if name not in known), None):
                 raise NlpipeError(f"the field '{unknown}' is not in the first rows; --format jsonl takes any")
             table = pyarrow.Table.from_pylist(rows, schema=self.schema)
+        # Each stands for a kind of value: text among numbers, a list, values of several types, a number beyond 64 bits.
+        # Their common base would also take a lack of memory for a fault of the data.
         except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, pyarrow.ArrowNotImplementedError, OverflowError) as error:
             place = f"answers {self.count + 1} to {self.count + len(rows)}"
             raise NlpipeError(

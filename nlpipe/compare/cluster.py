@@ -10,15 +10,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from nlpipe import dask_cluster
 from nlpipe.compare.execute import Outcome, Report, orders_of, outcome_of
 from nlpipe.compare.plan import Job, Order
 from nlpipe.compare.worker import Message, carry_alone
 from nlpipe.errors import NlpipeError
-from nlpipe.names import missing_extra
 from nlpipe.user_code import all_others, only_here
-
-PATIENCE = 20
-"""Seconds to wait for the scheduler."""
 
 
 def on_cluster(
@@ -31,59 +28,49 @@ def on_cluster(
         address: of the scheduler, ``tcp://host:port``.
 
     Raises:
-        NlpipeError: there is no scheduler there, it vanished, or stages are known in this process alone.
+        NlpipeError: there is no scheduler there, it has no workers or other versions of nlpipe there, or stages are
+            known in this process alone.
         MissingExtra: Dask is not installed.
     """
-    try:
-        import distributed
-    except ModuleNotFoundError as error:
-        raise missing_extra("--cluster", error) from None
     if here := only_here(all_others().union(*(job.needed for job in jobs))):
         raise NlpipeError(f"{', '.join(here)}: known in this process alone; write the definition to a module")
-    try:
-        client: Any = distributed.Client(address, timeout=PATIENCE)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError, TimeoutError) as error:
-        reason = str(error).partition("\n")[0]
-        raise NlpipeError(
-            f"--cluster {address}: no scheduler answers there ({reason}); 'dask scheduler' starts one"
-        ) from None
-    with client:
+    with dask_cluster.connect(address, _carry) as client:
         orders = orders_of(jobs, out.absolute())
-        futures = {
+        left = {
             client.submit(_carry, json.dumps(order), pure=False): job for order, job in zip(orders, jobs, strict=True)
         }
         for job in jobs:
             report(job, f"waiting at {address}")
-        left = dict(futures)
-        lost = f"the cluster at {address} vanished or was restarted; start the same command again once it is there"
+        lost = ""
         try:
-            for future in distributed.as_completed(list(futures)):  # type: ignore[no-untyped-call]
-                if future.status in ("cancelled", "lost"):
-                    continue  # the scheduler has forgotten it
-                outcome = _outcome(futures[future], future, distributed.KilledWorker)
-                del left[future]
-                yield outcome
-        except (OSError, TimeoutError, distributed.CancelledError):  # it vanished while an answer was on its way
-            pass
+            while left:
+                for future in dask_cluster.wait_for_any(client, left, address):
+                    outcome = _outcome(left[future], future, address)
+                    del left[future]
+                    yield outcome
+        except NlpipeError as error:
+            lost = str(error)
         for job in left.values():
             yield Outcome(job, error=lost)
 
 
-def _outcome(job: Job, future: Any, killed: type[Exception]) -> Outcome:
+def _outcome(job: Job, future: Any, address: str) -> Outcome:
     """What became of a job whose future has ended.
 
-    Args:
-        killed: Dask's error where every worker that took a job died.
-
     Raises:
-        OSError: the cluster vanished; so do TimeoutError and Dask's CancelledError say.
+        NlpipeError: the cluster vanished.
     """
-    if future.status != "error":
-        return outcome_of(job, json.loads(future.result()))
-    fault = future.exception()
-    return Outcome(
-        job, error="every worker that took it died" if isinstance(fault, killed) else f"{type(fault).__name__}: {fault}"
-    )
+    import distributed
+
+    try:
+        if future.status != "error":
+            return outcome_of(job, json.loads(future.result()))
+        fault = future.exception()
+    except (OSError, TimeoutError, distributed.CancelledError):
+        raise dask_cluster.vanished(address) from None
+    if isinstance(fault, distributed.KilledWorker):
+        return Outcome(job, error="every worker that took it died")
+    return Outcome(job, error=str(dask_cluster.unpacking_fault(fault, address) or f"{type(fault).__name__}: {fault}"))
 
 
 def _carry(order: str) -> str:

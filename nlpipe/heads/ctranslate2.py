@@ -193,9 +193,8 @@ class CTranslate2(Head[Tokens, Text], Searches[Tokens]):
         for i, hypotheses in zip(filled, self._translate([words[i] for i in filled], most), strict=True):
             beyond = limits[i] < most and any(len(each.words) > limits[i] for each in hypotheses)
             odd = any(not NEVER.isdisjoint(each.words) for each in hypotheses)
-            if (
-                beyond or odd
-            ):  # CTranslate2 has one limit for a batch; what it bans changes the probabilities of the rest
+            # CTranslate2 has one limit for a batch; what it bans changes the probabilities of the rest.
+            if beyond or odd:
                 (hypotheses,) = self._translate([words[i]], limits[i], NEVER if odd else ())
             found[i] = hypotheses
         return found

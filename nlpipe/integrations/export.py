@@ -14,15 +14,17 @@ from pathlib import Path
 import numpy as np
 
 from nlpipe.datasets.dataset import Dataset
-from nlpipe.errors import ModelError
+from nlpipe.errors import ModelError, NlpipeError
 from nlpipe.files import whole_folder, write_json
 from nlpipe.fingerprint import version_of
 from nlpipe.integrations.proof import Proof
 from nlpipe.metrics.estimates import Estimate, Values, difference_of
 from nlpipe.metrics.jackknife import item_values
 from nlpipe.pipeline import Pipeline
+from nlpipe.pipeline.cascade import Cascade
 from nlpipe.pipeline.saving import model_root
 from nlpipe.runs.answer import answer, data_of
+from nlpipe.runs.cascade_members import cascade_record
 from nlpipe.runs.costs import Use, measure_model
 from nlpipe.runs.environment import made_with, thread_count
 from nlpipe.runs.ledger import with_warnings
@@ -83,6 +85,8 @@ def export_run(run: Path, target: Path, runtime: Runtime, force: bool, report: R
     with whole_folder(target) as partial:
         pipeline = runtime.convert(pipeline, report)
         pipeline.name = f"{pipeline.name}-{runtime.name}"
+        if isinstance(pipeline, Cascade) and dataset is not None:
+            _refit_thresholds(run, pipeline, dataset, force, report)
         if dataset is None:
             pipeline.write(partial)
             return None
@@ -93,6 +97,20 @@ def export_run(run: Path, target: Path, runtime: Runtime, force: bool, report: R
         if proof.faults and not force:
             raise ModelError(f"{run}: not exported: {'; '.join(proof.faults)}; --force exports it all the same")
     return proof
+
+
+def _refit_thresholds(run: Path, cascade: Cascade, dataset: Dataset, force: bool, report: Report) -> None:
+    """Fit a cascade's thresholds to what its exported members answer to dev: int8 changes confidences.
+
+    Raises:
+        ModelError: none reaches the aim; with ``force`` those of the run stay.
+    """
+    report("fitting thresholds on dev")
+    try:
+        cascade.refit_thresholds(dataset.dev, dataset.task.deciding(dataset.labels, dataset.ordinal))
+    except NlpipeError as error:
+        if not force:
+            raise ModelError(f"{run}: not exported: {error}; --force keeps the thresholds of the run") from None
 
 
 def _begin(folder: Path, run: Path, pipeline: Pipeline, runtime: Runtime) -> None:
@@ -109,6 +127,8 @@ def _begin(folder: Path, run: Path, pipeline: Pipeline, runtime: Runtime) -> Non
         "runtime": runtime.name, "exported_from": str(run.resolve()),
     }  # fmt: skip
     write_json(folder / "environment.json", environment)
+    if isinstance(pipeline, Cascade):
+        write_json(folder / "cascade.json", cascade_record(pipeline, ()))
 
 
 def _prove(run: Path, folder: Path, dataset: Dataset, report: Report) -> Proof:

@@ -130,11 +130,18 @@ class Cascade(Pipeline):
             member.fit_split(train, dev, own, report, progress, deciding, store, after_epoch)
             self.fit_seconds |= {f"{member.name}: {stage}": spent for stage, spent in member.fit_seconds.items()}
         self.history = self.members[-1].history
+        self.refit_thresholds(dev, deciding or self.task.deciding(self.task.labels(train)))
+        return self
+
+    def refit_thresholds(self, dev: Split, deciding: tuple[Metric, str]) -> None:
+        """Have the members, which are fitted, answer ``dev``, and fit the thresholds to that.
+
+        Raises:
+            NlpipeError: a member that is not the last has no confidence, or no threshold reaches the aim.
+        """
         answers = [member.predict(dev.inputs) for member in self.members]
         seconds = [_seconds(member, dev.inputs) for member in self.members] if self.needs_costs else []
-        metric, score = deciding or self.task.deciding(self.task.labels(train))
-        self.fit_thresholds(dev.targets, answers, metric, score, seconds)
-        return self
+        self.fit_thresholds(dev.targets, answers, *deciding, seconds)
 
     @property
     def needs_costs(self) -> bool:

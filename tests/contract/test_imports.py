@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("stage",),
     ("names",),
     ("registry", "long_texts", "tag_decoding", "capabilities"),
-    ("user_code",),
+    ("user_code", "dask_cluster"),
     ("nn",),
     ("classical",),
     SLOTS,

@@ -239,7 +239,7 @@ def children(process: int) -> list[int]:
 
 def test_without_a_cluster_the_address_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr("nlpipe.bulk.dask_workers.PATIENCE", 0.2)
+    monkeypatch.setattr("nlpipe.dask_cluster.PATIENCE", 0.2)
     words = predict(folder, "--file", folder / "big.csv", "--cluster", "tcp://127.0.0.1:9")
     answer = CliRunner().invoke(app, [str(word) for word in words])
     assert isinstance(answer.exception, NlpipeError) and "no scheduler answers there" in str(answer.exception)

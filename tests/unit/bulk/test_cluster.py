@@ -82,12 +82,14 @@ def test_a_killed_worker_loses_nothing_and_the_same_command_goes_on(
         with monkeypatch.context() as patch:  # the workers keep theirs
             patch.setattr("nlpipe.__version__", "0.0.1")
             assert "install the same there" in refused(*words, "--output", tmp_path / "o", *there[-2:])
-        for name in ("answer_there", "can_answer"):  # the scheduler cannot unpack it, and the workers
+        for checked in (True, False):  # the workers cannot unpack it, and the scheduler
             with monkeypatch.context() as patch:
-                patch.setattr(f"nlpipe.bulk.dask_workers.{name}", _Absent())
+                patch.setattr("nlpipe.bulk.dask_workers.answer_there", _Absent())
+                if not checked:
+                    patch.setattr("nlpipe.dask_cluster._check_workers", lambda *_: None)
                 said = refused(*words, "--output", tmp_path / "o", *there[-2:])
             assert "have no nlpipe, or another version (" in said and "No module named 'nlpipe_gone'" in said
-        monkeypatch.setattr("nlpipe.bulk.dask_workers.PATIENCE", 0.5)
+        monkeypatch.setattr("nlpipe.dask_cluster.PATIENCE", 0.5)
         workers = DaskWorkers({}, cluster.scheduler_address)  # type: ignore[typeddict-item]
         answer = workers.client.submit(time.sleep, 60)
         cluster.scale(0)
@@ -109,7 +111,7 @@ class _Absent:
 
 @pytest.mark.filterwarnings("default")
 def test_a_scheduler_without_workers_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nlpipe.bulk.dask_workers.PATIENCE", 0.5)
+    monkeypatch.setattr("nlpipe.dask_cluster.PATIENCE", 0.5)
     with distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster:
         address = cluster.scheduler_address
         said = refused("predict", folder / "model", "--file", folder / "texts.csv", "--cluster", address)

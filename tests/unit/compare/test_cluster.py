@@ -104,11 +104,43 @@ def test_a_cluster_that_vanishes_leaves_what_is_done_and_the_same_comparison_goe
 
 @pytest.mark.filterwarnings("default")
 def test_no_scheduler_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nlpipe.compare.cluster.PATIENCE", 1)
+    monkeypatch.setattr("nlpipe.dask_cluster.PATIENCE", 1)
     spec = read_comparison({"data": "sample_reviews", "pipelines": PIPELINES[:1]})
     for address in ("tcp://127.0.0.1:9", "nonsense"):
         with pytest.raises(NlpipeError, match=f"--cluster {address}: no scheduler answers there"):
             compare(spec, tmp_path / "runs", cluster=address)
+
+
+class _Absent:
+    """Is unpacked as a function of a package that is not there."""
+
+    def __reduce__(self) -> Any:
+        return __import__, ("nlpipe_gone",)
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_cluster_that_cannot_work_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nlpipe.dask_cluster.PATIENCE", 0.5)
+    spec = read_comparison({"data": "sample_reviews", "pipelines": PIPELINES[:1]})
+    with distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster:
+        with pytest.raises(NlpipeError, match="the scheduler has no workers; 'dask worker tcp://"):
+            compare(spec, tmp_path / "runs", cluster=cluster.scheduler_address)
+        monkeypatch.setattr("nlpipe.dask_cluster.PATIENCE", 20)
+        cluster.scale(1)
+        monkeypatch.setattr("nlpipe.compare.cluster._carry", _Absent())
+        with pytest.raises(NlpipeError, match="have no nlpipe, or another version"):
+            compare(spec, tmp_path / "runs", cluster=cluster.scheduler_address)
+        monkeypatch.setattr("nlpipe.dask_cluster.PATIENCE", 0.5)
+        monkeypatch.setattr("nlpipe.compare.cluster._carry", _asleep)
+        threading.Timer(1.0, cluster.scale, (0,)).start()
+        cut = compare(spec, tmp_path / "runs", cluster=cluster.scheduler_address)
+    assert "has lost all workers" in cut.failures[0] and len(cut.failures) == 1
+    assert not list((tmp_path / "runs").glob("*/metrics.json"))
+
+
+def _asleep(order: str) -> str:
+    time.sleep(60)
+    raise AssertionError(order)
 
 
 def test_without_dask_it_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

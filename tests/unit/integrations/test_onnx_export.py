@@ -23,8 +23,10 @@ from nlpipe.integrations import export
 from nlpipe.integrations.onnx_export import export_onnx
 from nlpipe.nn import onnx_files
 from nlpipe.pipeline import Pipeline
+from nlpipe.pipeline.cascade import Cascade
 from nlpipe.representations import bert
 from nlpipe.runs import costs
+from nlpipe.runs.answer import data_of
 from nlpipe.runs.evaluate import evaluate
 from nlpipe.runs.listing import list_runs
 from nlpipe.runs.result import Result
@@ -280,3 +282,32 @@ def test_the_command(
     assert "--int8 is for --to onnx and ctranslate2" in complaint(
         "export", runs["classes"], tmp_path / "other", "--int8"
     )
+
+
+def test_the_thresholds_of_a_cascade_are_fitted_to_the_exported_members(
+    runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speeds(monkeypatch, 2.0)
+    monkeypatch.setattr(costs, "measure_model", lambda *_: USE)
+    folder = runs["classes"].parents[1]
+    for split, count in (("train", 200), ("test", 60)):  # every fifth label is wrong
+        rows = [f"{'good' if i % 2 else 'bad'} {i},{'+' if bool(i % 2) != (i % 5 == 0) else '-'}" for i in range(count)]
+        (folder / f"noisy_{split}.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    (folder / "counts.yaml").write_text("tokenizer: regex\nrepresentation: bow\nhead: naive_bayes\n")
+    (folder / "both.yaml").write_text(
+        f"data: {{task: classification, train: {folder}/noisy_train.csv, test: {folder}/noisy_test.csv}}\n"
+        "cascade: [classes.yaml, counts.yaml]\nwithin: 0.05\n"
+    )
+    run = nlpipe.run(folder / "both.yaml", out=folder / "out").folder
+    assert export_onnx(run, tmp_path / "small", int8=True, force=True) is not None
+    before, after = Pipeline.load(run), Pipeline.load(tmp_path / "small")
+    assert isinstance(before, Cascade) and isinstance(after, Cascade)
+    assert before.thresholds is not None and after.thresholds is not None
+    data = data_of(run)
+    fresh = Cascade(after.members, after.aim)
+    fresh.refit_thresholds(data.dev, data.task.deciding(data.labels))
+    assert after.thresholds == fresh.thresholds
+    assert after.thresholds.values != before.thresholds.values
+    kept = json.loads((tmp_path / "small" / "cascade.json").read_text())
+    assert [member["threshold"] for member in kept["members"]] == [*after.thresholds.values, None]
+    assert after.predict(TEXTS).labels
