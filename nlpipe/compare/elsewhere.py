@@ -28,6 +28,7 @@ from nlpipe.runs.records import CostsFile, ScoringFile, read_record
 from nlpipe.runs.score import score
 from nlpipe.spec.given_answers import OF_RUN, AnswersSpec
 from nlpipe.tasks.entity_spans import apart, at_words, read_entities
+from nlpipe.tasks.multilabel import Multilabel, label_items
 from nlpipe.tasks.task import Row
 from nlpipe.wire import Labels, LabelSets, Tags, Tokens, Wire
 
@@ -172,7 +173,7 @@ def _records(
         elif dataset.task.capability is not None:
             record |= {"gold": plain(targets)[i], "score": _log_probability(answer, place)}
         elif isinstance(targets, LabelSets):
-            record |= {"gold": targets.values[i], "predicted": (own := _label_set(answer, place))}
+            record |= {"gold": targets.values[i], "predicted": (own := _label_set(answer, dataset, place))}
             unknown.update(label for label in own if label not in dataset.labels)
             if probabilities := _probabilities(answer, dataset.labels, place):
                 record["probabilities"] = probabilities
@@ -191,11 +192,13 @@ def _records(
     if not all("probabilities" in record for record in records):
         for record in records:
             record.pop("probabilities", None)
-    if unknown and isinstance(targets, Labels) and unknown.total() == len(records):
+    several = isinstance(targets, LabelSets)
+    if unknown and unknown.total() == sum(len(record["predicted"]) if several else 1 for record in records):
         first = next(iter(unknown))
         raise DataError(f"{path}: no answer is a label of {dataset.name}, the first '{first}'; {_known(dataset)}")
+    what, end = ("have the label", "which is unknown") if several else ("are", "which is not a label, and are wrong")
     messages = [
-        f"{count:,} answers are '{label}', which is not a label, and are wrong{suggest(label, dataset.labels)}"
+        f"{count:,} answers {what} '{label}', {end}{suggest(label, dataset.labels)}"
         for label, count in unknown.most_common(5)
     ]
     if between:
@@ -226,13 +229,19 @@ def _known(dataset: Dataset) -> str:
     return f"the labels are {shown}" + (" …" if len(dataset.labels) > 20 else "")
 
 
-def _label_set(answer: Answer, place: str) -> list[str]:
-    """The labels of an answer: a list of them.
+def _label_set(answer: Answer, dataset: Dataset, place: str) -> list[str]:
+    """The labels of an answer: a list of them, or a text with the data's separator or ``|`` between them.
 
     Raises:
         DataError: they are none.
     """
     value = answer.get("predicted")
+    assert isinstance(dataset.task, Multilabel)
+    if isinstance(value, str) and not value.lstrip().startswith("["):
+        separator = dataset.task.separator or "|"
+        value = [value] if value in dataset.labels else [part for part in value.split(separator) if part.strip()]
+    elif isinstance(value, str):  # a list in one field, as tables have it
+        value = label_items(value, "", place)
     if not isinstance(value, list) or not all(isinstance(label, str) for label in value):
         raise DataError(f"{place}: 'predicted' is {value!r:.60}; expected a list of labels")
     return sorted({clean_label(label) for label in value})

@@ -79,10 +79,7 @@ def counts_by_class(labels: Sequence[str]) -> Metric:
         covariance = right.sum(-1) * total - (predicted * gold).sum(-1)
         variances = (total**2 - (predicted**2).sum(-1)) * (total**2 - (gold**2).sum(-1))
         by_name["matthews_correlation"] = ratio(covariance, np.sqrt(np.maximum(variances, 0)))
-        if len(labels) <= MOST_LABELS:
-            for name, values in (("f1", f1), ("precision", precision), ("recall", recall)):
-                by_name |= {f"{name}[{label}]": values[..., c] for c, label in enumerate(labels)}
-        return by_name
+        return by_name | of_each_label(labels, f1, precision, recall)
 
     over = "mean over the labels that are gold or predicted, 0 where 0/0, labels unseen in training as one more"
     full_names = {
@@ -95,16 +92,40 @@ def counts_by_class(labels: Sequence[str]) -> Metric:
         "matthews_correlation": "matthews_correlation: multi-class Matthews correlation (Gorodkin 2004), in [-1, 1], "
         "0 where it is undefined, labels unseen in training as one more",
     }
-    if len(labels) <= MOST_LABELS:
-        for name, what in (
-            ("f1", "F1"),
-            ("precision", "share of right ones among those predicted"),
-            ("recall", "share of right ones among those gold"),
-        ):
-            full_names |= {f"{name}[{label}]": f"{name}[{label}]: {what}, '{label}', 0 where 0/0" for label in labels}
+    full_names |= names_of_each_label(labels)
     units: dict[str, Unit] = {"matthews_correlation": "correlation"}
     definitions = {name: Definition(text, units.get(name, "share")) for name, text in full_names.items()}
     return Metric("counts_by_class", statistics, scores, definitions)
+
+
+def of_each_label(
+    labels: Sequence[str], f1: np.ndarray, precision: np.ndarray, recall: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The scores of single labels by name, ``f1[positive]``, where the labels are not too many.
+
+    Args:
+        f1: (..., C + 1), and ``precision`` and ``recall`` too, with the C labels first.
+    """
+    if len(labels) > MOST_LABELS:
+        return {}
+    every = (("f1", f1), ("precision", precision), ("recall", recall))
+    return {f"{name}[{label}]": values[..., c] for name, values in every for c, label in enumerate(labels)}
+
+
+def names_of_each_label(labels: Sequence[str]) -> dict[str, str]:
+    """The full names of the scores that ``of_each_label`` gives."""
+    if len(labels) > MOST_LABELS:
+        return {}
+    every = (
+        ("f1", "F1"),
+        ("precision", "share of right ones among those predicted"),
+        ("recall", "share of right ones among those gold"),
+    )
+    return {
+        f"{name}[{label}]": f"{name}[{label}]: {what}, '{label}', 0 where 0/0"
+        for name, what in every
+        for label in labels
+    }
 
 
 def log_loss() -> Metric:

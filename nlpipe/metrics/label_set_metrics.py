@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.sparse as sp
 
-from nlpipe.metrics.label_metrics import MOST_LABELS, SMALLEST, ratio
+from nlpipe.metrics.label_metrics import SMALLEST, names_of_each_label, of_each_label, ratio
 from nlpipe.metrics.metric import Definition, Metric
 from nlpipe.predictions import Predictions
 from nlpipe.wire import LabelSets
@@ -54,10 +54,7 @@ def counts_by_label(labels: Sequence[str]) -> Metric:
             "f1_macro": ratio(f1.sum(-1), occurs.sum(-1)),
             "f1_weighted": ratio((f1 * gold).sum(-1), gold.sum(-1)),
         }
-        if len(labels) <= MOST_LABELS:
-            for name, values in (("f1", f1), ("precision", precision), ("recall", recall)):
-                by_name |= {f"{name}[{label}]": values[..., c] for c, label in enumerate(labels)}
-        return by_name
+        return by_name | of_each_label(labels, f1, precision, recall)
 
     unseen = "labels unseen in training as one more"
     full_names = {
@@ -68,13 +65,7 @@ def counts_by_label(labels: Sequence[str]) -> Metric:
         "f1_macro": f"f1_macro: F1, mean over the labels that are gold or predicted, 0 where 0/0, {unseen}",
         "f1_weighted": f"f1_weighted: F1 of each label weighted by how often it is gold, 0 where 0/0, {unseen}",
     }
-    if len(labels) <= MOST_LABELS:
-        for name, what in (
-            ("f1", "F1"),
-            ("precision", "share of right ones among those predicted"),
-            ("recall", "share of right ones among those gold"),
-        ):
-            full_names |= {f"{name}[{label}]": f"{name}[{label}]: {what}, '{label}', 0 where 0/0" for label in labels}
+    full_names |= names_of_each_label(labels)
     definitions = {name: Definition(text) for name, text in full_names.items()}
     return Metric("counts_by_label", statistics, scores, definitions)
 

@@ -13,7 +13,7 @@ from nlpipe.metrics.selective import area, risk_coverage
 from nlpipe.metrics.tag_metrics import strict_spans
 from nlpipe.predictions import AnyPredictions
 from nlpipe.runs.items import read_items
-from nlpipe.runs.mistake_records import Group, groups_of
+from nlpipe.runs.mistake_records import Group, groups_of, groups_of_sets
 from nlpipe.runs.result import Result
 from nlpipe.runs.score import metrics_of, read_answers, read_scoring, task_of
 from nlpipe.runs.tag_mistakes import of_entities, of_tags
@@ -149,14 +149,11 @@ def _labels(gold: Labels, predictions: AnyPredictions) -> Answers:
 def _label_sets(gold: LabelSets, predictions: AnyPredictions) -> Answers:
     """Sets of labels, each as one text; right is what is right as a whole, and the score is the Jaccard index."""
     pairs = list(zip(gold.values, predictions.values.values, strict=True))
+    groups = groups_of_sets(gold.values, predictions.values.values)
     right = np.array([one == other for one, other in pairs], dtype=bool)
     alike = [len(set(one) & set(other)) / len(set(one) | set(other)) if one or other else 1.0 for one, other in pairs]
     wanted, answered = ([", ".join(labels) or "none" for labels in sets] for sets in zip(*pairs, strict=True))
-    counts = [Counter(label for pair in pairs for label in pair[side]) for side in (0, 1)]
-    both = Counter(label for one, other in pairs for label in set(one) & set(other))
-    return Answers(
-        "labels", tuple(wanted), tuple(answered), np.array(alike), right, groups=groups_of(counts[0], counts[1], both)
-    )
+    return Answers("labels", tuple(wanted), tuple(answered), np.array(alike), right, groups=groups)
 
 
 def _bins(probabilities: np.ndarray, right: np.ndarray) -> tuple[Bin, ...]:

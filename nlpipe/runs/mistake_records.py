@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,13 @@ def confusions_of(pairs: Counter[tuple[str, str, bool]]) -> tuple[Confusion, ...
     """The most frequent first; each pair is gold, predicted, and whether both have the same words."""
     ordered = sorted(pairs.items(), key=lambda pair: (-pair[1], pair[0]))
     return tuple(Confusion(gold, predicted, count, same) for (gold, predicted, same), count in ordered)
+
+
+def groups_of_sets(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> tuple[Group, ...]:
+    """As ``groups_of``, of the labels of texts that have any number of them."""
+    counts = [Counter(label for labels in sets for label in labels) for sets in (gold, predicted)]
+    right = Counter(label for one, other in zip(gold, predicted, strict=True) for label in set(one) & set(other))
+    return groups_of(counts[0], counts[1], right)
 
 
 def groups_of(gold: Counter[str], predicted: Counter[str], right: Counter[str]) -> tuple[Group, ...]:

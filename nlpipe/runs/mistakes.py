@@ -14,7 +14,7 @@ from nlpipe.errors import NlpipeError
 from nlpipe.predictions import Predictions
 from nlpipe.runs.item_texts import data_as_it_is, stored, texts_of
 from nlpipe.runs.items import read_items
-from nlpipe.runs.mistake_records import Found, Group, Kind, Mistake, Mistakes, confusions_of, groups_of
+from nlpipe.runs.mistake_records import Found, Group, Kind, Mistake, Mistakes, confusions_of, groups_of, groups_of_sets
 from nlpipe.runs.records import read_environment
 from nlpipe.runs.score import metrics_of, read_answers, read_predictions, read_scoring, task_of
 from nlpipe.runs.tag_mistakes import of_entities, of_tags
@@ -115,13 +115,9 @@ def _of_label_sets(gold: LabelSets, predictions: Predictions[LabelSets]) -> Foun
     for i in wrong:
         missing, added = set(gold.values[i]) - set(answers[i]), set(answers[i]) - set(gold.values[i])
         pairs.update((one, other, True) for one in missing or {""} for other in added or {""})
-    counts = [Counter(label for labels in sets for label in labels) for sets in (gold.values, answers)]
-    both = Counter(
-        label for labels, answer in zip(gold.values, answers, strict=True) for label in set(labels) & set(answer)
-    )
     return Found(
         measure, tuple((i, values[i], ", ".join(gold.values[i]), ", ".join(answers[i])) for i in wrong),
-        confusions_of(pairs), groups_of(counts[0], counts[1], both),
+        confusions_of(pairs), groups_of_sets(gold.values, answers),
     )  # fmt: skip
 
 

@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-
 from nlpipe.errors import DataError, suggest
 from nlpipe.labels import clean_label
 from nlpipe.metrics.label_metrics import classification_metrics
 from nlpipe.metrics.metric import Metric
 from nlpipe.predictions import AnyPredictions, Predictions
+from nlpipe.tasks.label_records import certainty, restored_certainty
 from nlpipe.tasks.task import Note, Row, Split, Task, ignore
 from nlpipe.wire import Labels, Text, Wire
 
@@ -76,17 +75,10 @@ class Classification(Task):
         have six digits in answers to a user.
         """
         record: dict[str, Any] = {}
-        written = six_digits if gold is None else float
         if gold is not None:
             assert isinstance(gold, Labels)
             record["gold"] = gold.values[i]
-        record["predicted"] = predictions.values.values[i]
-        if predictions.scores is not None:
-            record["score"] = six_digits(predictions.scores[i])
-        if predictions.probabilities is not None:
-            row = predictions.probabilities[i]
-            record["probabilities"] = dict(zip(predictions.classes, map(written, row), strict=True))
-        return record
+        return {**record, "predicted": predictions.values.values[i], **certainty(predictions, i, gold is not None)}
 
     def line(self, record: Mapping[str, Any]) -> str:
         return f"{record['predicted']}\t{record['score']:.4f}" if "score" in record else str(record["predicted"])
@@ -101,17 +93,8 @@ class Classification(Task):
             for name in ("gold", "predicted"):
                 if not isinstance(record.get(name), str):
                     raise DataError(f"predictions, record {line}: there is no '{name}' label")
-        gold = Labels([record["gold"] for record in records])
-        scores = probabilities = None
-        classes: tuple[str, ...] = ()
-        if records and all("score" in record for record in records):
-            scores = np.array([record["score"] for record in records], dtype=np.float64)  # (B,)
-        if records and all("probabilities" in record for record in records):
-            classes = tuple(records[0]["probabilities"])
-            rows = [[record["probabilities"][label] for label in classes] for record in records]
-            probabilities = np.array(rows, dtype=np.float64).reshape(len(rows), len(classes))  # (B, C)
-        values = Labels([record["predicted"] for record in records])
-        return gold, Predictions(values, scores, probabilities, classes)
+        gold, predicted = (Labels([record[name] for record in records]) for name in ("gold", "predicted"))
+        return gold, Predictions(predicted, *restored_certainty(records))
 
 
 def folded(text: str) -> str:
@@ -176,8 +159,3 @@ def shown_value(value: Any) -> str:
     """A value as a message quotes it, at most 60 characters of it."""
     text = "null" if value is None else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def six_digits(value: float) -> float:
-    """Six significant digits, so that small probabilities do not become 0."""
-    return float(f"{float(value):.6g}")

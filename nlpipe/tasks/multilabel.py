@@ -8,14 +8,13 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-
 from nlpipe.errors import DataError, NlpipeWarning
 from nlpipe.labels import clean_label
 from nlpipe.metrics.label_set_metrics import label_set_metrics
 from nlpipe.metrics.metric import Metric
 from nlpipe.predictions import AnyPredictions, Predictions
-from nlpipe.tasks.classification import allowed, folded, shown_value, six_digits, text_of
+from nlpipe.tasks.classification import allowed, folded, shown_value, text_of
+from nlpipe.tasks.label_records import certainty, restored_certainty
 from nlpipe.tasks.task import Column, Note, Row, Split, Task, ignore
 from nlpipe.wire import LabelSets, Text, Wire
 
@@ -86,7 +85,7 @@ class Multilabel(Task):
             own = [role.removeprefix(COLUMN) for role in row.fields if role.startswith(COLUMN) and _marked(row, role)]
             return [allowed(clean_label(label), labels, row.place(COLUMN + label)) for label in own]
         place = row.place("labels")
-        written = [clean_label(item) for item in _items(row.fields["labels"], self.separator, place)]
+        written = [clean_label(item) for item in label_items(row.fields["labels"], self.separator, place)]
         named = [label for label in written if label]
         if len(named) < len(written) and self.separator == "":
             raise DataError(f"{place}: {shown_value(row.fields['labels'])} has an empty label")
@@ -133,14 +132,7 @@ class Multilabel(Task):
         if gold is not None:
             assert isinstance(gold, LabelSets)
             record["gold"] = gold.values[i]
-        record["predicted"] = predictions.values.values[i]
-        if predictions.scores is not None:
-            record["score"] = six_digits(predictions.scores[i])
-        if predictions.probabilities is not None:
-            written = six_digits if gold is None else float
-            row = map(written, predictions.probabilities[i])
-            record["probabilities"] = dict(zip(predictions.classes, row, strict=True))
-        return record
+        return {**record, "predicted": predictions.values.values[i], **certainty(predictions, i, gold is not None)}
 
     def line(self, record: Mapping[str, Any]) -> str:
         """The labels with ``|`` between them, or nothing; a tab, and the probability that all of them are right."""
@@ -158,16 +150,8 @@ class Multilabel(Task):
                 value = record.get(name)
                 if not isinstance(value, list) or not all(isinstance(label, str) for label in value):
                     raise DataError(f"predictions, record {line}: '{name}' is not a list of labels")
-        scores = probabilities = None
-        classes: tuple[str, ...] = ()
-        if records and all("score" in record for record in records):
-            scores = np.array([record["score"] for record in records], dtype=np.float64)  # (B,)
-        if records and all("probabilities" in record for record in records):
-            classes = tuple(records[0]["probabilities"])
-            rows = [[record["probabilities"][label] for label in classes] for record in records]
-            probabilities = np.array(rows, dtype=np.float64).reshape(len(rows), len(classes))  # (B, C)
         gold, predicted = (LabelSets([record[name] for record in records]) for name in ("gold", "predicted"))
-        return gold, Predictions(predicted, scores, probabilities, classes)
+        return gold, Predictions(predicted, *restored_certainty(records))
 
 
 def _types(row: Row, labels: Mapping[str, str] | None) -> list[str]:
@@ -177,7 +161,7 @@ def _types(row: Row, labels: Mapping[str, str] | None) -> list[str]:
     return [allowed(kind, labels, row.place("labels")) for kind in sorted(kinds)]
 
 
-def _items(value: Any, separator: str, place: str) -> list[str]:
+def label_items(value: Any, separator: str, place: str) -> list[str]:
     """The labels of a field, as they are written; none where it is empty.
 
     Raises:
@@ -193,8 +177,8 @@ def _items(value: Any, separator: str, place: str) -> list[str]:
                 value = ast.literal_eval(value.strip())
     if isinstance(value, str):
         raise DataError(
-            f"{place}: {shown_value(value)} is one text, and labels are a list; write what stands between them as "
-            "separator: \"|\", or, where each label has a column of its own, 'columns: {labels: [first, second]}'"
+            f"{place}: {shown_value(value)} is one text, and labels are a list; the card, or data:, says what stands "
+            'between them (separator: "|"), or which columns have one label each (columns: {labels: [first, second]})'
         )
     if not isinstance(value, list):
         raise DataError(f"{place}: {shown_value(value)} is not a list of labels")
