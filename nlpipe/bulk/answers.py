@@ -18,8 +18,8 @@ from nlpipe.bulk.inputs import Input, batches
 from nlpipe.errors import NlpipeError, NlpipeWarning
 from nlpipe.json_reader import json_text
 from nlpipe.pipeline import Pipeline
+from nlpipe.pipeline.unsure import confidence_of, marks
 from nlpipe.predictions import AnyPredictions
-from nlpipe.registry import written_name
 from nlpipe.yaml_reader import parse
 from nlpipe.yaml_values import Place, spelling_hint, warn_of_octals
 
@@ -88,15 +88,13 @@ class Answers:
                 for item, answers in zip(batch, best, strict=True)
             )
         predictions = self.pipeline.predict(contents)
-        confidence = None if self.threshold is None else _confidence(predictions, self.pipeline)
+        confidence = None if self.threshold is None else confidence_of(predictions, self.pipeline)
         return "".join(self._line(item, predictions, i, confidence) for i, item in enumerate(batch))
 
     def _line(self, item: Input, predictions: AnyPredictions, i: int, confidence: np.ndarray | None) -> str:
         record = self.pipeline.task.record(None, predictions, i)
-        unsure = False
         if confidence is not None and self.threshold is not None:
-            unsure = bool(confidence[i] < self.threshold)
-            record |= {"confidence": float(f"{confidence[i]:.6g}"), "unsure": unsure}
+            record |= marks(confidence[i], self.threshold)
         if self.form == "jsonl":
             return _json_line(item, record)
         if self.form in ("csv", "tsv"):
@@ -106,18 +104,9 @@ class Answers:
             words = [[tokens.texts[i][start:end]] for start, end in tokens.spans(i)]  # as they are written
             rows = zip(item.lines or words, predictions.tags[i], strict=True)
             return "".join("\t".join(" ".join(cell.split()) for cell in row) + f"\t{tag}\n" for row, tag in rows) + "\n"
-        if unsure:
+        if record.get("unsure"):
             return f"unsure\t{record['confidence']:.4f}\n"
         return " ".join(self.pipeline.task.line(record).splitlines()) + "\n"  # one line for each text
-
-
-def _confidence(predictions: AnyPredictions, pipeline: Pipeline) -> np.ndarray:
-    if predictions.confidence is None:
-        raise NlpipeError(
-            f"--threshold: the head '{written_name(pipeline.head)}' gives no probabilities, so that its answers have "
-            "no confidence"
-        )
-    return predictions.confidence
 
 
 def answer(

@@ -65,6 +65,7 @@ def predict(
     from nlpipe.bulk.inputs import FORMS, Reading, given_texts, read_inputs
     from nlpipe.cli.bulk_prediction import Wanted, check_wanted, predict_in_bulk
     from nlpipe.pipeline import Pipeline
+    from nlpipe.pipeline.unsure import check_threshold
 
     wanted = Wanted(
         run_folder,
@@ -84,8 +85,7 @@ def predict(
     one_of("--input", input_form or "text", FORMS)
     check_encoding(encoding)
     if threshold is not None:
-        if not 0 <= threshold <= 1:
-            raise NlpipeError(f"--threshold: invalid value {threshold:g}: expected a number from 0 to 1")
+        check_threshold(threshold)
         if form in ("html", "conll") or n_best is not None:
             other = "--n-best" if n_best is not None else f"--format {form}"
             raise NlpipeError(f"--threshold is for --format text, jsonl, csv, tsv and parquet, not for {other}")

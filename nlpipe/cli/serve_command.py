@@ -23,6 +23,9 @@ def serve(
     workers: Annotated[
         int, typer.Option(help="Copies of each model, which answer at the same time.", min=1, max=256)
     ] = 1,
+    threshold: Annotated[
+        float | None, typer.Option(help="Mark as 'unsure' the answers whose confidence, from 0 to 1, is lower.")
+    ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds that a request may take.", min=0.001, max=86_400)] = 30.0,
     log_texts: Annotated[bool, typer.Option("--log-texts", help="Write the texts of requests into the log.")] = False,
     imports: Imports = None,
@@ -31,9 +34,12 @@ def serve(
 
     SIGHUP loads again the runs that were replaced; SIGTERM ends it when what it accepted is answered.
     """
+    from nlpipe.pipeline.unsure import check_threshold
     from nlpipe.registry import missing_extra
     from nlpipe.serving.limits import Limits
 
+    if threshold is not None:
+        check_threshold(threshold)
     limits = Limits(max_body, max_texts, max_length, max_queue, batch, timeout)
     import_modules(imports)
     try:
@@ -42,4 +48,4 @@ def serve(
         if (error.name or "nlpipe").partition(".")[0] == "nlpipe":
             raise
         raise missing_extra("serve", error) from error
-    serve_runs(runs, host, port, limits, log_texts, workers)
+    serve_runs(runs, host, port, limits, log_texts, workers, threshold)

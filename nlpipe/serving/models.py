@@ -16,11 +16,11 @@ from nlpipe.serving.request_batches import RequestBatches
 from nlpipe.serving.served_model import ServedModel
 
 
-def load_models(written: Sequence[str], workers: int = 1) -> list[ServedModel]:
+def load_models(written: Sequence[str], workers: int = 1, threshold: float | None = None) -> list[ServedModel]:
     """The models of ``RUN`` or ``NAME=RUN``, each named by its pipeline; pipelines of one name by their folders.
 
     Args:
-        workers: as of ``ServedModel``.
+        workers: as of ``ServedModel``, and ``threshold`` too.
 
     Raises:
         NlpipeError: one cannot be loaded, or two have the same name.
@@ -31,7 +31,9 @@ def load_models(written: Sequence[str], workers: int = 1) -> list[ServedModel]:
         named = bool(equals) and not Path(text).exists()
         if named and (not name or "/" in name):
             raise NlpipeError(f"{text}: expected NAME=RUN with a name that has no '/'")
-        models.append((named, ServedModel(Path(folder if named else text), name if named else None, workers)))
+        models.append(
+            (named, ServedModel(Path(folder if named else text), name if named else None, workers, threshold))
+        )
     times = Counter(model.name for _, model in models)
     for named, model in models:
         if not named and (times[model.name] > 1 or "/" in model.name):

@@ -70,7 +70,7 @@ def inference_response(request: Mapping[str, Any], model: ServedModel, answers: 
     if "id" in request:
         response["id"] = request["id"]
     wanted = wanted_outputs(request, model)
-    example, parts = parts_of(model.loaded.example), [parts_of(record) for record in answers.records]
+    example, parts = parts_of(model.loaded.example), [parts_of(each) for each in answers.marked(model.threshold)]
     response["outputs"] = [
         tensor(name, [part[name] for part in parts], example[name]) for name in example if name in wanted
     ]

@@ -14,7 +14,7 @@ REFUSALS = {
     "408": "the body did not arrive in time",
     "409": "the new version cannot be loaded; the one before is served on",
     "413": "the body, the texts or one text exceed the limits",
-    "422": "a field is unknown, missing or of another type, or the model cannot answer",
+    "422": "a field is unknown, missing or of another type, or the model cannot answer, or has no confidence",
     "500": "the model failed; the server's log says where",
     "503": "too many texts wait for the model; ask again after Retry-After seconds",
     "504": "not answered in time",
@@ -34,6 +34,8 @@ RECORD = {
         "probabilities": {"type": "object", "additionalProperties": NUMBER},
         "entities": {"type": "array", "items": {"$ref": "#/components/schemas/Span"}},
         "tokens": {"type": "array", "items": {"$ref": "#/components/schemas/Span"}},
+        "confidence": {**NUMBER, "description": "where there is a threshold: how sure the answer is, from 0 to 1"},
+        "unsure": {"type": "boolean", "description": "where there is a threshold: whether the confidence is lower"},
         "cut": {"type": "boolean", "description": "whether the text was ended by a length limit"},
     },
 }
@@ -64,11 +66,15 @@ def openapi(limits: Limits) -> dict[str, Any]:
     """The document of a server with these limits."""
     texts = {"type": "array", "items": _text(limits), "maxItems": limits.texts}
     model = {**STRING, "description": "may be left out where one model is served"}
+    threshold = {
+        **NUMBER, "minimum": 0, "maximum": 1,
+        "description": "answers of a lower confidence are marked as unsure; may be left out",
+    }  # fmt: skip
     record = {"$ref": "#/components/schemas/Answer"}
     tensors = {"type": "array", "items": {"$ref": "#/components/schemas/Tensor"}}
     question = {
         "type": "object",
-        "properties": {"text": _text(limits), "texts": texts, "model": model},
+        "properties": {"text": _text(limits), "texts": texts, "model": model, "threshold": threshold},
         "oneOf": [{"required": ["text"]}, {"required": ["texts"]}],
         "additionalProperties": False,
     }

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from nlpipe.pipeline.unsure import marks
 from nlpipe.serving.limits import Limits, Refused
 
 
@@ -24,10 +25,25 @@ class Answers:
     Args:
         version: of the model that gave all of them.
         records: for each text what ``nlpipe predict --format jsonl`` adds to it.
+        confidence: of each answer, from 0 to 1; None where the model gives none.
     """
 
     version: str
     records: list[dict[str, Any]]
+    confidence: list[float] | None = None
+
+    def marked(self, threshold: float | None) -> list[dict[str, Any]]:
+        """The records; with a threshold also their ``confidence``, and whether it is lower: ``unsure``.
+
+        Raises:
+            Refused: there is a threshold, and no confidence (422).
+        """
+        if threshold is None:
+            return self.records
+        if self.confidence is None:
+            raise Refused(422, "threshold: the model gives no probabilities, so that its answers have no confidence")
+        pairs = zip(self.records, self.confidence, strict=True)
+        return [{**record, **marks(confidence, threshold)} for record, confidence in pairs]
 
 
 @dataclass(frozen=True)
@@ -134,7 +150,9 @@ class RequestBatches:
         outcomes: list[Answers | Exception] = []
         start = 0
         for texts in requests:
-            outcomes.append(Answers(every.version, every.records[start : start + len(texts)]))
+            own = slice(start, start + len(texts))
+            confidence = None if every.confidence is None else every.confidence[own]
+            outcomes.append(Answers(every.version, every.records[own], confidence))
             start += len(texts)
         return outcomes
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -13,8 +14,24 @@ from nlpipe.serving.limits import Limits, Refused
 
 READ_ON = 16
 """Bodies of up to this many times the limit are read to their end, so that the client hears why they are refused."""
-FIELDS = ("text", "texts", "model")
+FIELDS = ("text", "texts", "model", "threshold")
 """Of a plain request."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A plain request.
+
+    Args:
+        single: whether it was one text alone (``text``).
+        model: None where it names none.
+        threshold: the confidence below which an answer is ``unsure``; None for the model's own.
+    """
+
+    texts: list[str]
+    single: bool
+    model: str | None
+    threshold: float | None
 
 
 async def json_body(request: Request, limits: Limits) -> Any:
@@ -62,8 +79,8 @@ def _too_large(limits: Limits) -> Refused:
     return Refused(413, f"the request body has more than {limits.body:,} bytes; send fewer or shorter texts")
 
 
-def plain_request(value: Any, limits: Limits) -> tuple[list[str], bool, str | None]:
-    """The texts of a plain request, whether it was one alone (``text``), and the model that it names.
+def plain_request(value: Any, limits: Limits) -> Question:
+    """What a plain request asks.
 
     Raises:
         Refused: it is of another form (422), or too much (413).
@@ -80,7 +97,22 @@ def plain_request(value: Any, limits: Limits) -> tuple[list[str], bool, str | No
         raise Refused(422, f"model: {kind(model)} where a string was expected")
     single = "text" in value
     texts = [value["text"]] if single else value["texts"]
-    return checked_texts(texts, "text" if single else "texts", limits, single), single, model
+    texts = checked_texts(texts, "text" if single else "texts", limits, single)
+    return Question(texts, single, model, _threshold(value.get("threshold")))
+
+
+def _threshold(value: Any) -> float | None:
+    """The threshold of a request; None where it has none.
+
+    Raises:
+        Refused: it is not a number from 0 to 1 (422).
+    """
+    if value is None:
+        return None
+    if isinstance(value, Number) and 0 <= float(value) <= 1:
+        return float(value)
+    shown = str(value)[:60] if isinstance(value, Number) else kind(value)
+    raise Refused(422, f"threshold: {shown} where a number from 0 to 1 was expected")
 
 
 def checked_texts(texts: Any, field: str, limits: Limits, single: bool = False) -> list[str]:

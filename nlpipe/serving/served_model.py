@@ -13,6 +13,7 @@ from typing import Any
 from nlpipe.errors import ModelError, NlpipeError
 from nlpipe.pipeline import Pipeline
 from nlpipe.pipeline.saving import model_root
+from nlpipe.pipeline.unsure import no_confidence
 from nlpipe.serving.request_batches import Answers
 
 TRIAL = "A text to try the model with."
@@ -47,15 +48,18 @@ class ServedModel:
         folder: a run's folder or a saved model's; a symbolic link is followed each time it is loaded.
         name: None for that of its pipeline.
         workers: how many copies of it are loaded, and so how many batches it answers at a time.
+        threshold: the confidence below which its answers are ``unsure``; None where they do not say so.
 
     Raises:
-        NlpipeError: there is no model, it is damaged, or it is a language model.
+        NlpipeError: there is no model, it is damaged, it is a language model, or there is a threshold and its answers
+            have no confidence.
     """
 
-    def __init__(self, folder: Path, name: str | None = None, workers: int = 1) -> None:
+    def __init__(self, folder: Path, name: str | None = None, workers: int = 1, threshold: float | None = None) -> None:
         self.folder = folder
         self.workers = workers
-        self.loaded = load(folder, workers)
+        self.threshold = threshold
+        self.loaded = load(folder, workers, threshold)
         self.name = name or self.loaded.pipeline.name
         self._reloading = asyncio.Lock()
 
@@ -64,7 +68,7 @@ class ServedModel:
         loaded = self.loaded  # it may be replaced while these are answered
         pipeline = loaded.free.get()
         try:
-            return Answers(loaded.version, records(pipeline, texts))
+            return answers_of(pipeline, loaded.version, texts)
         finally:
             loaded.free.put(pipeline)
 
@@ -77,15 +81,16 @@ class ServedModel:
         async with self._reloading:
             if await asyncio.to_thread(version_of, self.folder) == self.loaded.version:
                 return False
-            self.loaded = await asyncio.to_thread(load, self.folder, self.workers)
+            self.loaded = await asyncio.to_thread(load, self.folder, self.workers, self.threshold)
             return True
 
 
-def load(folder: Path, workers: int = 1) -> Loaded:
+def load(folder: Path, workers: int = 1, threshold: float | None = None) -> Loaded:
     """Load a model ``workers`` times and try it.
 
     Raises:
-        NlpipeError: there is none, it is damaged, replaced too often while it is read, or a language model.
+        NlpipeError: there is none, it is damaged, replaced too often while it is read, a language model, or one whose
+            answers have no confidence where there is a threshold.
     """
     for _ in range(TRIES):
         version = version_of(folder)
@@ -100,8 +105,11 @@ def load(folder: Path, workers: int = 1) -> Loaded:
         raise NlpipeError(f"{folder}: a model for {pipeline.task.name}, which serve does not answer with; {way}")
     free: SimpleQueue[Pipeline] = SimpleQueue()
     for copy in copies:
-        example = records(copy, [TRIAL])[0]
+        answers = answers_of(copy, version, [TRIAL])
         free.put(copy)
+    if threshold is not None and answers.confidence is None:
+        raise NlpipeError(f"{folder}: {no_confidence(pipeline)}")
+    (example,) = answers.marked(threshold)
     return Loaded(pipeline, free, version, example)
 
 
@@ -118,13 +126,13 @@ def version_of(folder: Path) -> str:
         raise ModelError(f"{manifest}: {error.strerror or error}") from None
 
 
-def records(pipeline: Pipeline, texts: Sequence[str]) -> list[dict[str, Any]]:
+def answers_of(pipeline: Pipeline, version: str, texts: Sequence[str]) -> Answers:
     """For each text the answer as ``nlpipe predict --format jsonl`` writes it; of generated texts also ``cut``."""
     if not texts:
-        return []
+        return Answers(version, [], [])
     predictions = pipeline.predict(texts)
-    answers = [pipeline.task.record(None, predictions, i) for i in range(len(texts))]
+    records = [pipeline.task.record(None, predictions, i) for i in range(len(texts))]
     if predictions.cut is not None:
-        for answer, cut in zip(answers, predictions.cut, strict=True):
-            answer["cut"] = bool(cut)
-    return answers
+        for record, cut in zip(records, predictions.cut, strict=True):
+            record["cut"] = bool(cut)
+    return Answers(version, records, None if predictions.confidence is None else predictions.confidence.tolist())

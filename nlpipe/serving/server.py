@@ -33,7 +33,15 @@ BACKLOG = 2048
 """Connections that may wait to be accepted."""
 
 
-def serve(runs: Sequence[str], host: str, port: int, limits: Limits, log_texts: bool = False, workers: int = 1) -> None:
+def serve(
+    runs: Sequence[str],
+    host: str,
+    port: int,
+    limits: Limits,
+    log_texts: bool = False,
+    workers: int = 1,
+    threshold: float | None = None,
+) -> None:
     """Serve ``runs`` until SIGTERM or SIGINT; SIGHUP loads again those that were replaced.
 
     Args:
@@ -43,14 +51,16 @@ def serve(runs: Sequence[str], host: str, port: int, limits: Limits, log_texts: 
         limits: of requests.
         log_texts: as in ``Service``.
         workers: copies of each model, which answer at the same time; they share the processors among them.
+        threshold: the confidence below which answers are ``unsure``; a request may have another.
 
     Raises:
-        NlpipeError: a run cannot be loaded, or the address cannot be listened on.
+        NlpipeError: a run cannot be loaded, or gives no confidence where there is a threshold; or the address is not
+            one of this machine, or is in use.
     """
     with listening(host, port) as listener:
         if workers > 1:
             os.environ["OMP_NUM_THREADS"] = str(max(1, thread_count() // workers))  # read where torch is imported first
-        models = load_models(runs, workers)
+        models = load_models(runs, workers, threshold)
         if workers > 1:
             use_threads(thread_count())
         _log(log_texts)

@@ -41,10 +41,11 @@ class Service:
 
     async def predict(self, request: Request) -> Response:
         """``{"text": …}`` or ``{"texts": […]}`` to ``{"answer": …}`` or ``{"answers": […]}``."""
-        texts, single, name = plain_request(await json_body(request, self.limits), self.limits)
-        model = self.models.named(name)
-        answers = await self._answers(model, texts)
-        found = {"answer": answers.records[0]} if single else {"answers": answers.records}
+        question = plain_request(await json_body(request, self.limits), self.limits)
+        model = self.models.named(question.model)
+        answers = await self._answers(model, question.texts)
+        records = answers.marked(model.threshold if question.threshold is None else question.threshold)
+        found = {"answer": records[0]} if question.single else {"answers": records}
         return JSONResponse({"model": model.name, "version": answers.version, **found})
 
     async def infer(self, request: Request) -> Response:

@@ -15,8 +15,8 @@ function element(name, content, kind) {
   return made;
 }
 
-function spelled(predicted) {
-  return Array.isArray(predicted) ? predicted.join(", ") || "no label" : predicted;
+function spelled(labels) {
+  return Array.isArray(labels) ? labels.join(", ") || "no label" : labels;
 }
 
 function labels(answer) {
@@ -53,6 +53,12 @@ function marked(source, spans) {
 }
 
 function drawn(source, answer) {
+  const shown = predicted(source, answer);
+  if (answer.unsure) shown.unshift(element("p", `unsure: confidence ${(100 * answer.confidence).toFixed(1)} %`, "note"));
+  return shown;
+}
+
+function predicted(source, answer) {
   if (answer.probabilities) return labels(answer);
   if (answer.entities || answer.tokens) return marked(source, answer.entities || answer.tokens);
   const shown = element("p", spelled(answer.predicted), "answer");

@@ -103,6 +103,8 @@ def client(run: Path) -> Iterator[TestClient]:
         (b'{"texts": ["a", {"b": 1}]}', 422, "texts[1]: an object where a string was expected"),
         (b'{"txt": "a"}', 422, "unknown field 'txt'; did you mean 'text'?"),
         (b'{"text": "a", "model": 1}', 422, "model: a number where a string was expected"),
+        (b'{"text": "a", "threshold": "0.5"}', 422, "threshold: a string where a number from 0 to 1 was expected"),
+        (b'{"text": "a", "threshold": 1.5}', 422, "threshold: 1.5 where a number from 0 to 1 was expected"),
         (b'{"text": "a", "model": "reviws"}', 404, "no model 'reviws' is served; did you mean 'reviews'?"),
         (json.dumps({"texts": ["a"] * 11}).encode(), 413, "11 texts; at most 10 are answered at a time"),
         (json.dumps({"texts": ["a", "b" * 1_001]}).encode(), 413, "text 1 has 1,001 characters; at most 1,000"),

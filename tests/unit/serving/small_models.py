@@ -8,7 +8,7 @@ from pathlib import Path
 from nlpipe.heads import LogisticRegression, NaiveBayes, TranslationMemory
 from nlpipe.pipeline import Pipeline
 from nlpipe.representations import BagOfWords, TfIdf, Window
-from nlpipe.stage import AnyStage
+from nlpipe.stage import AnyStage, LabelHead
 from nlpipe.tokenizers import Regex
 
 TEXTS = ["a fine warm film", "a dull cold film", "fine and warm", "dull and cold"] * 5
@@ -22,6 +22,13 @@ def save_classifier(folder: Path, name: str = "reviews", labels: tuple[str, str]
     stages: list[AnyStage] = [Regex(), TfIdf(), LogisticRegression()]
     own = [labels[0] if label == "good" else labels[1] for label in LABELS]
     return Pipeline(stages, name=name).fit(TEXTS, own).save(folder)
+
+
+def save_label_sets(folder: Path, name: str = "topics", head: LabelHead | None = None) -> Path:
+    """Any number of labels a text: "fine" is good, "film" is film; "dull and cold" has none."""
+    stages: list[AnyStage] = [Regex(), TfIdf(), head or LogisticRegression(C=100.0)]
+    sets = [[label for label, word in (("good", "fine"), ("film", "film")) if word in text] for text in TEXTS]
+    return Pipeline(stages, task="multilabel", name=name).fit(TEXTS, sets).save(folder)
 
 
 def save_bayes(folder: Path, name: str = "bayes") -> Path:

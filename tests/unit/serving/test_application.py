@@ -13,6 +13,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from nlpipe.errors import NlpipeError
+from nlpipe.heads import Perceptron
 from nlpipe.pipeline import Pipeline
 from nlpipe.serving.application import application, routes
 from nlpipe.serving.limits import Limits
@@ -106,6 +107,57 @@ def test_outputs_are_chosen_and_matrices_of_one_column_read(client: TestClient) 
     request = {**infer([["fine"], ["dull"]], shape=[2, 1]), "outputs": [{"name": "predicted"}]}
     (output,) = client.post("/v2/models/reviews/infer", json=request).json()["outputs"]
     assert (output["name"], output["data"]) == ("predicted", ["good", "bad"])
+
+
+def test_sets_of_labels_are_lists_in_json_and_strings_of_json_in_tensors(tmp_path: Path) -> None:
+    run = small_models.save_label_sets(tmp_path / "topics")
+    texts = ["a fine warm film", "fine", "dull and cold"]
+    with TestClient(application(load_models([str(run)]), LIMITS)) as client:
+        answers = client.post("/predict", json={"texts": texts}).json()["answers"]
+        assert [answer["predicted"] for answer in answers] == [["film", "good"], ["good"], []]
+        predicted, score, probabilities = client.post("/v2/models/topics/infer", json=infer(texts)).json()["outputs"]
+        parts = {each["name"]: each for each in client.get("/v2/models/topics").json()["outputs"]}
+    assert [json.loads(item) for item in predicted["data"]] == [["film", "good"], ["good"], []]
+    assert parts["predicted"]["parameters"] == predicted["parameters"] == {"content_type": "json"}
+    assert score["data"] == [answer["score"] for answer in answers]
+    assert probabilities["parameters"] == {"labels": ["film", "good"]} and probabilities["shape"] == [3, 2]
+    assert probabilities["data"] == [share for answer in answers for share in answer["probabilities"].values()]
+
+
+def test_answers_below_a_threshold_say_that_they_are_unsure(folder: Path) -> None:
+    texts = ["a fine film", "film"]
+    runs = [str(folder / "reviews"), str(folder / "german")]
+    with TestClient(application(load_models(runs, threshold=1.0), LIMITS)) as client:
+
+        def answers(**fields: Any) -> list[dict[str, Any]]:
+            found = client.post("/predict", json={"texts": texts, "model": "reviews", **fields})
+            assert found.status_code == 200, found.text
+            return list(found.json()["answers"])
+
+        plain = answers()
+        sure = [answer["confidence"] for answer in plain]
+        assert sure == [answer["score"] for answer in plain] and sure[0] > sure[1]
+        assert [answer["unsure"] for answer in plain] == [True, True]
+        assert [answer["unsure"] for answer in answers(threshold=sum(sure) / 2)] == [False, True]
+        assert [answer["unsure"] for answer in answers(threshold=0)] == [False, False]
+        outputs = client.post("/v2/models/reviews/infer", json=infer(texts)).json()["outputs"]
+        tensors = {output["name"]: (output["datatype"], output["data"]) for output in outputs}
+        assert tensors["confidence"] == ("FP64", sure) and tensors["unsure"] == ("BOOL", [True, True])
+        names = [part["name"] for part in client.get("/v2/models/german").json()["outputs"]]
+        assert {"confidence", "unsure"} <= {*names}
+    with TestClient(application(load_models(runs), LIMITS)) as client:
+        assert answers()[0].keys() == {"predicted", "score", "probabilities"}
+        assert [answer["unsure"] for answer in answers(threshold=1)] == [True, True]
+
+
+def test_a_threshold_needs_a_confidence(tmp_path: Path) -> None:
+    run = small_models.save_label_sets(tmp_path / "topics", head=Perceptron())
+    with pytest.raises(NlpipeError, match="topics: --threshold: the head 'perceptron' gives no probabilities"):
+        load_models([str(run)], threshold=0.5)
+    with TestClient(application(load_models([str(run)]), LIMITS)) as client:
+        assert client.post("/predict", json={"text": "dull"}).json()["answer"] == {"predicted": []}
+        found = client.post("/predict", json={"text": "fine", "threshold": 0.5})
+        assert found.status_code == 422 and "the model gives no probabilities" in found.json()["error"]
 
 
 @pytest.mark.parametrize(

@@ -36,14 +36,16 @@ def test_the_policy_allows_what_is_on_the_page_and_nothing_else() -> None:
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of three models."""
+    """A server of four models, of whose answers those below a confidence of 0.75 are unsure."""
     root = tmp_path_factory.mktemp("page")
     runs = [
         small_models.save_classifier(root / "reviews", labels=("<b>good</b>", "bad")),
         small_models.save_tagger(root / "names"),
         small_models.save_translator(root / "german"),
+        small_models.save_label_sets(root / "topics"),
     ]
-    command = [sys.executable, "-m", "nlpipe", "serve", *map(str, runs), "--port", "0", "--max-length", "50"]
+    options = ["--port", "0", "--max-length", "50", "--threshold", "0.75"]
+    command = [sys.executable, "-m", "nlpipe", "serve", *map(str, runs), *options]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=subprocess.DEVNULL, env=environment, text=True) as process:
@@ -67,12 +69,12 @@ def test_answers_stand_side_by_side(url: str) -> None:
         def ask(text: str) -> list[Any]:
             page.locator("#text").fill(text)
             page.locator("#text").press("Control+Enter")
-            sync_api.expect(page.locator("[aria-busy=false]")).to_have_count(3)
+            sync_api.expect(page.locator("[aria-busy=false]")).to_have_count(4)
             return page.locator("article").all()
 
-        page.locator("article").nth(2).wait_for()  # until the page knows the models
+        page.locator("article").nth(3).wait_for()  # until the page knows the models
 
-        reviews, names, german = ask("🙂 fine Anna Berg in Oslo")
+        reviews, names, german, topics = ask("🙂 fine Anna Berg in Oslo")
         assert reviews.locator(".answer").inner_text() == "<b>good</b>"
         assert reviews.locator("meter").count() == 2
         assert float(reviews.locator("meter").first.get_attribute("value")) > 0.5
@@ -80,7 +82,10 @@ def test_answers_stand_side_by_side(url: str) -> None:
         assert (
             names.locator("mark").first.evaluate("each => getComputedStyle(each).backgroundColor") != "rgba(0, 0, 0, 0)"
         )
+        assert topics.locator(".answer").inner_text() == "good"
+        assert "unsure" not in reviews.inner_text()
         assert "zwei Hunde" in ask("two dogs")[2].inner_text()
+        assert "unsure: confidence 50.0 %" in reviews.inner_text()  # it knows neither word
         assert german.locator("h2").inner_text() == "german"
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         assert heard == []
