@@ -6,7 +6,9 @@ import pickle
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse as sp
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -149,3 +151,51 @@ def test_a_neural_pipeline_in_a_grid_search(tmp_path: Path) -> None:
         search = GridSearchCV(PipelineClassifier(path), {"head__dropout": [0.0, 0.1]}, cv=2).fit(TEXTS, LABELS)
     assert search.best_score_ == 1.0
     assert search.predict(["good", "bad"]).tolist() == ["pos", "neg"]
+
+
+SETS = np.array([["good" in text, "film" in text, False] for text in TEXTS]).astype(int)
+
+
+@pytest.fixture
+def sets_file(tmp_path: Path) -> Path:
+    path = tmp_path / "sets.yaml"
+    path.write_text("data: {task: multilabel, train: none.jsonl}\n" + CLASSICAL.replace("C: 1}", "C: 100}"))
+    return path
+
+
+def test_several_labels_a_text_are_a_matrix(sets_file: Path) -> None:
+    classifier = PipelineClassifier(sets_file).fit(TEXTS, SETS)
+    assert classifier.classes_.tolist() == [0, 1, 2]
+    np.testing.assert_array_equal(classifier.predict(TEXTS), SETS)
+    assert classifier.score(TEXTS, SETS) == 1.0
+    probabilities = classifier.predict_proba(TEXTS)
+    np.testing.assert_array_equal(probabilities > 0.5, SETS)  # nothing is known of the third
+    assert classifier.predict([]).shape == (0, 3) and classifier.predict_proba([]).shape == (0, 3)
+    assert cross_val_score(classifier, TEXTS, SETS, cv=3, scoring="f1_micro").mean() == 1.0
+    every = cross_val_predict(classifier, TEXTS, SETS, cv=3, method="predict_proba")
+    np.testing.assert_array_equal(every > 0.5, SETS)
+    table = pd.DataFrame(SETS.astype(bool), columns=["good", "film", "never"])
+    of_table = PipelineClassifier(sets_file).fit(TEXTS, table)
+    assert of_table.classes_.tolist() == ["good", "film", "never"] and of_table.pipeline_.head.classes == (
+        "film",
+        "good",
+    )
+    np.testing.assert_array_equal(of_table.predict(TEXTS), SETS)
+    sparse = PipelineClassifier(sets_file).fit(TEXTS, sp.csr_matrix(SETS))
+    np.testing.assert_array_equal(sparse.predict(TEXTS), SETS)
+
+
+def test_labels_of_another_shape_than_the_task_has_are_refused(file: Path, sets_file: Path) -> None:
+    with pytest.raises(ValueError, match="MultiLabelBinarizer"):
+        PipelineClassifier(sets_file).fit(TEXTS, [["good"], *([[]] * (len(TEXTS) - 1))])
+    with pytest.raises(ValueError, match="MultiLabelBinarizer"):
+        PipelineClassifier(sets_file).fit(TEXTS, LABELS)
+    with pytest.raises(ValueError, match=r"a matrix of 3 columns, and .* task: multilabel"):
+        PipelineClassifier(file).fit(TEXTS, SETS)
+
+
+def test_labels_that_differ_in_white_space_alone_are_refused(file: Path) -> None:
+    with pytest.raises(ValueError, match="2 of them are 'pos'"):
+        PipelineClassifier(file).fit(TEXTS, ["pos ", *LABELS[1:]])
+    spaced = ["po  s" if label == "pos" else label for label in LABELS]
+    assert PipelineClassifier(file).fit(TEXTS, spaced).predict(TEXTS).tolist() == spaced
