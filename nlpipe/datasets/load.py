@@ -15,7 +15,9 @@ from nlpipe.datasets.located import examples, slice_columns
 from nlpipe.datasets.replacements import replaced
 from nlpipe.datasets.sources import rows
 from nlpipe.datasets.splits import complete, digest_of
+from nlpipe.datasets.unseen import label_counts
 from nlpipe.errors import DataError, NlpipeError
+from nlpipe.labels import clean_label
 from nlpipe.tasks import task_named
 from nlpipe.tasks.task import Ledger, Row, Split
 from nlpipe.wire import Labels, LabelSets
@@ -58,6 +60,11 @@ def load_dataset(data: str | Mapping[str, Any], base: Path | None = None) -> Dat
         _labels(located, given["train"])  # a single label is reported before dev and test are split off
     splits = complete(task, given, card.splits, _place(located), ledger)
     labels = _labels(located, splits["train"]) if task.label_role else task.labels(splits["train"])
+    if isinstance(splits["train"].targets, Labels | LabelSets):
+        known = label_counts(splits["train"], typed=False)
+        for label in _named_labels(card):
+            if label not in known:
+                ledger["train"].add("labels_without_examples", f"'{label}'")
     _check_size(_place(located), labels if task.label_role else (), splits)
     task.settle(splits["train"])
     try:
@@ -120,12 +127,18 @@ def _labels(located: LocatedCard, train: Split) -> tuple[str, ...]:
     """The labels of the training split, in order.
 
     Raises:
-        DataError: it has only one.
+        DataError: it has only one; of sets of labels, there is none, or all are the same.
     """
     if isinstance(train.targets, LabelSets):
         labels = {label for own in train.targets.values for label in own}
         if not labels:
             raise DataError(f"{_place(located)}: none of the {len(train):,} training examples has a label")
+        if all(len(own) == len(labels) for own in train.targets.values):
+            every = ", ".join(f"'{label}'" for label in sorted_labels(labels))
+            raise DataError(
+                f"{_place(located)}: every training example ({len(train):,}) has the same labels ({every}); there is "
+                "nothing to learn"
+            )
         order = located.card.order()
         return tuple(label for label in order if label in labels) if order else sorted_labels(labels)
     assert isinstance(train.targets, Labels)
@@ -139,6 +152,12 @@ def _labels(located: LocatedCard, train: Split) -> tuple[str, ...]:
     if located.card.ordinal:
         return order
     return tuple(label for label in order if label in labels) if order else sorted_labels(labels)
+
+
+def _named_labels(card: Card) -> tuple[str, ...]:
+    """The labels that a card names: in ``labels``, or as columns of one label each."""
+    several = card.columns.get("labels")
+    return card.order() or (tuple(map(clean_label, several)) if isinstance(several, tuple) else ())
 
 
 def _check_size(place: str, labels: tuple[str, ...], splits: Mapping[str, Split]) -> None:

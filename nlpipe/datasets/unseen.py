@@ -15,7 +15,8 @@ SHOWN = 5
 
 
 def check_labels(splits: Mapping[str, Split], ledgers: Mapping[str, Ledger], name: str) -> None:
-    """Count in the ledgers the labels that training never has, and its pairs of labels that look alike.
+    """Count in the ledgers the labels that training never has, those that all its texts have, and its pairs of labels
+    that look alike.
 
     Args:
         name: of the data set, for messages.
@@ -29,6 +30,10 @@ def check_labels(splits: Mapping[str, Split], ledgers: Mapping[str, Ledger], nam
     known = set(label_counts(train, typed := typed_entities(train)))
     for one, other in _alike(known):
         ledgers["train"].add("labels_alike", f"'{one}' and '{other}'")
+    if isinstance(train.targets, LabelSets):
+        for label, count in label_counts(train, typed).items():
+            if count == len(train):
+                ledgers["train"].add("labels_of_all", f"'{label}'")
     for split_name in SPLITS[1:]:
         check_split(splits[split_name], ledgers[split_name], known, typed, split_name, name)
 

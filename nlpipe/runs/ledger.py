@@ -25,6 +25,8 @@ LOST = {
     "entities_not_at_words": "entities whose ends are not those of words have no tags and count as missed",
     "entities_overlapping": "entities that overlap a longer one were left out",
     "labels_alike": "pairs of labels differ in case alone or are the same number, and count as different",
+    "labels_of_all": "labels are those of every training example, so that every text is given them",
+    "labels_without_examples": "labels that the card names are those of no training example and cannot be predicted",
     "labels_unseen": "labels do not occur in the training split and cannot be predicted",
     "headers_repeated": "rows repeat the header of their file and were left out",
     "header_as_example": "rows look like a header and were read as examples (header: true leaves out a first row)",

@@ -19,6 +19,7 @@ from nlpipe.heads import LogisticRegression, Majority, NaiveBayes, Perceptron
 from nlpipe.metrics.label_set_metrics import label_set_metrics
 from nlpipe.predictions import Predictions
 from nlpipe.representations import BagOfWords
+from nlpipe.runs.ledger import LOST
 from nlpipe.tokenizers import Whitespace
 from nlpipe.wire import LabelSets
 
@@ -79,11 +80,25 @@ def test_bad_columns_and_data_without_labels_are_refused(tmp_path: Path) -> None
         load_dataset({"task": "classification", "train": "c.csv", "columns": {"label": ["x", "y"]}}, tmp_path)
     with pytest.raises(DataError, match="none of the 3 training examples has a label"):
         load(tmp_path, [{"text": text, "labels": []} for text in "abc"])
+    with pytest.raises(DataError, match=r"every training example \(3\) has the same labels \('x', 'y'\)"):
+        load(tmp_path, [{"text": text, "labels": ["y", "x"]} for text in "abc"])
+
+
+def test_labels_that_all_texts_have_or_none_has_are_told_of(tmp_path: Path) -> None:
+    texts, sets = examples()
+    columns = [*WORDS, "always", "never"]
+    lines = [f"{text},{','.join(str(int(k in own)) for k in WORDS)},1,0" for text, own in zip(texts, sets, strict=True)]
+    (tmp_path / "c.csv").write_text("\n".join([f"text,{','.join(columns)}", *lines]) + "\n", encoding="utf-8")
+    data = load_dataset({"task": "multilabel", "train": "c.csv", "columns": {"labels": columns}}, tmp_path)
+    assert data.labels == ("always", *sorted(WORDS))
+    assert data.ledger["train"].examples["labels_of_all"] == ["'always'"]
+    assert data.ledger["train"].examples["labels_without_examples"] == ["'never'"]
+    assert {"labels_of_all", "labels_without_examples"} <= LOST.keys()  # they become warnings of the run
 
 
 def test_repeated_labels_count_once_and_a_separator_that_never_occurs_is_doubted(tmp_path: Path) -> None:
-    rows = [{"text": f"t{i}", "labels": ["x", "x", "y"]} for i in range(20)]
-    data = load(tmp_path, rows)
+    rows: list[Any] = [{"text": f"t{i}", "labels": ["x", "x", "y"]} for i in range(20)]
+    data = load(tmp_path, [*rows, {"text": "another", "labels": ["y"]}])
     assert data.train.targets.values[0] == ["x", "y"]
     assert data.ledger["train"].counts["labels_repeated"] == 20
     with pytest.warns(NlpipeWarning, match="';' never stands between two"):
