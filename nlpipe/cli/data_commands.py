@@ -59,9 +59,9 @@ def export_items(
     from nlpipe.datasets.card_finder import card_names
     from nlpipe.datasets.load import load_dataset
     from nlpipe.files import whole_file
-    from nlpipe.spec import read_comparison
+    from nlpipe.spec import data_of
 
-    data = file if file in card_names() else read_comparison(file).data
+    data = file if file in card_names() else data_of(file)
     if data is None:
         raise NlpipeError(f"{file}: it names no data, so that there are no test items")
     lines = [json.dumps(item, ensure_ascii=False) + "\n" for item in items_of(load_dataset(data).test.inputs)]

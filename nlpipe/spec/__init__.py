@@ -12,9 +12,10 @@ from typing import Any
 
 from nlpipe.errors import NlpipeError, SpecError
 from nlpipe.spec.comparisons import ComparisonSpec, comparison_from, comparison_of, expand_root
+from nlpipe.spec.given_answers import is_answers
 from nlpipe.spec.imports import add_imports
 from nlpipe.spec.overrides import apply, read_overrides
-from nlpipe.spec.pipelines import PipelineSpec
+from nlpipe.spec.pipelines import Data, PipelineSpec
 from nlpipe.spec.sources import Source, read_source
 from nlpipe.spec.stages import StageSpec
 from nlpipe.spec.vary import Expansion
@@ -26,6 +27,7 @@ __all__ = [
     "PipelineSpec",
     "Source",
     "StageSpec",
+    "data_of",
     "is_comparison",
     "json_schema",
     "read_comparison",
@@ -87,6 +89,25 @@ def read_comparison(
         root = comparison_of(several)
     value = add_imports(root.value, imports)
     return comparison_from(replace(root, value=value), read_overrides(overrides))
+
+
+def data_of(source: Source) -> Data:
+    """The data of a comparison, a pipeline or a card's file; answers from elsewhere need not be there yet.
+
+    Raises:
+        SpecError: every fault of the source but those of answers from elsewhere.
+    """
+    root = read_source(source)
+    if "task" in root.value.entries and not root.is_comparison:
+        return root.path
+    given = root.value.entries.get("pipelines")
+    if given is not None and isinstance(given.content, tuple):
+        answering = tuple(item for item in given.content if not is_answers(item))
+        if answering:
+            root = replace(root, value=root.value.put("pipelines", replace(given, content=answering)))
+    if not root.is_comparison:
+        root = comparison_of([source])
+    return comparison_from(root, ()).data
 
 
 def is_comparison(source: Source) -> bool:
