@@ -23,7 +23,7 @@ class Abstention:
     Args:
         accuracy: that the answers above the threshold are to have.
         level: probability with which the bound holds.
-        what: is right or wrong: ``answers``, or ``texts, all tags of which are right``.
+        what: is right or wrong: ``answers``, or texts, all tags or labels of which are to be right.
         tried: the thresholds that were tried on dev, the highest first.
         chosen: the one that keeps most answers and whose bound reaches the accuracy; None where no bound does.
         test: what it keeps of the test items; None where nothing was chosen, or the run answered dev alone.
@@ -78,7 +78,8 @@ class Abstention:
 def find_threshold(run: str | Path, accuracy: float, level: float = 0.95) -> Abstention:
     """The lowest threshold for which dev shows that answers of no lower confidence reach ``accuracy``.
 
-    Labels are right or wrong; tags are right where those of all words of a text are. Nothing is answered anew: dev and
+    Labels are right or wrong; tags are right where those of all words of a text are, and sets of labels where none is
+    missing and none is wrong. Nothing is answered anew: dev and
     test answers are in the run's folder.
 
     Args:
@@ -116,8 +117,13 @@ def find_threshold(run: str | Path, accuracy: float, level: float = 0.95) -> Abs
         test = kept(confidence_of(predictions, folder), right, chosen.threshold, level)
     needed = items_needed(tried, accuracy, level) if chosen is None else None
     grouped = any("group" in record for record in Result(folder).records())
-    what = "texts, all tags of which are to be right" if isinstance(gold, Tags) else "answers"
-    return Abstention(accuracy, level, what, tuple(tried), chosen, test, needed, grouped)
+    return Abstention(accuracy, level, _what(gold), tuple(tried), chosen, test, needed, grouped)
+
+
+def _what(gold: Wire) -> str:
+    """What is right or wrong as a whole."""
+    kind = {Tags: "tags", LabelSets: "labels"}.get(type(gold))
+    return f"texts, all {kind} of which are to be right" if kind else "answers"
 
 
 def confidence_of(predictions: AnyPredictions, folder: Path) -> np.ndarray:
