@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from nlpipe.errors import DataError, NlpipeError, SpecError
 from nlpipe.runs.result import Result
 from nlpipe.spec import read_comparison
 from nlpipe.spec.given_answers import AnswersSpec
-from nlpipe.wire import Labels, Tags, Text
+from nlpipe.wire import Labels, LabelSets, Tags, Text
 
 BAYES: dict[str, Any] = {"name": "bayes", "representation": "bow", "head": "naive_bayes"}
 
@@ -199,6 +200,45 @@ def test_items_are_written_without_their_answers(reviews: Dataset, tmp_path: Pat
     ) == len(items)
     file.write_text(json.dumps({"pipelines": [BAYES]}))
     assert isinstance(CliRunner().invoke(app, ["export-items", str(file)]).exception, NlpipeError)
+
+
+def test_items_of_a_card_and_of_a_comparison_whose_answers_are_not_there_yet(reviews: Dataset, tmp_path: Path) -> None:
+    file, card = tmp_path / "c.yaml", tmp_path / "card.yaml"
+    file.write_text(json.dumps({"data": "sample_reviews", "pipelines": [BAYES, {"predictions": "none.jsonl"}]}))
+    (tmp_path / "d.csv").write_text("text,label\n" + "".join(f"text {i},{'ab'[i % 2]}\n" for i in range(40)))
+    card.write_text("task: classification\ntrain: d.csv\n")
+    for asked, count in ((file, len(reviews.test)), (card, 4)):
+        done = CliRunner().invoke(app, ["export-items", str(asked)])
+        assert len(done.stdout.splitlines()) == count, done.stdout
+    with pytest.raises(SpecError, match=r"there is no file 'none\.jsonl'"):
+        read_comparison(file)
+
+
+def test_sets_of_labels_in_lists_tables_and_lines(tmp_path: Path) -> None:
+    rows = [{"text": f"text {i}", "labels": [["a"], ["a", "b c"], []][i % 3]} for i in range(90)]
+    wrote(tmp_path / "d.jsonl", rows)
+    data = load_dataset({"task": "multilabel", "train": "d.jsonl"}, tmp_path)
+    assert isinstance(data.test.targets, LabelSets)
+    sets = data.test.targets.values
+    wrote(tmp_path / "a.jsonl", [{"predicted": own} for own in sets])
+    (tmp_path / "b.csv").write_text("predicted,n\n" + "".join(f"{'|'.join(own)},1\n" for own in sets))
+    with (tmp_path / "c.csv").open("w") as file:  # as nlpipe predict writes them
+        csv.writer(file).writerows([["predicted", "n"], *([json.dumps(own), "1"] for own in sets)])
+    for name in ("a.jsonl", "b.csv", "c.csv"):
+        assert take(tmp_path / name, data).scores["subset_accuracy"] == 1.0
+    wrote(tmp_path / "e.jsonl", [{"predicted": [*own, "x"]} for own in sets])
+    found = take(tmp_path / "e.jsonl", data)
+    assert found.scores["subset_accuracy"] == 0 and found.scores["recall_micro"] == 1
+    assert f"{len(sets)} answers have the label 'x', which is unknown" in str(
+        json.loads((found.folder / "ledger.json").read_text())
+    )
+    for wrong, said in (
+        ([{"predicted": ["x"]}] * len(sets), "no answer is a label of d, the first 'x'; the labels are a, b c"),
+        ([{"answer": own} for own in sets], r":1: 'predicted' is None; expected a list of labels"),
+        ([{"predicted": {"a": 1}} for _ in sets], "expected a list of labels"),
+    ):
+        with pytest.raises(DataError, match=said):
+            take(wrote(tmp_path / "f.jsonl", wrong), data)
 
 
 def test_the_folder_of_a_run_is_a_row_with_its_costs(tmp_path: Path) -> None:
