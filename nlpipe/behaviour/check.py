@@ -13,6 +13,9 @@ from nlpipe.pipeline import Pipeline
 from nlpipe.predictions import AnyPredictions
 from nlpipe.wire import Labels, LabelSets, Tags, Text
 
+NO_LABELS = "no labels"
+"""How suites write an answer of several labels that has none."""
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -103,10 +106,12 @@ def _check_task(test: BehaviourTest, answers: AnyPredictions) -> None:
     if (test.entities is not None) != isinstance(values, Tags) and test.kind == "MFT":
         way = "expect: {slot: TYPE}" if isinstance(values, Tags) else "expect: ANSWER"
         raise NlpipeError(f"{test.place}: this pipeline gives {type(values).__name__.lower()}; write {way}")
-    if isinstance(values, Labels) and answers.classes:
+    if test.kind == "DIR" and isinstance(values, LabelSets) and not test.label:
+        raise NlpipeError(f"{test.place}: a text may have several labels; say the probability of which, label: LABEL")
+    if isinstance(values, Labels | LabelSets) and answers.classes:
         named = [*test.accepted, *test.rejected, *([test.label] if test.label else [])]
         for label in named:
-            if label not in answers.classes:
+            if label not in answers.classes and not (isinstance(values, LabelSets) and label == NO_LABELS):
                 raise NlpipeError(f"{test.place}: the pipeline has no label '{label}'{suggest(label, answers.classes)}")
 
 
@@ -147,7 +152,9 @@ def _judge_answer(test: BehaviourTest, case: Case, answers: AnyPredictions, i: i
         right = not test.accepted or any(part.casefold() in answer.casefold() for part in test.accepted)
         right = right and not any(part.casefold() in answer.casefold() for part in test.rejected)
     else:
-        right = (not test.accepted or answer in test.accepted) and answer not in test.rejected
+        several = isinstance(answers.values, LabelSets)
+        given = {*answers.values.values[i]} or {NO_LABELS} if several else {answer}
+        right = (not test.accepted or bool(given & {*test.accepted})) and not given & {*test.rejected}
     if right:
         return None
     wanted = " or ".join(test.accepted) if test.accepted else f"not {' or '.join(test.rejected)}"
@@ -160,7 +167,7 @@ def _answer(answers: AnyPredictions, i: int, with_places: bool) -> str:
     if isinstance(values, Labels):
         return values.values[i]
     if isinstance(values, LabelSets):
-        return ", ".join(values.values[i]) or "no labels"
+        return ", ".join(values.values[i]) or NO_LABELS
     if isinstance(values, Text):
         return values.strings[i]
     assert isinstance(values, Tags) and values.tokens is not None

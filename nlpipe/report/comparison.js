@@ -345,6 +345,9 @@ if (explorer && byId("explorer")) {
   if (kind === "labels") {
     const labels = [...new Set(items.map((item) => item.v[0]))].sort();
     options(form.gold, ["", ...labels.map((label) => `=${label}`)], ["any label", ...labels]);
+  } else if (kind === "sets") {
+    const labels = [...new Set(items.flatMap((item) => item.v[0]))].sort();
+    options(form.gold, ["", ...labels.map((label) => `=${label}`), "none"], ["any label", ...labels, "none"]);
   } else if (kind === "entities") {
     const types = [...new Set(items.flatMap((item) => item.v[0].map((unit) => unit[2])))].sort();
     options(form.gold, ["", ...types.map((type) => `=${type}`)], ["any type", ...types]);
@@ -357,7 +360,7 @@ if (explorer && byId("explorer")) {
     item.scores = item.a.map((variant) => item.s[variant]);
     item.mean = item.scores.reduce((sum, value) => sum + value, 0) / item.scores.length;
     item.rights = item.a.filter((variant) => item.v[variant] === item.v[0]).length;
-    item.found = `${source(item)}\n${kind === "labels" || kind === "texts" ? item.v.join("\n") : ""}`.toLowerCase();
+    item.found = `${source(item)}\n${["labels", "sets", "texts"].includes(kind) ? item.v.join("\n") : ""}`.toLowerCase();
   }
   const total = explorer.differ + explorer.wrong_alike;
   if (kind === "probabilities") for (const name of ["wrong", "nobody", "one"]) form.show.querySelector(`[value=${name}]`).remove();
@@ -378,7 +381,8 @@ if (explorer && byId("explorer")) {
     if (what === "wrong" && (item.a[i] === 0 || item.a[j] === 0)) return false;
     if (what === "nobody" && item.rights > 0) return false;
     if (what === "one" && item.rights !== 1) return false;
-    if (gold && !(kind === "labels" ? item.v[0] === gold.slice(1) : item.v[0].some((unit) => unit[2] === gold.slice(1)))) return false;
+    if (kind === "sets" && gold && !(gold === "none" ? item.v[0].length === 0 : item.v[0].includes(gold.slice(1)))) return false;
+    if (kind !== "sets" && gold && !(kind === "labels" ? item.v[0] === gold.slice(1) : item.v[0].some((unit) => unit[2] === gold.slice(1)))) return false;
     return words.every((word) => item.found.includes(word));
   }
   function filter() {
@@ -409,13 +413,13 @@ if (explorer && byId("explorer")) {
       const bold = names.some(([, i]) => picked.includes(i));
       const right = variant === 0;
       const mark = element("span", { class: `verdict-mark ${right ? "right" : "wrong"}` }, right ? "✓ right " : "✗ ");
-      const value = right || kind === "labels" ? [] : [element("span", { class: "note" }, kind === "texts" ? ` chrF ${item.s[variant]}` : kind === "entities" ? ` F1 ${item.s[variant]} %` : ` ${item.s[variant]} % of tags`)];
+      const value = right || kind === "labels" ? [] : [element("span", { class: "note" }, kind === "texts" ? ` chrF ${item.s[variant]}` : kind === "entities" ? ` F1 ${item.s[variant]} %` : kind === "sets" ? ` ${item.s[variant]} % alike` : ` ${item.s[variant]} % of tags`)];
       list.append(element("dt", bold ? { class: "picked" } : {}, names.map(([name]) => name).join(", ")));
       if (kind === "probabilities") {
         list.append(element("dd", {}, item.v[variant].toFixed(3)));
         continue;
       }
-      list.append(element("dd", {}, mark, ...(right && kind !== "labels" ? [] : drawAnswer(item, variant, false)), ...value));
+      list.append(element("dd", {}, mark, ...(right && !["labels", "sets"].includes(kind) ? [] : drawAnswer(item, variant, false)), ...value));
     }
     const parts = [element("span", { class: "number" }, `item ${item.n}`)];
     if (kind !== "entities" && source(item)) parts.push(element("p", { class: "text", dir: "auto" }, ...marked(source(item))));
@@ -424,6 +428,7 @@ if (explorer && byId("explorer")) {
   function drawAnswer(item, variant, wanted) {
     const answer = item.v[variant];
     if (kind === "labels") return [answer];
+    if (kind === "sets") return [answer.join(", ") || "none"];
     if (kind === "texts") return [element("span", { dir: "auto" }, ...(wanted ? marked(answer) : difference(item.v[0], answer)))];
     if (kind === "entities") return [element("span", { dir: "auto" }, ...drawEntities(item, variant, wanted))];
     return [element("span", { dir: "auto" }, ...item.t.flatMap((word, t) => {

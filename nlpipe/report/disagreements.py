@@ -22,7 +22,7 @@ class Disagreements:
     """Items on which not all pipelines are right.
 
     Args:
-        kind: of the answers: ``labels``, ``entities``, ``tags``, ``texts`` or ``probabilities``.
+        kind: of the answers: ``labels``, ``sets``, ``entities``, ``tags``, ``texts`` or ``probabilities``.
         pipelines: titles, in the order of the answers of an item.
         differ: how many items are answered in different ways.
         wrong_alike: how many are answered in one way, which is wrong.

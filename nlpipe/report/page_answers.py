@@ -20,7 +20,7 @@ from nlpipe.runs.tag_mistakes import of_entities, of_tags
 from nlpipe.tasks.task import Task
 from nlpipe.wire import Labels, LabelSets, Tags, Text, Wire
 
-Kind = Literal["labels", "entities", "tags", "texts", "probabilities"]
+Kind = Literal["labels", "sets", "entities", "tags", "texts", "probabilities"]
 BINS = 10
 """Groups of equally many answers in which confidence and share of right answers are compared."""
 POINTS = 50
@@ -47,9 +47,11 @@ class Answers:
     """The answers of one run to the n items of the split.
 
     Args:
-        gold: n of a label, a text, the tags of the words, or entities as (first word, end, type).
+        gold: n of a label, a set of labels as a tuple, a text, the tags of the words, or entities as (first word, end,
+            type).
         predicted: likewise; of a language model the score that decides, such as nats per word.
-        scores: (n,) of each answer, the higher the better: 0 or 1 of a label, F1 of the entities, share of right tags,
+        scores: (n,) of each answer, the higher the better: 0 or 1 of a label, the Jaccard index of a set of labels with
+            the wanted one, F1 of the entities, share of right tags,
             chrF in [0, 1], what a language model predicted with its sign turned.
         right: (n,) whether the answer is entirely right.
         words: of each item, where the task is about words; else empty.
@@ -147,13 +149,12 @@ def _labels(gold: Labels, predictions: AnyPredictions) -> Answers:
 
 
 def _label_sets(gold: LabelSets, predictions: AnyPredictions) -> Answers:
-    """Sets of labels, each as one text; right is what is right as a whole, and the score is the Jaccard index."""
-    pairs = list(zip(gold.values, predictions.values.values, strict=True))
-    groups = groups_of_sets(gold.values, predictions.values.values)
+    wanted, answered = ([tuple(labels) for labels in sets.values] for sets in (gold, predictions.values))
+    pairs = list(zip(wanted, answered, strict=True))
     right = np.array([one == other for one, other in pairs], dtype=bool)
-    alike = [len(set(one) & set(other)) / len(set(one) | set(other)) if one or other else 1.0 for one, other in pairs]
-    wanted, answered = ([", ".join(labels) or "none" for labels in sets] for sets in zip(*pairs, strict=True))
-    return Answers("labels", tuple(wanted), tuple(answered), np.array(alike), right, groups=groups)
+    alike = [len({*one} & {*other}) / len({*one, *other}) if one or other else 1.0 for one, other in pairs]
+    groups = groups_of_sets(wanted, answered)
+    return Answers("sets", tuple(wanted), tuple(answered), np.array(alike), right, groups=groups)
 
 
 def _bins(probabilities: np.ndarray, right: np.ndarray) -> tuple[Bin, ...]:

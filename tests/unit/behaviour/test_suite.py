@@ -53,6 +53,29 @@ def test_mft(tmp_path: Path, sentiment: Pipeline) -> None:
     assert third.failures[0].expected == "not pos"
 
 
+def test_sets_of_labels(tmp_path: Path) -> None:
+    texts = ["good", "film", "good film", "the", "a", "an", "good", "film"]
+    sets = [[word for word in text.split() if word in ("good", "film")] for text in texts]
+    pipeline = Pipeline([Regex(), BagOfWords(), LogisticRegression(C=100.0)], task="multilabel").fit(texts, sets)
+    tests = """
+  - {kind: MFT, texts: [good film, good, film, the], expect: good}
+  - {kind: MFT, texts: [good film, the], expect_not: good}
+  - {kind: MFT, texts: [the, good], expect: no labels}
+  - {kind: DIR, template: "the {thing}", then: "the good {thing}", label: good, expect: higher}
+"""
+    one, other, none, raised = outcomes(tmp_path, tests, pipeline)
+    assert [failure.answers for failure in one.failures] == [("film",), ("no labels",)]
+    assert [failure.answers for failure in other.failures] == [("film, good",)]
+    assert [failure.answers for failure in none.failures] == [("good",)]
+    assert (raised.cases, raised.failures) == (3, ())
+    for test, message in (
+        ("{kind: DIR, template: the, then: a, expect: higher}", "say the probability of which, label: LABEL"),
+        ("{kind: MFT, texts: [a], expect: god}", "no label 'god'; did you mean 'good'"),
+    ):
+        with pytest.raises(NlpipeError, match=message):
+            outcomes(tmp_path, f"  - {test}\n", pipeline)
+
+
 def test_inv(tmp_path: Path, sentiment: Pipeline) -> None:
     tests = """
   - {kind: INV, template: "{good} {thing}", vary: thing}
