@@ -32,6 +32,7 @@ NAMES = [
     "bulk",
     "distilled",
     "bilstm_speed",
+    "products",
     "bert_speed",
     "single_text",
     "runtimes",

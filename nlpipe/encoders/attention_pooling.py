@@ -6,8 +6,9 @@ Yang et al. 2016, "Hierarchical Attention Networks for Document Classification",
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from nlpipe.nn.linear import Linear
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.padding import open_batch
 from nlpipe.options import Positive
@@ -32,8 +33,8 @@ class AttentionPooling(Neural[Sequences, Vectors], Encoder[Sequences, Vectors]):
             self.build(width)
 
     def allocate(self, width: int) -> int:
-        self.compare = nn.Linear(width, self.hidden or width)
-        self.query = nn.Linear(self.hidden or width, 1, bias=False)
+        self.compare = Linear(width, self.hidden or width)
+        self.query = Linear(self.hidden or width, 1, bias=False)
         return width
 
     def weights(self, rows: Tensor, mask: Tensor) -> Tensor:

@@ -31,6 +31,7 @@ from nlpipe.errors import WiringError
 from nlpipe.nn.causal_stack import CausalStack
 from nlpipe.nn.cross_entropy import cross_entropy
 from nlpipe.nn.dropout import Drop
+from nlpipe.nn.linear import Linear, linear
 from nlpipe.nn.neural import Neural
 from nlpipe.options import Dropout, Positive
 from nlpipe.predictions import Predictions
@@ -102,7 +103,7 @@ class LanguageModel(
     def allocate(self, width: int) -> int:
         shared = self._bound()[0]
         dim = shared.table.embedding_dim if self.tied else width
-        self.project = nn.Identity() if dim == width else nn.Linear(width, dim)
+        self.project = nn.Identity() if dim == width else Linear(width, dim)
         if not self.tied:
             self.words = nn.Parameter(torch.empty(len(shared.vocabulary), dim))
             nn.init.normal_(self.words, std=dim**-0.5)
@@ -145,7 +146,7 @@ class LanguageModel(
         costs = np.zeros(len(gold))
         for first in range(0, len(gold), ROWS):
             some = torch.as_tensor(gold[first : first + ROWS], dtype=torch.int64, device=rows.device)[:, None]  # (n, 1)
-            scores = (rows[first : first + ROWS] @ table.T).float()  # (n, V)
+            scores = linear(rows[first : first + ROWS], table).float()  # (n, V)
             cost = scores.logsumexp(-1) - scores.gather(1, some)[:, 0]  # (n,)
             costs[first : first + ROWS] = cost.cpu().double().numpy()
         parts = np.split(costs, np.cumsum([len(row) for row in ids])[:-1]) if ids else []

@@ -22,6 +22,7 @@ from nlpipe.capabilities import Corrupts, Fills, OffersPieces, OffersWordVectors
 from nlpipe.errors import ModelError, NlpipeWarning, WiringError
 from nlpipe.nn import masked_model
 from nlpipe.nn.cross_entropy import cross_entropy
+from nlpipe.nn.linear import Linear, linear
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.word_pieces import HiddenPieces
 from nlpipe.options import Positive, PositiveFloat
@@ -83,7 +84,7 @@ class MaskedLanguageModel(
             raise ModelError(
                 f"{offers.name} is a {kind}; masked_language_model goes on with the training of a BERT alone"
             )
-        self.dense = nn.Linear(width, width)
+        self.dense = Linear(width, width)
         self.norm = nn.LayerNorm(width, eps=offers.norm_epsilon)
         self.bias = nn.Parameter(torch.zeros(len(offers.piece_table)))
         self._continues = offers.continues
@@ -158,7 +159,7 @@ class MaskedLanguageModel(
         rows, table = self._with_bias(self._transformed(rows))
         costs = np.zeros(len(wanted))
         for first in range(0, len(wanted), ROWS):
-            scores = (rows[first : first + ROWS] @ table.T).float()  # (n, V)
+            scores = linear(rows[first : first + ROWS], table).float()  # (n, V)
             own = scores.gather(1, wanted[first : first + ROWS, None])[:, 0]
             costs[first : first + ROWS] = (scores.logsumexp(-1) - own).cpu().double().numpy()
         owners = np.repeat(np.arange(len(tokens.targets)), [int((row >= 0).sum()) for row in tokens.targets])

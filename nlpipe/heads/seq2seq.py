@@ -34,6 +34,7 @@ from nlpipe.errors import DataError, WiringError
 from nlpipe.nn.cross_entropy import cross_entropy
 from nlpipe.nn.decoder_step import DecoderStep
 from nlpipe.nn.dropout import Drop
+from nlpipe.nn.linear import Linear, linear
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.padding import open_batch
 from nlpipe.options import Count, Dropout, NonNegativeFloat, Positive
@@ -210,7 +211,7 @@ class Seq2Seq(
             raise WiringError("seq2seq: coverage_penalty needs attention, and the decoder has none (attention: none)")
         self.decoder.memory_width = width
         out = self.decoder.build(dim)
-        self.project = nn.Identity() if out == dim else nn.Linear(out, dim)
+        self.project = nn.Identity() if out == dim else Linear(out, dim)
         return len(self.vocabulary)
 
     def prepare_target(self, target: Text) -> EncodedText:
@@ -285,7 +286,7 @@ class Seq2Seq(
     def score(self, source: Sequences, target: Text) -> list[np.ndarray]:
         """Log-probability in nats of each target token, with the end token: B arrays (T_b + 1,); unsmoothed."""
         outputs, gold, lengths = self._read(source, target)
-        scores = (outputs @ self._table.weight.T).float().log_softmax(-1).gather(1, gold[:, None])[:, 0]  # (N,)
+        scores = linear(outputs, self._table.weight).float().log_softmax(-1).gather(1, gold[:, None])[:, 0]  # (N,)
         return np.split(scores.cpu().double().numpy(), np.cumsum(lengths)[:-1])
 
     def word_table(self) -> WordTable | None:

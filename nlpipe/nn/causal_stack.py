@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from nlpipe.capabilities import NextTokens, SharesTable, Steps
+from nlpipe.nn.linear import linear, packed
 from nlpipe.search.tree import Tree, take
 
 
@@ -54,6 +55,7 @@ class CausalStack(NextTokens):
         self.encoders = list(encoders)
         self.project = project
         self.table = table
+        self.scoring = packed(table)
         self.context = None if all(encoder.recurrent for encoder in encoders) else context
 
     @torch.no_grad()
@@ -77,5 +79,5 @@ class CausalStack(NextTokens):
         for encoder, before in zip(self.encoders, state.states, strict=True):
             rows, after = encoder.step(rows, before)
             states.append(after)
-        scores = (self.project(rows[:, -1]) @ self.table.T).float()  # (N, V)
+        scores = linear(self.project(rows[:, -1]), self.scoring).float()  # (N, V)
         return scores.log_softmax(-1).to(asked), StackState(tuple(states), seen)

@@ -17,6 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nlpipe.nn.linear import linear, packed
+
 ROWS = 256
 """Tokens scored together."""
 
@@ -47,11 +49,12 @@ class _CrossEntropy(torch.autograd.Function):
         of_rows = torch.empty_like(rows) if learns_rows else None
         of_table = torch.zeros_like(table, dtype=torch.float32) if learns_table else None
         with torch.autocast(rows.device.type, enabled=False):
+            into, back = packed(words), packed(words.T)
             middle = words.float().mean(0)  # (D,): a row's mean score is its product with it
             for start in range(0, len(rows), ROWS):
                 some = rows[start : start + ROWS].to(dtype)  # (n, D)
                 wanted = gold[start : start + ROWS, None]  # (n, 1)
-                scores = (some @ words.T).float()  # (n, V)
+                scores = linear(some, into).float()  # (n, V)
                 total -= (1 - smoothing) * scores.gather(1, wanted).sum()
                 if smoothing:
                     total -= smoothing * (some.float() @ middle).sum()
@@ -65,9 +68,9 @@ class _CrossEntropy(torch.autograd.Function):
                 slope.scatter_add_(1, wanted, slope.new_full(wanted.shape, smoothing - 1))
                 slope = slope.to(dtype)
                 if of_rows is not None:
-                    of_rows[start : start + ROWS] = slope @ words
+                    of_rows[start : start + ROWS] = linear(slope, back)
                 if of_table is not None:
-                    of_table += slope.T @ some
+                    of_table += linear(slope.T, some.T)
         ctx.save_for_backward(of_rows, of_table)
         return total
 

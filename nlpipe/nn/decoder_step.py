@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from nlpipe.nn.linear import linear, packed
 from nlpipe.search import Tree
 from nlpipe.stage import Decoder
 from nlpipe.wire import Sequences
@@ -36,6 +37,7 @@ class DecoderStep(nn.Module):
         super().__init__()
         self.decoder = decoder
         self.table = table
+        self.scoring = packed(table)
         self.project = project
         self.scale = scale
 
@@ -43,7 +45,7 @@ class DecoderStep(nn.Module):
         """One more token (N,) of each hypothesis: log-probabilities (N, V) of the next, float32, and the new state."""
         x = self.table.index_select(0, tokens)[:, None] * self.scale  # (N, 1, D)
         y, state = self.decoder.step(x, state, memory)
-        scores = (self.project(y[:, 0]) @ self.table.T).float()  # (N, V)
+        scores = linear(self.project(y[:, 0]), self.scoring).float()  # (N, V)
         return scores.log_softmax(-1), state
 
     def coverage(self, state: Tree, memory: Tree) -> Tensor:

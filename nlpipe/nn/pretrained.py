@@ -24,6 +24,7 @@ from torch import nn
 from nlpipe.errors import ModelError, suggest
 from nlpipe.files import give_usual_modes
 from nlpipe.nn.dropout import Drop
+from nlpipe.nn.linear import use_linear
 from nlpipe.nn.model_directory import check_config, check_directory, check_pieces, check_tokenizer
 from nlpipe.wheels import fetch_wheel
 
@@ -263,7 +264,8 @@ def make_model(kind: Any, config: dict[str, Any]) -> Any:
 
 
 def ready(model: nn.Module) -> nn.Module:
-    """In eval mode, with our dropout; a pooler, whose output nobody reads, gets no gradients."""
+    """In eval mode, with our dropout and products; a pooler, whose output nobody reads, gets no gradients."""
+    use_linear(model)
     for module in list(model.modules()):
         for name, child in module.named_children():
             if type(child) is nn.Dropout:
