@@ -41,7 +41,7 @@ def check_labels(splits: Mapping[str, Split], ledgers: Mapping[str, Ledger], nam
 def check_split(
     split: Split, ledger: Ledger, known: Collection[str], typed: bool, split_name: str, name: str = ""
 ) -> None:
-    """Count in ``ledger`` the labels of ``split`` that are not ``known``.
+    """Count in ``ledger`` the labels of ``split`` that are not ``known``, and its texts if none has a label.
 
     Args:
         known: labels of the training split, or types of its entities.
@@ -53,6 +53,11 @@ def check_split(
     """
     counts = label_counts(split, typed)
     ledger.counts.setdefault("labels_unseen", 0)
+    if isinstance(split.targets, LabelSets) and not counts:
+        ledger.counts["without_labels"] = len(split)
+        ledger.examples["without_labels"] = [
+            split.origins.place(0) if split.origins is not None else name or split_name
+        ]
     unseen = {label: count for label, count in counts.items() if label not in known}
     if counts and len(unseen) == len(counts):
         kind, first = "entity type" if typed else "label", next(iter(unseen))

@@ -28,6 +28,7 @@ LOST = {
     "labels_of_all": "labels are those of every training example, so that every text is given them",
     "labels_without_examples": "labels that the card names are those of no training example and cannot be predicted",
     "labels_unseen": "labels do not occur in the training split and cannot be predicted",
+    "without_labels": "texts have no label, and no other of the split has one, so that its F1 is 1 or 0",
     "headers_repeated": "rows repeat the header of their file and were left out",
     "header_as_example": "rows look like a header and were read as examples (header: true leaves out a first row)",
     "not_annotated": "tasks were not annotated and were left out",

@@ -93,7 +93,14 @@ def test_labels_that_all_texts_have_or_none_has_are_told_of(tmp_path: Path) -> N
     assert data.labels == ("always", *sorted(WORDS))
     assert data.ledger["train"].examples["labels_of_all"] == ["'always'"]
     assert data.ledger["train"].examples["labels_without_examples"] == ["'never'"]
-    assert {"labels_of_all", "labels_without_examples"} <= LOST.keys()  # they become warnings of the run
+    rows = [{"text": f"x {text}", "labels": []} for text in texts[:5]]
+    (tmp_path / "none.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    listed = [{"text": text, "labels": own} for text, own in zip(texts, sets, strict=True)]
+    data = load(tmp_path, listed, test="none.jsonl")
+    assert data.ledger["test"].counts["without_labels"] == 5
+    assert data.ledger["test"].examples["without_labels"][0].endswith("none.jsonl:1")
+    assert "without_labels" not in data.ledger["dev"].counts
+    assert {"labels_of_all", "labels_without_examples", "without_labels"} <= LOST.keys()  # they become warnings of runs
 
 
 def test_repeated_labels_count_once_and_a_separator_that_never_occurs_is_doubted(tmp_path: Path) -> None:
