@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from nlpipe.runs import costs
+from tests.command_server import UNMEASURED
+from tests.unit.runs.finished_runs import USE
 
 settings.register_profile("nlpipe", deadline=None, derandomize=True)  # the same examples in every run
 settings.load_profile("nlpipe")
@@ -27,6 +32,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="network; run with --network"))
         if item.get_closest_marker("shared_data") and not SHARED_DATA.is_dir():
             item.add_marker(pytest.mark.skip(reason="needs the public data sets in ../shared/data, which is absent"))
+
+
+@pytest.fixture(scope="module")
+def unmeasured() -> Iterator[None]:
+    """Costs in use are not measured but are ``USE``, in this process and in commands; measuring starts a process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(costs, "measure_model", lambda *_: USE)
+        patch.setenv(UNMEASURED, "1")
+        yield
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ from nlpipe.datasets.starter_file import Wanted
 from nlpipe.errors import DataError, NlpipeWarning
 from nlpipe.spec import read_pipeline
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 def data(path: Path, **wanted: str) -> dict[str, Any]:
     spec = read_pipeline(_written(path, init_spec(path, folder=path.parent, wanted=Wanted(**wanted))))

@@ -21,6 +21,8 @@ from nlpipe.errors import DataError
 from nlpipe.labels import clean_label
 from nlpipe.runs.result import Result
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 def write_csv(path: Path, rows: list[tuple[str, str]], header: tuple[str, str] | None = ("text", "label")) -> Path:
     with path.open("w", encoding="utf-8", newline="") as file:

@@ -21,6 +21,8 @@ from tests.commands import complaint, refusal
 from tests.commands import nlpipe as command
 from tests.tiny_models import write_encoder
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 WORDS = "{name: whitespace, lowercase: false}"
 
 

@@ -14,6 +14,8 @@ from tests.commands import nlpipe as command
 from tests.faults.test_language_models import WORDS, corpus
 from tests.unit.audit.test_extraction import PLANTED, texts
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 FEW = ("--samples", "20", "--max-new-tokens", "30")
 
 

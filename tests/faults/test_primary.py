@@ -14,6 +14,8 @@ from nlpipe.errors import DataError, NlpipeError
 from nlpipe.runs.result import Result
 from nlpipe.runs.score import score
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 def written(folder: Path, rare: int, head: str = "naive_bayes", more: str = "") -> Path:
     """A pipeline file and its data: 60 examples of one class and ``rare`` of the other in each split."""

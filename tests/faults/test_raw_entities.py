@@ -24,6 +24,8 @@ from nlpipe.tasks.tagging import Tagging
 from nlpipe.tasks.task import Ledger, Row
 from nlpipe.wire import Tags, Tokens
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 PIPELINE: dict[str, Any] = {"tokenizer": {"name": "regex", "lowercase": False}, "head": "dictionary"}
 
 

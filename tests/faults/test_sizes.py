@@ -12,6 +12,8 @@ import nlpipe
 from nlpipe.cli.app import app
 from nlpipe.runs.result import Result
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

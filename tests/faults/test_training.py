@@ -24,6 +24,8 @@ from nlpipe.training.progress import Progress  # noqa: E402
 from nlpipe.training.trainer import Trainer  # noqa: E402
 from tests.unit.training.trainer_toys import Toy, ToyExamples  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 @pytest.mark.parametrize(
     ("losses", "kept", "epochs"),

@@ -11,6 +11,8 @@ from nlpipe.pipeline import Pipeline
 from tests.commands import complaint
 from tests.commands import nlpipe as command
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 WORD2VEC = """\
 data: sample_reviews
 representation: {name: word2vec, dim: 8, epochs: 1, min_count: 1}

@@ -12,6 +12,8 @@ import pytest
 import nlpipe
 from nlpipe.spec import is_comparison, read_comparison, read_pipeline
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 FOLDER = Path(__file__).resolve().parents[2] / "pipelines"
 FILES = sorted(FOLDER.rglob("*.yaml"))
 COMPARISONS = [path for path in FILES if is_comparison(path)]

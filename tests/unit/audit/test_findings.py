@@ -14,6 +14,8 @@ from nlpipe.audit.findings import findings
 from nlpipe.compare import audited as comparing
 from nlpipe.datasets.load import load_dataset
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 def data(folder: Path, train: list[tuple[str, str]], test: list[tuple[str, str]]) -> dict[str, Any]:
     for name, rows in (("train", train), ("dev", test), ("test", test)):

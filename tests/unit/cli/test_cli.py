@@ -15,6 +15,8 @@ import jsonschema
 import pytest
 import yaml
 
+from tests.commands import complaint, nlpipe
+
 ROOT = Path(__file__).resolve().parents[3]
 PIPELINE = """\
 data: sample_reviews
@@ -22,22 +24,6 @@ tokenizer: regex
 representation: tfidf
 head: logistic_regression
 """
-
-
-def nlpipe(*words: object, stdin: str | bytes = b"", cwd: Path | None = None) -> subprocess.CompletedProcess[bytes]:
-    data = stdin.encode() if isinstance(stdin, str) else stdin
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
-    command = [sys.executable, "-m", "nlpipe", *map(str, words)]
-    return subprocess.run(command, input=data, capture_output=True, check=False, env=environment, cwd=cwd)
-
-
-def complaint(*words: object, stdin: str | bytes = b"", cwd: Path | None = None) -> str:
-    """The message of a command that must fail as a user's mistake does."""
-    done = nlpipe(*words, stdin=stdin, cwd=cwd)
-    said = done.stderr.decode()
-    assert done.returncode == 2, said
-    assert "Traceback" not in said
-    return said
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,8 @@ from nlpipe.compare.plan import jobs_of
 from nlpipe.errors import MissingExtra, NlpipeError
 from nlpipe.spec import read_comparison
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 distributed = pytest.importorskip("distributed")
 
 PIPELINES: list[dict[str, Any]] = [

@@ -20,6 +20,8 @@ from nlpipe.compare.plan import is_neural, jobs_of, uses_seed, with_baseline
 from nlpipe.errors import NlpipeError, NlpipeWarning
 from nlpipe.spec import read_comparison, read_pipeline
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 GOOD, DULL = ("good fine fun warm great", "dull poor bad cold weak")
 TFIDF: dict[str, Any] = {"representation": "tfidf", "head": "logistic_regression"}
 BAYES: dict[str, Any] = {"name": "bayes", "representation": "bow", "head": "naive_bayes"}

@@ -21,6 +21,8 @@ from nlpipe.spec import read_comparison
 from nlpipe.spec.given_answers import AnswersSpec
 from nlpipe.wire import Labels, LabelSets, Tags, Text
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 BAYES: dict[str, Any] = {"name": "bayes", "representation": "bow", "head": "naive_bayes"}
 
 

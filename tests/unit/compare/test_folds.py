@@ -26,6 +26,8 @@ from nlpipe.spec import read_comparison
 from nlpipe.tuning import search
 from nlpipe.wire import Labels, Text
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 LR: dict[str, Any] = {"name": "lr", "representation": "tfidf", "head": "logistic_regression"}
 BAYES: dict[str, Any] = {"name": "bayes", "representation": "bow", "head": "naive_bayes"}
 

@@ -23,6 +23,8 @@ from nlpipe.predictions import Predictions
 from nlpipe.tasks.task import Split
 from nlpipe.wire import Tags, Tokens
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 PIPELINES = [
     {"name": "words", "representation": "bow", "head": "naive_bayes"},
     {"name": "no_words", "representation": "bow", "head": "majority"},
