@@ -4,7 +4,7 @@ Sizes of MiniLM (width 384) and of `pipelines/translation/transformer.yaml` (wid
 batch, one text, a step of a search with 5 and with 320 hypotheses. Microseconds are the least of seven rounds; "packed"
 weights are put in order once. On a processor with AVX-512 all is measured again as on one that has AVX2 only: MKL,
 which does not use AVX-512 on processors of AMD, is the same there. nlpipe takes oneDNN from the number of
-multiplications on that `LEAST` in `nlpipe/nn/linear.py` says, so the target is that no size from there on is slower.
+multiplications on that `LEAST` in `nlpipe/nn/linear_layer.py` says: target: no size from there on is slower.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.processes import ROOT, python, run
-from nlpipe.nn.linear import LEAST
+from nlpipe.nn.linear_layer import LEAST
 
 SIZES = [
     [1280, 384, 1536], [1280, 1536, 384], [1280, 384, 384], [20, 384, 1536], [20, 384, 384],

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from nlpipe.nn import linear as ours
+from nlpipe.nn import linear_layer as ours
 
 ROUNDS, SECONDS = 7, 0.03
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from nlpipe.nn.dropout import Drop
-from nlpipe.nn.linear import Linear
+from nlpipe.nn.linear_layer import Linear
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.recurrent_attention import KINDS, Alignment
 from nlpipe.nn.recurrent_layer import LayerState, ready_layer, run_layers, states_of

@@ -14,7 +14,7 @@ from nlpipe.capabilities import Exports, Steps
 from nlpipe.errors import ModelError, WiringError
 from nlpipe.nn.dropout import Drop
 from nlpipe.nn.key_value_cache import KeyValueCache
-from nlpipe.nn.linear import Linear
+from nlpipe.nn.linear_layer import Linear
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.onnx_files import write_network
 from nlpipe.nn.onnx_network import OnnxNetwork

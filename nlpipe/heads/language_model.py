@@ -31,7 +31,7 @@ from nlpipe.errors import WiringError
 from nlpipe.nn.causal_stack import CausalStack
 from nlpipe.nn.cross_entropy import cross_entropy
 from nlpipe.nn.dropout import Drop
-from nlpipe.nn.linear import Linear, linear
+from nlpipe.nn.linear_layer import Linear, linear
 from nlpipe.nn.neural import Neural
 from nlpipe.options import Dropout, Positive
 from nlpipe.predictions import Predictions

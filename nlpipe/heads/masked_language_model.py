@@ -22,7 +22,7 @@ from nlpipe.capabilities import Corrupts, Fills, OffersPieces, OffersWordVectors
 from nlpipe.errors import ModelError, NlpipeWarning, WiringError
 from nlpipe.nn import masked_model
 from nlpipe.nn.cross_entropy import cross_entropy
-from nlpipe.nn.linear import Linear, linear
+from nlpipe.nn.linear_layer import Linear, linear
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.word_pieces import HiddenPieces
 from nlpipe.options import Positive, PositiveFloat

@@ -34,7 +34,7 @@ from nlpipe.errors import DataError, WiringError
 from nlpipe.nn.cross_entropy import cross_entropy
 from nlpipe.nn.decoder_step import DecoderStep
 from nlpipe.nn.dropout import Drop
-from nlpipe.nn.linear import Linear, linear
+from nlpipe.nn.linear_layer import Linear, linear
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.padding import open_batch
 from nlpipe.options import Count, Dropout, NonNegativeFloat, Positive

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from nlpipe.errors import WiringError
 from nlpipe.nn.key_value_cache import KeyValueCache
-from nlpipe.nn.linear import Linear
+from nlpipe.nn.linear_layer import Linear
 from nlpipe.nn.positions import Rotary
 
 WRITTEN_OUT = 512 * 512

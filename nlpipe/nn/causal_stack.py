@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from nlpipe.capabilities import NextTokens, SharesTable, Steps
-from nlpipe.nn.linear import linear, packed
+from nlpipe.nn.linear_layer import linear, packed
 from nlpipe.search.tree import Tree, take
 
 

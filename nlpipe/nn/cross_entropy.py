@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nlpipe.nn.linear import linear, packed
+from nlpipe.nn.linear_layer import linear, packed
 
 ROWS = 256
 """Tokens scored together."""

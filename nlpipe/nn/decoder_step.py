@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from nlpipe.nn.linear import linear, packed
+from nlpipe.nn.linear_layer import linear, packed
 from nlpipe.search import Tree
 from nlpipe.stage import Decoder
 from nlpipe.wire import Sequences

@@ -24,7 +24,7 @@ from torch import nn
 from nlpipe.errors import ModelError, suggest
 from nlpipe.files import give_usual_modes
 from nlpipe.nn.dropout import Drop
-from nlpipe.nn.linear import use_linear
+from nlpipe.nn.linear_layer import use_linear
 from nlpipe.nn.model_directory import check_config, check_directory, check_pieces, check_tokenizer
 from nlpipe.wheels import fetch_wheel
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from nlpipe.errors import WiringError
-from nlpipe.nn.linear import Linear
+from nlpipe.nn.linear_layer import Linear
 
 Kind = Literal["bahdanau", "dot", "general"]
 

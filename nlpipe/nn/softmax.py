@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from nlpipe.errors import DataError, suggest
 from nlpipe.nn.dropout import Drop
-from nlpipe.nn.linear import Linear
+from nlpipe.nn.linear_layer import Linear
 from nlpipe.nn.neural import Neural
 from nlpipe.options import PositiveFloat
 from nlpipe.stage import In, Out, State

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from nlpipe.nn.attention import CrossAttention, Memory, SelfAttention
 from nlpipe.nn.dropout import Drop
 from nlpipe.nn.key_value_cache import KeyValueCache
-from nlpipe.nn.linear import Linear
+from nlpipe.nn.linear_layer import Linear
 from nlpipe.nn.positions import Rotary
 
 Norm = Literal["pre", "post"]

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nlpipe.nn import linear as module
-from nlpipe.nn.linear import Linear, linear, packed, use_linear
+from nlpipe.nn import linear_layer as module
+from nlpipe.nn.linear_layer import Linear, linear, packed, use_linear
 
 
 @pytest.fixture
