@@ -23,7 +23,9 @@ class Abstention:
     Args:
         accuracy: that the answers above the threshold are to have.
         level: probability with which the bound holds.
-        what: is right or wrong: ``answers``, or texts, all tags or labels of which are to be right.
+        what: the unit that is right or wrong, as messages call it: ``answers``, or ``texts`` whose tags or sets of
+            labels are right as a whole.
+        rule: when such a unit is right, as a sentence; empty where it needs none.
         tried: the thresholds that were tried on dev, the highest first.
         chosen: the one that keeps most answers and whose bound reaches the accuracy; None where no bound does.
         test: what it keeps of the test items; None where nothing was chosen, or the run answered dev alone.
@@ -34,6 +36,7 @@ class Abstention:
     accuracy: float
     level: float
     what: str
+    rule: str
     tried: tuple[Kept, ...]
     chosen: Kept | None
     test: Kept | None = None
@@ -52,35 +55,41 @@ class Abstention:
                 f"{best.right:,} of {best.count:,} right ({best.accuracy:.4f})",
             ]
             if self.needed is None:
-                return [*lines, "no number of items would do: not even the surest answers are that often right"]
-            return [*lines, f"about {self.needed:,} dev items would be needed, were the answers as good on them"]
+                lines.append("no number of items would do: not even the surest answers are that often right")
+            else:
+                lines.append(f"about {self.needed:,} dev items would be needed, were the answers as good on them")
+            return [*lines, f"note: {self.rule}"] if self.rule else lines
         chosen = self.chosen
         lines = [
             f"threshold {chosen.threshold:g}",
-            f"dev: answers {chosen.coverage:.1%} of {chosen.total:,} {self.what}; {chosen.right:,} of {chosen.count:,} "
-            f"are right, {chosen.accuracy:.4f}",
-            f"bound: at least {chosen.bound:.4f} of such answers are right (Clopper-Pearson, {sure} for the "
+            f"dev: {chosen.count:,} of {chosen.total:,} {self.what} ({chosen.coverage:.1%}) reach it; "
+            f"{chosen.right:,} of these are right ({chosen.accuracy:.4f})",
+            f"bound: at least {chosen.bound:.4f} of such {self.what} are right (Clopper-Pearson, {sure} for the "
             f"{len(SHARES)} thresholds tried together)",
         ]
         if self.test is not None:
             test = self.test
             lines.append(
-                f"test: answers {test.coverage:.1%} of {test.total:,}; {test.right:,} of {test.count:,} are right, "
-                f"{test.accuracy:.4f}"
+                f"test: {test.count:,} of {test.total:,} ({test.coverage:.1%}) reach it; {test.right:,} of these are "
+                f"right ({test.accuracy:.4f})"
                 if test.count
-                else f"test: answers none of {test.total:,}"
+                else f"test: none of {test.total:,} reaches it"
             )
+        notes = [self.rule] if self.rule else []
+        notes.append("the bound is exact for unseen items; dev had a part in fitting, so that it is a little too high")
         if self.grouped:
-            lines.append("the items belong to groups and are not independent, so that the bound promises too much")
-        return lines
+            notes.append("the items belong to groups and are not independent, so that the bound is too high")
+        return lines + [f"note: {note}" for note in notes]
 
 
 def find_threshold(run: str | Path, accuracy: float, level: float = 0.95) -> Abstention:
-    """The lowest threshold for which dev shows that answers of no lower confidence reach ``accuracy``.
+    """The threshold that keeps most answers, of those whose lower bound on dev reaches ``accuracy``.
 
-    Labels are right or wrong; tags are right where those of all words of a text are, and sets of labels where none is
-    missing and none is wrong. Nothing is answered anew: dev and
-    test answers are in the run's folder.
+    Labels are right or wrong; the tags of a text are right where those of all its words are, and a set of labels where
+    none is missing and none is wrong. Nothing is answered anew: dev and test answers are in the run's folder.
+
+    The bound is exact for items that had no part in fitting. Dev items chose the epoch, the temperature of the
+    probabilities or the thresholds of labels, so that it is a little too high; the answers to test tell how much.
 
     Args:
         run: the folder of a run.
@@ -117,13 +126,10 @@ def find_threshold(run: str | Path, accuracy: float, level: float = 0.95) -> Abs
         test = kept(confidence_of(predictions, folder), right, chosen.threshold, level)
     needed = items_needed(tried, accuracy, level) if chosen is None else None
     grouped = any("group" in record for record in Result(folder).records())
-    return Abstention(accuracy, level, _what(gold), tuple(tried), chosen, test, needed, grouped)
-
-
-def _what(gold: Wire) -> str:
-    """What is right or wrong as a whole."""
     kind = {Tags: "tags", LabelSets: "labels"}.get(type(gold))
-    return f"texts, all {kind} of which are to be right" if kind else "answers"
+    rule = f"a text is right if all its {kind} are" if kind else ""
+    what = "texts" if kind else "answers"
+    return Abstention(accuracy, level, what, rule, tuple(tried), chosen, test, needed, grouped)
 
 
 def confidence_of(predictions: AnyPredictions, folder: Path) -> np.ndarray:

@@ -102,8 +102,8 @@ def test_a_threshold_for_an_accuracy(runs: dict[str, Result], tmp_path: Path) ->
     assert found.chosen.coverage == 0.7 and found.test is not None and found.test.right == 700
     said = nlpipe("threshold", run, "--accuracy", 0.95).stdout.decode().splitlines()
     assert said[0] == f"threshold {found.chosen.threshold:g}"
-    assert [line.split(":")[0] for line in said[1:]] == ["dev", "bound", "test"]
-    assert "answers 70.0% of 1,000" in said[1] and "95 % for the 20 thresholds tried together" in said[2]
+    assert [line.split(":")[0] for line in said[1:]] == ["dev", "bound", "test", "note"]
+    assert "700 of 1,000 answers (70.0%) reach it" in said[1] and "95 % for the 20 thresholds tried together" in said[2]
 
 
 def test_an_accuracy_that_is_not_reached_says_how_many_items_would_do(runs: dict[str, Result], tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_a_threshold_counts_texts_whose_labels_are_all_right(runs: dict[str, Res
     run = runs["naive_bayes"]
     found = find_threshold(run.folder, 0.5)
     dev = [json.loads(line) for line in (run.folder / "predictions_dev.jsonl").read_text().splitlines()]
-    assert found.what == "texts, all labels of which are to be right"
+    assert (found.what, found.rule) == ("texts", "a text is right if all its labels are")
     assert found.tried[-1].right == sum(record["gold"] == record["predicted"] for record in dev)
     assert "gives no probabilities" in complaint("threshold", runs["perceptron"].folder, "--accuracy", 0.9)
 
