@@ -25,11 +25,16 @@ PARTIAL = ".partial-"
 def whole_folder(target: Path) -> Iterator[Path]:
     """Give a new folder to write into; rename it to ``target`` after the block, or remove it if the block raises.
 
-    An existing ``target`` is replaced. Unfinished folders of processes that were killed are removed first.
+    An existing ``target`` is replaced; where it is a link, the folder that it leads to. Unfinished folders of processes
+    that were killed are removed first.
 
     Raises:
-        NlpipeError: the disk is full or the folder cannot be written; no partial folder is left.
+        NlpipeError: the disk is full, the folder cannot be written, or something other than a folder is there; no
+            partial folder is left.
     """
+    target = Path(os.path.realpath(target)) if target.is_symlink() else target
+    if target.exists() and not target.is_dir():
+        raise NlpipeError(f"{target}: something other than a folder is there; a new folder is needed here")
     partial = target.parent / f"{PARTIAL}{os.getpid()}-{platform.node()}-{target.name}"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -76,11 +81,15 @@ def _move(source: Path, target: Path) -> None:
 def whole_file(target: Path) -> Iterator[Path]:
     """A path to write to that becomes ``target`` when the block ends well, and is removed when it does not.
 
-    An older ``target`` is replaced. What killed processes left beside it is swept first.
+    An older ``target`` is replaced; where it is a link, the file that it leads to. What killed processes left beside it
+    is swept first.
 
     Raises:
-        NlpipeError: the disk is full or the place cannot be written; ``target`` is as it was.
+        NlpipeError: the disk is full, the place cannot be written, or something other than a file is there; ``target``
+            is as it was.
     """
+    check_replaceable(target, str(target))
+    target = Path(os.path.realpath(target)) if target.is_symlink() else target
     partial = target.parent / f"{PARTIAL}{os.getpid()}-{platform.node()}-{target.name}"
     try:
         sweep(target.parent)
@@ -92,6 +101,28 @@ def whole_file(target: Path) -> Iterator[Path]:
         raise NlpipeError(f"{error.filename or target}: {error.strerror or error}; no partial file was left") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def check_replaceable(target: Path, name: str) -> None:
+    """Check that a file may be written to ``target``: nothing is there, or a file, or a link to one of these.
+
+    Args:
+        name: of the target in messages.
+
+    Raises:
+        NlpipeError: a folder, a device, a pipe or a socket is there, or the place cannot be looked at.
+    """
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise NlpipeError(f"{name}: {error.strerror or error}") from None
+    if stat.S_ISDIR(mode):
+        raise NlpipeError(f"{name}: this is a folder; a file is needed here")
+    if not stat.S_ISREG(mode):
+        kind = "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
+        raise NlpipeError(f"{name}: this is {kind}, and a file is needed here; redirect standard output to it instead")
 
 
 def sweep(folder: Path) -> None:

@@ -117,6 +117,7 @@ def predict_in_bulk(wanted: Wanted, pipeline: Pipeline, reading: Reading) -> Non
     from nlpipe.bulk.answer_process import model_hash
     from nlpipe.bulk.bulk import PART_ROWS, files_of, stems_of, to_file, to_folder, to_stream
     from nlpipe.bulk.inputs import Position, read_inputs
+    from nlpipe.files import check_replaceable
     from nlpipe.pipeline.runtimes import wanted as wanted_runtime
 
     standard = not wanted.files or wanted.files == ("-",)
@@ -135,6 +136,8 @@ def predict_in_bulk(wanted: Wanted, pipeline: Pipeline, reading: Reading) -> Non
 
     if output is not None and not wanted.to_folder and not output.parent.is_dir():
         raise NlpipeError(f"--output {output}: there is no folder {output.parent}")
+    if output is not None and not wanted.to_folder:
+        check_replaceable(output, f"--output {output}")
     for file in files:
         if file is not None and output is not None and output.exists() and file.exists() and output.samefile(file):
             raise NlpipeError(f"--output {output}: this is an input; give another file")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import signal
+import stat
 import subprocess
 import sys
 import textwrap
@@ -47,8 +48,10 @@ def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_file_in_place_of_the_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
-    with pytest.raises(NlpipeError, match="out"), whole_folder(tmp_path / "out" / "run"):
-        pass
+    for target in (tmp_path / "out", tmp_path / "out" / "run"):
+        with pytest.raises(NlpipeError, match="out"), whole_folder(target):
+            pass
+    assert (tmp_path / "out").read_text() == "a file" and len(list(tmp_path.iterdir())) == 1
 
 
 def test_the_partial_folder_of_a_killed_process_is_removed(tmp_path: Path) -> None:
@@ -105,3 +108,31 @@ def test_a_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
     with whole_file(target) as partial:
         partial.write_text("two")
     assert [path.name for path in tmp_path.iterdir()] == ["file.json"] and target.read_text() == "two"
+
+
+def test_a_link_is_written_through(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for name in ("old", "new"):
+        (tmp_path / name).symlink_to(Path("data") / name)
+    (tmp_path / "data" / "old").write_text("one")
+    for name in ("old", "new"):
+        with whole_file(tmp_path / name) as partial:
+            partial.write_text("two")
+        assert (tmp_path / name).is_symlink() and (tmp_path / "data" / name).read_text() == "two"
+    (tmp_path / "data" / "run").mkdir()
+    (tmp_path / "run").symlink_to(Path("data") / "run")
+    with whole_folder(tmp_path / "run") as folder:
+        (folder / "a").write_text("one")
+    assert (tmp_path / "run").is_symlink() and (tmp_path / "data" / "run" / "a").read_text() == "one"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "data", "new", "new", "old", "old", "run", "run"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and devices")
+def test_a_device_or_a_pipe_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "null").symlink_to("/dev/null")  # not by its own name: a fault here must not replace it
+    (tmp_path / "folder").mkdir()
+    for name, kind in (("pipe", "a pipe"), ("null", "a device"), ("folder", "a folder")):
+        with pytest.raises(NlpipeError, match=f"{name}: this is {kind}"), whole_file(tmp_path / name) as partial:
+            partial.write_text("x")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode) and stat.S_ISCHR(Path("/dev/null").stat().st_mode)

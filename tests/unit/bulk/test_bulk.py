@@ -177,6 +177,7 @@ def test_parquet_comes_back_with_its_columns_and_types(folder: Path, tmp_path: P
         (["--output", "o", "--part-rows", 5], "needs --file, not standard input"),
         (["--file", "big.txt", "--part-rows", 5], "--part-rows is for --output FOLDER"),
         (["--file", "big.txt", "--part-rows", 5, "--output", "big.txt"], "this is"),
+        (["--file", "big.txt", "--output", "pipe"], "--output pipe: this is a pipe"),
         (["--file", "odd.txt", "--jobs", 1, "--output", "o"], "odd.txt, lines 1 to 2: ValueError: an odd text"),
     ],
 )
@@ -188,6 +189,7 @@ def test_what_is_wrong_is_said(
     for name in ("same/x.csv", "same/x.jsonl", "big.txt"):
         (tmp_path / name).write_text("text\n")
     (tmp_path / "odd.txt").write_text("good\nODD\n")
+    os.mkfifo(tmp_path / "pipe")
     monkeypatch.chdir(tmp_path)
     answer = CliRunner().invoke(app, [str(word) for word in predict(folder, *words)])
     assert answer.exit_code != 0 and message in str(answer.exception) + answer.output
