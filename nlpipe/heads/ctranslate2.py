@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import sys
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -51,6 +52,24 @@ class Found:
     cut: bool
 
 
+def not_loaded(error: Exception) -> ModelError:
+    """The error where ctranslate2 is installed and cannot be loaded."""
+    return ModelError(f"ctranslate2 is installed but cannot be loaded: {_in_a_line(error)}; install it again")
+
+
+@contextmanager
+def failing() -> Iterator[None]:
+    """Raise ModelError where CTranslate2 fails inside."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise ModelError(f"CTranslate2 failed: {_in_a_line(error)}") from error
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
 class CTranslate2(Head[Tokens, Text], Searches[Tokens]):
     """A transformer's translations by CTranslate2. It is not fitted: 'nlpipe export RUN DIR --to ctranslate2' makes it.
 
@@ -82,7 +101,7 @@ class CTranslate2(Head[Tokens, Text], Searches[Tokens]):
         self.max_ratio = max_ratio
         self.max_length = max_length
         self.source = self.target = Vocabulary.from_counts({})
-        self.learned_ratio, self.learned_length = 0.0, 0
+        self.learned_ratio, self.learned_length, self.longest = 0.0, 0, POSITIONS - 1
         self._files: dict[str, bytes] = {}
         self._shared: Tokenizer | None = None
         self._opened: tuple[int, Any] | None = None  # threads, and the translator that has them
@@ -100,7 +119,13 @@ class CTranslate2(Head[Tokens, Text], Searches[Tokens]):
 
     @noting("load_state")
     def use(
-        self, files: Mapping[str, bytes], source: Vocabulary, target: Vocabulary, ratio: float, length: int
+        self,
+        files: Mapping[str, bytes],
+        source: Vocabulary,
+        target: Vocabulary,
+        ratio: float,
+        length: int,
+        longest: int = POSITIONS - 1,
     ) -> None:
         """Compute with a CTranslate2 directory from now on.
 
@@ -110,6 +135,7 @@ class CTranslate2(Head[Tokens, Text], Searches[Tokens]):
             target: vocabulary of the answers.
             ratio: ``max_ratio`` where the option is null.
             length: ``max_length`` where the option is null.
+            longest: number of tokens of an answer that the model has positions for.
 
         Raises:
             ModelError: the directory is incomplete, or has another vocabulary.
@@ -123,7 +149,7 @@ class CTranslate2(Head[Tokens, Text], Searches[Tokens]):
                 raise ModelError(f"ctranslate2: {name} is that of another model; export the run again")
         self._files = dict(files)
         self.source, self.target = source, target
-        self.learned_ratio, self.learned_length = ratio, length
+        self.learned_ratio, self.learned_length, self.longest = ratio, length, longest
         self._opened = None
 
     # -- prediction
@@ -165,7 +191,7 @@ class CTranslate2(Head[Tokens, Text], Searches[Tokens]):
         """``max_ratio`` and ``max_length``, given or learned."""
         ratio = self.learned_ratio if self.max_ratio is None else self.max_ratio
         length = self.learned_length if self.max_length is None else self.max_length
-        return ratio, min(length, POSITIONS - 1)
+        return ratio, min(length, self.longest)
 
     def _text(self, found: Found) -> str:
         tokenizer = self.own or self._shared
@@ -204,12 +230,14 @@ class CTranslate2(Head[Tokens, Text], Searches[Tokens]):
         if not sentences:
             return []
         exponent = EXPONENT * self.length_penalty or HARDLY
-        answers = self._translator().translate_batch(
-            sentences, beam_size=self.beam, num_hypotheses=self.beam, length_penalty=exponent,
-            max_batch_size=TOGETHER, max_input_length=0, max_decoding_length=max(limit, 1),
-            min_decoding_length=0, return_end_token=True,
-            return_scores=True, suppress_sequences=[[word] for word in sorted(banned)],
-        )  # fmt: skip
+        translator = self._translator()
+        with failing():
+            answers = translator.translate_batch(
+                sentences, beam_size=self.beam, num_hypotheses=self.beam, length_penalty=exponent,
+                max_batch_size=TOGETHER, max_input_length=0, max_decoding_length=max(limit, 1),
+                min_decoding_length=0, return_end_token=True,
+                return_scores=True, suppress_sequences=[[word] for word in sorted(banned)],
+            )  # fmt: skip
         found = []
         for sentence, answer in zip(sentences, answers, strict=True):
             pairs = zip(answer.hypotheses, answer.scores, strict=True)
@@ -223,7 +251,9 @@ class CTranslate2(Head[Tokens, Text], Searches[Tokens]):
             words = words[:-1]
         else:  # the limit ended it, and its end is to be paid for
             words = words[:limit]
-            (scored,) = self._translator().score_batch([sentence], [words], max_input_length=0)
+            translator = self._translator()
+            with failing():
+                (scored,) = translator.score_batch([sentence], [words], max_input_length=0)
             log_probability = sum(scored.log_probs)
         penalty = ((6.0 + len(words)) / 6.0) ** self.length_penalty
         return Found(words, log_probability, log_probability / penalty, len(words) >= limit)
@@ -241,15 +271,16 @@ class CTranslate2(Head[Tokens, Text], Searches[Tokens]):
             import ctranslate2
         except ModuleNotFoundError as error:
             raise missing_extra("a model exported to ctranslate2", error) from error
+        except (ImportError, OSError) as error:
+            raise not_loaded(error) from None
         if not self._files:
             raise ModelError("ctranslate2: it has no model; 'nlpipe export RUN DIR --to ctranslate2' makes one")
         try:
             return ctranslate2.Translator("model", device="cpu", intra_threads=threads, files=self._files)
         except (RuntimeError, ValueError) as error:
-            reason = " ".join(str(error).split())
             raise ModelError(
-                f"CTranslate2 {ctranslate2.__version__} cannot read the model: {reason}; export the run again, or "
-                "install the ctranslate2 that environment.json names"
+                f"CTranslate2 {ctranslate2.__version__} cannot read the model: {_in_a_line(error)}; export the run "
+                "again, or install the ctranslate2 that environment.json names"
             ) from None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -260,7 +291,7 @@ class CTranslate2(Head[Tokens, Text], Searches[Tokens]):
     def state(self) -> State:
         data = {
             "source": self.source.state(), "target": None if self.target is self.source else self.target.state(),
-            "learned_ratio": self.learned_ratio, "learned_length": self.learned_length,
+            "learned_ratio": self.learned_ratio, "learned_length": self.learned_length, "longest": self.longest,
         }  # fmt: skip
         return State(data=data, files={f"{FOLDER}/{name}": content for name, content in self._files.items()})
 
@@ -269,5 +300,6 @@ class CTranslate2(Head[Tokens, Text], Searches[Tokens]):
         source = Vocabulary.from_state(state.data["source"])
         target = source if state.data["target"] is None else Vocabulary.from_state(state.data["target"])
         files = {name.removeprefix(f"{FOLDER}/"): content for name, content in state.files.items()}
-        self.use(files, source, target, state.data["learned_ratio"], state.data["learned_length"])
+        longest = state.data.get("longest", POSITIONS - 1)
+        self.use(files, source, target, state.data["learned_ratio"], state.data["learned_length"], longest)
         self._translator()  # so that what is missing is told when it is loaded

@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from nlpipe.errors import ModelError
 from nlpipe.integrations.export import Report, Runtime, export_run
 from nlpipe.integrations.proof import Proof
 from nlpipe.pipeline import Pipeline
+from nlpipe.pipeline.cascade import Cascade
 from nlpipe.pipeline.ctranslate2_conversion import parts_of, to_ctranslate2
 
 
@@ -28,8 +30,15 @@ def export_ctranslate2(
         int8: whether weights become 8-bit integers.
     """
     name = "ctranslate2-int8" if int8 else "ctranslate2"
-    runtime = Runtime(name, ("ctranslate2",), lambda each: parts_of(each.stages), partial(_convert, int8))
+    runtime = Runtime(name, ("ctranslate2",), _check, partial(_convert, int8))
     return export_run(Path(run), Path(path), runtime, force, report)
+
+
+def _check(pipeline: Pipeline) -> None:
+    """Raise ModelError where CTranslate2 cannot compute the pipeline."""
+    if isinstance(pipeline, Cascade):
+        raise ModelError(f"{pipeline.name} is a cascade; export its members")
+    parts_of(pipeline.stages)
 
 
 def _convert(int8: bool, pipeline: Pipeline, report: Report) -> Pipeline:

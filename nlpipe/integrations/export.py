@@ -1,7 +1,8 @@
 """A run that another runtime computes, as a run of its own, which proves itself before it is kept.
 
-The export answers the run's test items again and is measured beside the run. It is refused where it loses more of the
-primary score than does not matter, or is not faster.
+The export answers the run's test items again and is measured beside the run. It is refused if its score falls by more
+than the tolerance, or if it is not faster. Where the run is computed by the same runtime already, less memory is
+enough.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from nlpipe.metrics.estimates import Estimate, Values, difference_of
 from nlpipe.metrics.jackknife import item_values
 from nlpipe.pipeline import Pipeline
 from nlpipe.pipeline.cascade import Cascade
+from nlpipe.pipeline.runtimes import OWN
 from nlpipe.pipeline.saving import model_root
 from nlpipe.runs.answer import answer, data_of
 from nlpipe.runs.cascade_members import cascade_record
@@ -73,7 +75,7 @@ def export_run(run: Path, target: Path, runtime: Runtime, force: bool, report: R
     """
     if target.exists():
         raise ModelError(f"{target} exists already; name a new directory")
-    pipeline = Pipeline.load(run)
+    pipeline = Pipeline.load(run, OWN)  # another runtime has no part in it
     runtime.check(pipeline)
     proving = (run / "environment.json").exists()
     if not proving and not force:
@@ -146,7 +148,10 @@ def _prove(run: Path, folder: Path, dataset: Dataset, report: Report) -> Proof:
             measured.append(measure_model(model, answered.inputs, threads))
     old, new = map(_best, uses)
     size = [sum(path.stat().st_size for path in model.rglob("*") if path.is_file()) for model in models]
-    costs: CostsFile = {**before.costs, **new, "model_bytes": size[1], "threads": threads}
+    kept = before.costs.copy()
+    for name in Use.__required_keys__ | Use.__optional_keys__:  # what is not measured of the export is not the run's
+        kept.pop(name, None)  # type: ignore[misc]
+    costs: CostsFile = {**kept, **new, "model_bytes": size[1], "threads": threads}
     write_json(folder / "costs.json", costs)
     ledger = with_warnings(read_record(folder / "ledger.json", LedgerFile), "measure", [])
     write_json(folder / "ledger.json", ledger)

@@ -23,6 +23,7 @@ from nlpipe.pipeline.batches import BATCH, concat, taken
 from nlpipe.pipeline.integrity import CASCADE, REPAIR
 from nlpipe.pipeline.pipeline import Pipeline
 from nlpipe.pipeline.python_data import inputs_of
+from nlpipe.pipeline.runtimes import OWN
 from nlpipe.pipeline.saving import write_cascade
 from nlpipe.pipeline.thresholds import MOST, Aim, Thresholds, fit_thresholds
 from nlpipe.predictions import AnyPredictions, Predictions
@@ -215,6 +216,19 @@ class Cascade(Pipeline):
         """Those of all members."""
         return sum(member.parameter_count() for member in self.members)
 
+    @property
+    def runtime(self) -> str:
+        """What computes its answers: another runtime where one computes those of a member."""
+        return next((member.runtime for member in self.members if member.runtime != OWN), OWN)
+
+    def check_runtime(self) -> None:
+        for member in self.members:
+            member.check_runtime()
+
+    def use_runtime(self, name: str | None = None) -> None:
+        for member in self.members:
+            member.use_runtime(name)
+
     # -- on disk -------------------------------------------------------------------------------------------------
 
     def write(self, folder: Path) -> None:
@@ -235,15 +249,19 @@ class Cascade(Pipeline):
         write_cascade(folder, keys, {"aim": self.aim.plain(), "thresholds": self.thresholds.plain()}, len(self.members))
 
     @classmethod
-    def read(cls, root: Path, manifest: Mapping[str, Any]) -> Cascade:
-        """The cascade in ``root``, whose ``model.json`` is ``manifest``; called by ``Pipeline.load``."""
+    def read(cls, root: Path, manifest: Mapping[str, Any], runtime: str | None = None) -> Cascade:
+        """The cascade in ``root``, whose ``model.json`` is ``manifest``; called by ``Pipeline.load``.
+
+        Args:
+            runtime: what computes its members' answers, as for ``use_runtime``.
+        """
         content = manifest[CASCADE]
         try:
             aim, thresholds = Aim(**content["aim"]), Thresholds.from_plain(content["thresholds"])
             folders = [root / member["folder"] for member in content["members"]]
         except (KeyError, TypeError) as error:
             raise ModelError(f"{root / 'model.json'}: damaged: {error} of the cascade; {REPAIR}") from None
-        members = [Pipeline.load(folder) for folder in folders]
+        members = [Pipeline.load(folder, runtime) for folder in folders]
         try:
             cascade = cls(members, aim, manifest["name"], thresholds)
         except (WiringError, ModelError) as error:

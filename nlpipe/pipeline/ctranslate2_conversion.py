@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nlpipe.errors import ModelError
-from nlpipe.heads.ctranslate2 import POSITIONS, CTranslate2
+from nlpipe.heads.ctranslate2 import POSITIONS, CTranslate2, not_loaded
 from nlpipe.registry import missing_extra, written_name
 from nlpipe.stage import AnyStage
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor, nn
 
     from nlpipe.decoders.transformer_decoder import Transformer as Decoder
@@ -40,6 +41,7 @@ def to_ctranslate2(stages: Sequence[AnyStage], int8: bool = False) -> CTranslate
     Raises:
         ModelError: it is not made of an embedding, transformer encoders and decoders with sinusoidal or learned
             positions; or searches in a way that CTranslate2 does not have.
+        ModelError: ctranslate2 cannot be loaded, or there is no room for its files.
         MissingExtra: ctranslate2 is not installed.
     """
     embedding, encoder, head, decoder = parts_of(stages)
@@ -47,16 +49,30 @@ def to_ctranslate2(stages: Sequence[AnyStage], int8: bool = False) -> CTranslate
     made = CTranslate2(head.own, head.beam, head.length_penalty, head.max_ratio, head.max_length)
     made.bind(stages)
     files = _directory(embedding, encoder, head, decoder, int8)
-    made.use(files, embedding.vocabulary, joint, head.learned_ratio, head.learned_length)
+    longest = POSITIONS if decoder.max_positions is None else min(decoder.max_positions, POSITIONS)
+    made.use(files, embedding.vocabulary, joint, head.learned_ratio, head.learned_length, longest - 1)
     return made
+
+
+def specifications() -> Any:
+    """CTranslate2's module of the parts that transformers are made of.
+
+    Raises:
+        ModelError: it is installed and cannot be loaded.
+        MissingExtra: it is not installed.
+    """
+    try:
+        from ctranslate2.specs import transformer_spec
+    except ModuleNotFoundError as error:
+        raise missing_extra("computing with CTranslate2", error) from error
+    except (ImportError, OSError) as error:
+        raise not_loaded(error) from None
+    return transformer_spec
 
 
 def _directory(embedding: Embedding, encoder: Encoder, head: Seq2Seq, decoder: Decoder, int8: bool) -> dict[str, bytes]:
     """The files of CTranslate2's directory, by name."""
-    try:
-        from ctranslate2.specs import transformer_spec
-    except ModuleNotFoundError as error:
-        raise missing_extra("--to ctranslate2", error) from error
+    transformer_spec = specifications()
     shape = {"pre_norm": encoder.norm == "pre", "activation": _activation(encoder.activation)}
     spec = transformer_spec.TransformerSpec(
         transformer_spec.TransformerEncoderSpec(encoder.depth, encoder.heads, **shape),
@@ -77,12 +93,15 @@ def _directory(embedding: Embedding, encoder: Encoder, head: Seq2Seq, decoder: D
     spec.decoder.scale_embeddings = not head.joint or embedding.scale != 1.0
     spec.validate()
     spec.optimize(quantization="int8" if int8 else None)
-    with tempfile.TemporaryDirectory() as folder:
-        try:
+    try:
+        with tempfile.TemporaryDirectory() as folder:
             spec.save(folder)
-        except OSError as error:
-            raise ModelError(f"{folder}: {error.strerror or error}") from error
-        return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
+            return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
+    except OSError as error:
+        raise ModelError(
+            f"{error.filename or 'temporary files'}: {error.strerror or error}; CTranslate2 writes its files into a "
+            "temporary folder: name one that has room with TMPDIR"
+        ) from error
 
 
 def parts_of(stages: Sequence[AnyStage]) -> tuple[Embedding, Encoder, Seq2Seq, Decoder]:
@@ -115,7 +134,7 @@ def parts_of(stages: Sequence[AnyStage]) -> tuple[Embedding, Encoder, Seq2Seq, D
     for name, stage in (("encoder", encoder), ("decoder", decoder)):
         if stage.positions not in ("sinusoidal", "learned"):
             raise ModelError(f"{name}: CTranslate2 has no {stage.positions} positions here")
-    if encoder.causal or encoder.hidden not in (None, encoder.width):
+    if encoder.causal or encoder.hidden not in (None, embedding.dim):
         raise ModelError("encoder: CTranslate2 knows neither causal nor a hidden of another width")
     check_search(head)
     return embedding, encoder, head, decoder
@@ -151,9 +170,11 @@ def _side(spec: Any, stage: Encoder | Decoder) -> None:
     from nlpipe.nn.positions import Learned, sinusoids
 
     place, last = stage.place, stage.last
-    spec.position_encodings.encodings = _array(
-        place.table if isinstance(place, Learned) else sinusoids(POSITIONS, int(stage.width or 0))
-    )
+    if isinstance(place, Learned):
+        rows = np.arange(max(POSITIONS, len(place.table))).clip(max=len(place.table) - 1)
+        spec.position_encodings.encodings = _array(place.table)[rows]  # beyond the last all share it, as in ours
+    else:
+        spec.position_encodings.encodings = _array(sinusoids(POSITIONS, int(stage.width or 0)))
     if isinstance(last, nn.LayerNorm):
         _norm(spec.layer_norm, last)
     for into, layer in zip(spec.layer, stage.stack(), strict=True):

@@ -27,7 +27,7 @@ from nlpipe.pipeline.fitting import Fitting, answers_in_bf16
 from nlpipe.pipeline.fitting_plan import FittingPlan, plan_fitting
 from nlpipe.pipeline.python_data import inputs_of, split_of, texts_of, without_blanks
 from nlpipe.pipeline.reading import Reader
-from nlpipe.pipeline.runtimes import OTHER, OWN, Beside, choose, compare
+from nlpipe.pipeline.runtimes import OTHER, OWN, Beside, check, choose, compare
 from nlpipe.pipeline.saving import (
     all_states,
     is_cascade,
@@ -217,6 +217,14 @@ class Pipeline:
     def runtime(self) -> str:
         """What computes its answers: ``nlpipe``, or another runtime beside it."""
         return OWN if self._beside is None else OTHER
+
+    def check_runtime(self) -> None:
+        """Check that the runtime which NLPIPE_RUNTIME asks for can compute it; it need not be fitted.
+
+        Raises:
+            NlpipeError: it cannot, or there is none of this name.
+        """
+        check(self.stages)
 
     def use_runtime(self, name: str | None = None) -> None:
         """Have another runtime compute the answers, or none.
@@ -462,7 +470,7 @@ class Pipeline:
         """
         root = model_root(Path(folder))
         if is_cascade(root):
-            cascade: Pipeline = pkgutil.resolve_name(OF_SEVERAL).read(root, read_keys(root))
+            cascade: Pipeline = pkgutil.resolve_name(OF_SEVERAL).read(root, read_keys(root), runtime)
             return cascade
         manifest, stages = read_manifest(root)
         pipeline = cls(stages, manifest["task"], manifest["trainer"], manifest["seed"], manifest["name"])

@@ -10,12 +10,13 @@ from __future__ import annotations
 import importlib.util
 import os
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nlpipe.errors import MissingExtra, ModelError, NlpipeError
+from nlpipe.errors import MissingExtra, ModelError, NlpipeError, NlpipeWarning
 from nlpipe.heads.ctranslate2 import POSITIONS, CTranslate2
 from nlpipe.predictions import AnyPredictions
 from nlpipe.registry import written_name
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 OWN, OTHER, AUTO = "nlpipe", "ctranslate2", "auto"
 RUNTIMES = (AUTO, OWN, OTHER)
+TRANSLATOR = "seq2seq"
+"""The head whose answers another runtime may compute."""
 VARIABLE = "NLPIPE_RUNTIME"
 """The environment variable that says which runtime is taken where nothing else does."""
 
@@ -45,7 +48,7 @@ class Beside:
         forced: whether what it cannot do is an error; else the stages do it.
 
     Raises:
-        ModelError: it cannot compute these stages.
+        ModelError: it cannot compute these stages, or cannot be loaded.
         MissingExtra: ctranslate2 is not installed.
     """
 
@@ -55,15 +58,19 @@ class Beside:
         self.stages = list(stages)
         self.forced = forced
         self.head: CTranslate2 = to_ctranslate2(self.stages)
+        self.fault: ModelError | None = None
+        """Why it is no longer asked, where it has failed and is not forced."""
 
     def predict(self, tokens: Tokens) -> AnyPredictions | None:
         """Its answers, searched for as the head's options say now; None where the stages must give them.
 
         Raises:
-            ModelError: it is forced, and an option is not one of CTranslate2's.
+            ModelError: it is forced, and fails, or an option is not one of CTranslate2's.
         """
         from nlpipe.pipeline.ctranslate2_conversion import check_search
 
+        if self.fault is not None:
+            return None
         head: Any = self.stages[-1]
         try:
             check_search(head)
@@ -76,7 +83,14 @@ class Beside:
         options = {name: getattr(head, name) for name in self.head.answering}
         if options != {name: getattr(self.head, name) for name in self.head.answering}:
             self.head.change(**options)
-        return self.head.predict(tokens)
+        try:
+            return self.head.predict(tokens)
+        except ModelError as error:
+            if self.forced:
+                raise
+            self.fault = error
+            warn_of(error)
+            return None
 
 
 def wanted(name: str | None) -> str:
@@ -89,6 +103,40 @@ def wanted(name: str | None) -> str:
     if given not in RUNTIMES:
         raise NlpipeError(f"{where}: unknown runtime '{given}'; known: {', '.join(RUNTIMES)}")
     return given
+
+
+def check(stages: Sequence[AnyStage], name: str | None = None) -> None:
+    """Check that the runtime which is asked for can compute ``stages``, which need not be fitted.
+
+    Args:
+        name: of the runtime; None: as the environment variable says, or auto.
+
+    Raises:
+        NlpipeError: it cannot, or cannot be loaded, or there is none of this name.
+    """
+    if wanted(name) == OTHER and not isinstance(stages[-1], CTranslate2):
+        from nlpipe.pipeline.ctranslate2_conversion import parts_of, specifications
+
+        parts_of(stages)
+        specifications()
+
+
+def computable(stages: Sequence[AnyStage]) -> bool:
+    """Whether CTranslate2 has what ``stages`` need; it need not be installed."""
+    if written_name(stages[-1]) != TRANSLATOR:
+        return False
+    from nlpipe.pipeline.ctranslate2_conversion import parts_of
+
+    try:
+        parts_of(stages)
+    except ModelError:
+        return False
+    return True
+
+
+def warn_of(error: NlpipeError) -> None:
+    """Warn that CTranslate2 should answer and cannot."""
+    warnings.warn(f"CTranslate2 is not used: {error}; the pipeline's own network answers", NlpipeWarning, stacklevel=3)
 
 
 def choose(stages: Sequence[AnyStage], records: Mapping[str, Any], name: str | None) -> Beside | None:
@@ -110,7 +158,8 @@ def choose(stages: Sequence[AnyStage], records: Mapping[str, Any], name: str | N
         return None
     try:
         return Beside(stages)
-    except (ModelError, MissingExtra):
+    except (ModelError, MissingExtra) as error:
+        warn_of(error)
         return None
 
 
@@ -129,17 +178,18 @@ def timed(way: Predict, parts: Sequence[Wire]) -> tuple[list[AnyPredictions], fl
 def compare(
     stages: Sequence[AnyStage], inputs: Wire, own: Predict, other: Callable[[Beside], Predict]
 ) -> dict[str, Any] | None:
-    """How CTranslate2 does beside ``stages`` on the first of ``inputs``; None where it cannot compute them.
+    """How CTranslate2 does beside ``stages`` on the first of ``inputs``; None where it cannot compute them, or fails.
 
     Args:
         own: the pipeline's answers.
         other: its answers by what is given.
     """
-    if written_name(stages[-1]) != "seq2seq" or not installed() or not len(inputs):
+    if not computable(stages) or not installed() or not len(inputs):
         return None
     try:
         beside = Beside(stages)
-    except (ModelError, MissingExtra):
+    except (ModelError, MissingExtra) as error:
+        warn_of(error)
         return None
     sample = inputs.take(range(min(COMPARED, len(inputs))))
     single = [sample.take([i]) for i in range(min(ALONE, len(sample)))]
@@ -152,6 +202,9 @@ def compare(
             answers, seconds[number, place] = timed(way, parts)
         found: Text = answers[0].values
         texts.append(list(found.strings))
+    if beside.fault is not None:
+        warn_of(beside.fault)
+        return None
     same = sum(a == b for a, b in zip(*texts, strict=True))
     alone, together = (seconds[0] / seconds[1]).tolist()
     return {

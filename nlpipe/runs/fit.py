@@ -15,8 +15,7 @@ from nlpipe.errors import NlpipeError
 from nlpipe.files import whole_folder, write_json
 from nlpipe.pipeline import Pipeline
 from nlpipe.pipeline.cascade import Cascade
-from nlpipe.pipeline.runtimes import OWN, installed
-from nlpipe.registry import written_name
+from nlpipe.pipeline.runtimes import OWN, computable, installed
 from nlpipe.runs.cascade_members import cascade_of, cascade_record, fit_thresholds
 from nlpipe.runs.environment import environment, thread_count, use_threads
 from nlpipe.runs.identity import files_of, fingerprints, names_of
@@ -72,6 +71,7 @@ def fit(
         pipeline: Pipeline = cascade_of(spec, members)
     else:
         pipeline = make(replace(spec, seed=seed), dataset.task.name)
+    pipeline.check_runtime()
     pipeline.reading = dataset.reading
     if not members:
         import_ahead(pipeline)
@@ -93,9 +93,9 @@ def fit(
     if not isinstance(pipeline, Cascade):  # a cascade's members have chosen theirs
         pipeline.try_runtimes((dataset.dev if len(dataset.dev) else train).inputs)
     for name, found in pipeline.runtimes.items():
-        report(_told(name, found))
-    if written_name(pipeline.head) == "seq2seq" and not installed():
-        report('translators answer several times as fast with CTranslate2: pip install "nlpipe[ctranslate2]"')
+        report(_told(name, found, pipeline.runtime))
+    if not installed() and any(computable(member.stages) for member in pipeline.members):
+        report('CTranslate2 may answer several times as fast: pip install "nlpipe[ctranslate2]"')
     report("saving")
     with whole_folder(folder) as partial:
         model = partial / "model"
@@ -135,9 +135,9 @@ def fit(
     return pipeline
 
 
-def _told(name: str, found: Mapping[str, Any]) -> str:
-    """How another runtime did beside the pipeline's stages, in one line."""
-    use = "it answers from here on (--runtime nlpipe: not)" if found["taken"] else "it is not used"
+def _told(name: str, found: Mapping[str, Any], runtime: str) -> str:
+    """How another runtime did beside the pipeline's stages, and whether ``runtime``, which answers, is it; a line."""
+    use = "it answers from here on (--runtime nlpipe: not)" if runtime == name else "it is not used"
     return (
         f"{name}: {found['same']:,} of {found['compared']:,} answers are the same, "
         f"{found['times_as_fast_alone']:.1f} times as fast one by one, {found['times_as_fast_in_batches']:.1f} in "

@@ -9,6 +9,7 @@ from typing import Any
 
 from nlpipe.datasets.dataset import Dataset
 from nlpipe.fingerprint import fingerprint, source_hash, version_of
+from nlpipe.pipeline.runtimes import AUTO, TRANSLATOR, wanted
 from nlpipe.registry import names_used, table_of
 from nlpipe.runs.environment import PACKAGES
 from nlpipe.runs.records import SplitName
@@ -18,12 +19,19 @@ from nlpipe.wheels import sha256_of
 
 
 def run_hash(spec: PipelineSpec, dataset: Dataset, seed: int, train_size: int | None, split: SplitName = "test") -> str:
-    """Twelve hexadecimal digits that differ where anything differs that a result depends on."""
+    """Twelve hexadecimal digits that differ where anything differs that a result depends on.
+
+    Raises:
+        NlpipeError: NLPIPE_RUNTIME names no runtime.
+    """
     resolved = {key: value for key, value in spec.resolved().items() if key not in APART}
     content: dict[str, Any] = {
         "pipeline": resolved, "data": dataset.digest, "seed": seed, "train_size": train_size, "source": source_hash(),
         "packages": {name: version_of(name) for name in PACKAGES},
     }  # fmt: skip
+    runtime = wanted(None)
+    if runtime != AUTO and not spec.members and spec.stages[-1].name == TRANSLATOR:
+        content["runtime"] = runtime
     if spec.members:
         resolved["cascade"] = [
             run_hash(each, dataset, seed, size_for(each, train_size), split) for each in spec.members

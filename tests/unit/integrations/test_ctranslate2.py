@@ -66,7 +66,7 @@ def fitted(decoder: Any = None, joint: bool = True, scaled: bool = True, beam: i
 SHAPES: list[dict[str, Any]] = [
     {"activation": "relu"},
     {"norm": "post", "scaled": False},
-    {"positions": "learned", "max_length": 40},
+    {"positions": "learned", "max_length": 8},  # texts and answers reach beyond the last position
     {"joint": False, "scaled": False},
     {"joint": False},
 ]
@@ -164,7 +164,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "trainer: {epochs: 3, lr: 0.01, precision: fp32}\n"
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(costs, "measure_model", lambda *_: USE)
+        patch.setattr(costs, "measure_model", lambda *_: {**USE, "joules_per_text": 0.1})
         return nlpipe.run(folder / "numbers.yaml", out=folder / "out").folder
 
 
@@ -173,7 +173,8 @@ def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its export, said to be twice as fast."""
 
     def measured(model: Path, *_: object) -> dict[str, float]:
-        return {**USE, "latency_p50_seconds": USE["latency_p50_seconds"] / (2 if exports(model) else 1)}
+        use = {name: value for name, value in USE.items() if not exports(model) or "per_text" not in name}
+        return {**use, "latency_p50_seconds": USE["latency_p50_seconds"] / (2 if exports(model) else 1)}
 
     folder = tmp_path_factory.mktemp("exported") / "run"
     with pytest.MonkeyPatch.context() as patch:
@@ -193,6 +194,8 @@ def test_an_export_is_a_run_for_every_command(run: Path, exported: Path, tmp_pat
     assert environment["runtime"] == "ctranslate2" and environment["exported_from"] == str(run)
     assert environment["name"] == "numbers-ctranslate2" and environment["packages"]["ctranslate2"]
     assert Result(exported).scores == pytest.approx(Result(run).scores)
+    assert "joules_per_text" in Result(run).costs and "joules_per_text" not in Result(exported).costs
+    assert "fit_seconds" in Result(exported).costs
     assert evaluate(exported, str(run.parents[1] / "test.csv")).metrics["scores"] == pytest.approx(
         Result(exported).scores
     )

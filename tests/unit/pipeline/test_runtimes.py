@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
+import tempfile
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -13,11 +16,24 @@ import nlpipe
 from nlpipe.bulk.answer_process import Answerer, Setting
 from nlpipe.bulk.bulk import Here
 from nlpipe.cli.app import app
-from nlpipe.errors import NlpipeError
+from nlpipe.datasets.load import load_dataset
+from nlpipe.decoders import GRU
+from nlpipe.decoders import Transformer as Decoder
+from nlpipe.encoders import Transformer
+from nlpipe.errors import ModelError, NlpipeError, NlpipeWarning
+from nlpipe.heads import CTranslate2, Seq2Seq
+from nlpipe.integrations.ctranslate2_export import export_ctranslate2
 from nlpipe.pipeline import Pipeline, runtimes
+from nlpipe.pipeline.cascade import Cascade
 from nlpipe.pipeline.integrity import sealed
+from nlpipe.pipeline.thresholds import Aim, Thresholds
+from nlpipe.representations import Embedding
 from nlpipe.runs import costs
+from nlpipe.runs.fit import _told, fit
+from nlpipe.runs.identity import run_hash
 from nlpipe.runs.result import Result
+from nlpipe.spec import read_pipeline
+from nlpipe.tokenizers import Whitespace
 from nlpipe.wire import Text
 from tests.commands import complaint
 from tests.unit.integrations.test_ctranslate2 import TEXTS, fitted, sentences
@@ -121,10 +137,101 @@ def test_what_is_asked_for_and_cannot_be_is_told(saved: Path, tmp_path: Path) ->
     with pytest.raises(NlpipeError, match=r"CTranslate2 computes a tokenizer, .* these stages are others"):
         Pipeline.load(folder, runtime="ctranslate2")
     assert Pipeline.load(folder).runtime == "nlpipe"
+    both = Cascade([classical, classical], Aim(within=0.1), "both", Thresholds((0.5,))).save(tmp_path / "both")
+    for runtime, message in (("ctranslate2", "these stages are others"), ("fast", "runtime: unknown runtime 'fast'")):
+        with pytest.raises(NlpipeError, match=message):
+            Pipeline.load(both, runtime=runtime)
     manifest = json.loads((folder / "model.json").read_text())
     manifest["runtimes"] = {"ctranslate2": {"taken": True}}  # of another model
     (folder / "model.json").write_text(json.dumps(sealed(folder, manifest)))
-    assert Pipeline.load(folder).runtime == "nlpipe"
+    with pytest.warns(NlpipeWarning, match="CTranslate2 is not used: .* these stages are others"):
+        assert Pipeline.load(folder).runtime == "nlpipe"
+
+
+@pytest.mark.filterwarnings("ignore:.* answers were cut")
+def test_the_stages_answer_where_it_fails_unless_it_is_forced(
+    translator: Pipeline, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Pipeline.load(saved, runtime="nlpipe").predict(TEXTS).texts
+
+    def fails(message: str) -> None:
+        with pytest.warns(NlpipeWarning, match=f"CTranslate2 is not used: .*{message}.*; the pipeline's own network"):
+            assert Pipeline.load(saved).predict(TEXTS).texts == own
+        with pytest.raises(ModelError, match=message):
+            Pipeline.load(saved, runtime="ctranslate2").predict(TEXTS)
+        take(monkeypatch, 4, 4, 1, 1)
+        with pytest.warns(NlpipeWarning, match=message):
+            translator.try_runtimes(Text(TEXTS[:2]))
+        assert not translator.runtimes and translator.runtime == "nlpipe"
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+        fails("gone.*: No such file or directory; .* TMPDIR")
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "ctranslate2.specs", ModuleType("broken"))
+        fails("ctranslate2 is installed but cannot be loaded: cannot import name")
+
+    class Broken:
+        def translate_batch(self, *_: object, **__: object) -> None:
+            raise RuntimeError("out of\nmemory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CTranslate2, "_translator", lambda self: Broken())
+        fails("CTranslate2 failed: out of memory")
+
+
+def test_a_cascade_hands_the_runtime_to_its_members(translator: Pipeline, saved: Path, tmp_path: Path) -> None:
+    members = [Pipeline.load(saved), Pipeline.load(saved)]
+    folder = Cascade(members, Aim(within=0.1), "both", Thresholds((0.5,))).save(tmp_path / "both")
+    assert Pipeline.load(folder).runtime == "ctranslate2"
+    own = Pipeline.load(folder, runtime="nlpipe")
+    assert own.runtime == "nlpipe" and [member.runtime for member in own.members] == ["nlpipe"] * 2
+    own.use_runtime()
+    assert [member.runtime for member in own.members] == ["ctranslate2"] * 2
+    with pytest.raises(ModelError, match="both is a cascade; export its members"):
+        export_ctranslate2(folder, tmp_path / "out", force=True)
+
+
+def test_a_runtime_that_cannot_be_is_told_before_anything_is_fitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fitted(*_: object) -> None:
+        pytest.fail("it was fitted")
+
+    monkeypatch.setattr(Pipeline, "fit_split", fitted)
+    spec = read_pipeline({"data": "sample_reviews", "representation": "bow", "head": "naive_bayes"})
+    dataset = load_dataset("sample_reviews")
+    for runtime, message in (("ctranslat2", "unknown runtime 'ctranslat2'"), ("ctranslate2", "stages are others")):
+        monkeypatch.setenv("NLPIPE_RUNTIME", runtime)
+        with pytest.raises(NlpipeError, match=message):
+            fit(spec, dataset, tmp_path / "run")
+
+
+def test_a_run_of_a_translator_is_another_with_another_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = load_dataset("sample_reviews")
+
+    def hashes(spec: dict[str, Any]) -> list[str]:
+        found = []
+        for runtime in ("auto", "nlpipe", "ctranslate2"):
+            monkeypatch.setenv("NLPIPE_RUNTIME", runtime)
+            found.append(run_hash(read_pipeline(spec), dataset, 13, None))
+        monkeypatch.delenv("NLPIPE_RUNTIME")
+        assert run_hash(read_pipeline(spec), dataset, 13, None) == found[0]
+        return found
+
+    shape = {"name": "transformer", "layers": 1, "heads": 2}
+    translator = {"representation": "embedding", "encoder": shape, "head": {"name": "seq2seq", "decoder": shape}}
+    assert len(set(hashes(translator))) == 3
+    assert len(set(hashes({"representation": "bow", "head": "naive_bayes"}))) == 1
+
+
+def test_what_it_can_compute_is_known_before_fitting() -> None:
+    def stages(decoder: Any, hidden: int | None = None) -> list[Any]:
+        encoder = Transformer(hidden=hidden, layers=1, heads=2)
+        return [Whitespace(), Embedding(dim=16), encoder, Seq2Seq(decoder)]
+
+    assert runtimes.computable(stages(Decoder(layers=1, heads=2)))
+    assert not runtimes.computable(stages(GRU(hidden=8))) and not runtimes.computable(stages(Decoder(), hidden=32))
 
 
 def test_a_run_says_what_computes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faster: None) -> None:
@@ -140,10 +247,6 @@ def test_a_run_says_what_computes_it(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "tokenizer": "whitespace", "representation": {"name": "embedding", "dim": 16, "min_count": 1},
         "encoder": shape, "head": {"name": "seq2seq", "decoder": shape}, "trainer": {"epochs": 20, "lr": 0.01},
     }  # fmt: skip
-    from nlpipe.datasets.load import load_dataset
-    from nlpipe.runs.fit import fit
-    from nlpipe.spec import read_pipeline
-
     pipeline = fit(read_pipeline(spec), load_dataset(spec["data"]), tmp_path / "run", report=said.append)
     assert pipeline.runtime == "ctranslate2", (said, pipeline.runtimes)
     assert Result(tmp_path / "run").environment["runtime"] == "ctranslate2"
@@ -152,6 +255,7 @@ def test_a_run_says_what_computes_it(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "ctranslate2: 10 of 10 answers are the same, 4.0 times as fast one by one, 4.0 in batches; it answers from "
         "here on (--runtime nlpipe: not)"
     )
+    assert _told("ctranslate2", pipeline.runtimes["ctranslate2"], "nlpipe").endswith("in batches; it is not used")
 
 
 @pytest.mark.filterwarnings("ignore:.* answers were cut")
