@@ -47,6 +47,9 @@ class Tagging(Task):
     inputs: ClassVar[tuple[str, ...]] = ("text", "token")
     formats: ClassVar[tuple[str, ...]] = ("conll", "jsonl", "parquet")
     usual_format: ClassVar[str | None] = "conll"
+    example: ClassVar[Mapping[str, Any]] = {
+        name: [{"start": 0, "end": 5, "type": "PER", "text": "Maria", "score": 0.9}] for name in ("entities", "tokens")
+    }
 
     def __init__(self, scheme: str = "auto", split_at_entities: bool = False) -> None:
         self.scheme = scheme

@@ -179,6 +179,8 @@ class Task(ABC):
     """Formats of files that hold its examples."""
     usual_format: ClassVar[str | None] = None
     """The format of a file whose ending tells none of these."""
+    example: ClassVar[Mapping[str, Any]] = {}
+    """Fields of an answer's record that may be empty lists, with an item each, for those who need their types."""
     capability: ClassVar[type | None] = None
     """What its head must be able to do, of ``nlpipe.capabilities``, besides giving ``target``."""
 
