@@ -6,7 +6,7 @@ import glob
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from nlpipe.bulk.answer_folder import AnswerFolder
 from nlpipe.bulk.answer_process import Answerer, Setting, guarded
-from nlpipe.bulk.answers import Table
+from nlpipe.bulk.answers import Columns, Table
 from nlpipe.bulk.inputs import Input
 from nlpipe.bulk.ordered import Answer, Piece, Source, Workers, in_order, pieces
 from nlpipe.bulk.parquet_output import ParquetFile
@@ -32,15 +32,21 @@ Report = Callable[[int], None]
 """Called with the number of texts that have been answered since the last call."""
 
 
-def files_of(given: Sequence[str]) -> list[Path]:
+def files_of(given: Sequence[str], output: Path | None = None) -> list[Path]:
     """The files that ``--file`` names: paths, folders and patterns such as ``in/*.csv``.
 
+    Args:
+        output: the folder of the answers; a pattern such as ``data/**/*.csv`` does not take these for inputs.
+
     Raises:
-        NlpipeError: there is no such file, a folder has none that can be read, or two are called the same.
+        NlpipeError: there is no such file, a folder or a pattern has none that can be read, or it is in ``output``.
     """
+    answers = output.resolve() if output is not None and output.is_dir() else None
     found: list[Path] = []
     for text in given:
         path = Path(text)
+        if path.exists() and answers is not None and path.resolve().is_relative_to(answers):
+            raise NlpipeError(f"--output {output}: this folder has the input --file {text}; give another one")
         if path.is_dir():
             inside = sorted(each for each in path.iterdir() if each.is_file() and not each.name.startswith("."))
             readable = [each for each in inside if _is_readable(each.name)]
@@ -53,9 +59,11 @@ def files_of(given: Sequence[str]) -> list[Path]:
             found.append(path)
         else:
             matching = sorted(each for each in map(Path, glob.glob(text, recursive=True)) if each.is_file())  # noqa: PTH207
-            if not matching:
-                raise NlpipeError(f"--file {text}: no file matches this pattern")
-            found += matching
+            inputs = [each for each in matching if answers is None or not each.resolve().is_relative_to(answers)]
+            if not inputs:
+                where = f" outside of --output {output}" if matching else ""
+                raise NlpipeError(f"--file {text}: no file matches this pattern{where}")
+            found += inputs
     return list(dict.fromkeys(found))
 
 
@@ -109,35 +117,77 @@ class _Written(Protocol):
     def write(self, text: str) -> Any: ...
 
 
+@dataclass(frozen=True)
+class Output:
+    """How files of answers are written.
+
+    Args:
+        form: one of ``SUFFIXES``.
+        example: what ``Task.example`` has, for the types of columns.
+    """
+
+    form: str
+    example: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_table(self) -> bool:
+        """Whether its files begin with the names of columns."""
+        return self.form in ("csv", "tsv")
+
+    def head(self, columns: Columns) -> str:
+        """The row with the names of a table's columns."""
+        return Table("\t" if self.form == "tsv" else ",", columns).head()
+
+    @contextmanager
+    def new_file(self, target: Path, like: Path | None = None) -> Iterator[_Written]:
+        """A file of answers to write to; it is there when the block has ended well.
+
+        Args:
+            like: the first part of the same table.
+        """
+        with whole_file(target) as path:
+            if self.form == "parquet":
+                table = ParquetFile(path, like, self.example)
+                try:
+                    yield table
+                    table.close()
+                except BaseException:
+                    table.abandon()
+                    raise
+            else:
+                with path.open("w", encoding="utf-8", newline="") as file:
+                    yield file
+
+
 def to_stream(
-    read: Read,
-    files: Sequence[Path | None],
-    workers: Workers,
-    form: str,
-    write: Callable[[str], object],
-    report: Report,
+    read: Read, file: Path | None, workers: Workers, form: str, write: Callable[[str], object], report: Report
 ) -> None:
-    """Write the answers of one file or more as they come."""
-    for piece, text in in_order(workers, _all(read, files, form), _line_form(form)):
+    """Write the answers of a file, or of standard input, as they come."""
+    source = Source("standard input" if file is None else str(file))
+    for piece, text in in_order(workers, pieces(source, read(file), form in ("csv", "tsv")), _line_form(form)):
         if piece.items:
             write(text)
             report(len(piece.items))
 
 
-def to_file(
-    read: Read, files: Sequence[Path | None], workers: Workers, form: str, target: Path, report: Report
-) -> None:
+def to_file(read: Read, file: Path | None, workers: Workers, output: Output, target: Path, report: Report) -> None:
     """Write the answers to a file, which is whole or not there.
 
     Raises:
         NlpipeError: an input is at fault, or the disk is full.
     """
-    with _new_file(target, form) as output:
-        to_stream(read, files, workers, form, output.write, report)
+    with output.new_file(target) as written:
+        to_stream(read, file, workers, output.form, written.write, report)
 
 
 def to_folder(
-    read: Read, files: Mapping[str, Path], workers: Workers, form: str, folder: AnswerFolder, rows: int, report: Report
+    read: Read,
+    files: Mapping[str, Path],
+    workers: Workers,
+    output: Output,
+    folder: AnswerFolder,
+    rows: int,
+    report: Report,
 ) -> None:
     """Write the answers of each file, ``rows`` to a part, to the files ``NAME-00001.csv`` and so on.
 
@@ -149,70 +199,47 @@ def to_folder(
     """
     for name, file in files.items():
         folder.begin(name, file)
-    left = {name: file for name, file in files.items() if not folder.is_complete(name)}
-    sources = {name: Source(str(file), folder.columns(name)) for name, file in left.items()}
-    names = {id(source): name for name, source in sources.items()}
 
     def called(name: str, part: int) -> str:
-        return f"{name}-{part:05d}{SUFFIXES[form]}"
+        return f"{name}-{part:05d}{SUFFIXES[output.form]}"
 
     def is_there(name: str, part: int) -> bool:
         return folder.has(called(name, part))
 
+    left = {name: file for name, file in files.items() if not folder.is_complete(name)}
+    # The first part has the columns that its own rows give, and those of the others are the same.
+    columns = {name: folder.columns(name) if is_there(name, 1) else None for name in left}
+    sources = {name: Source(str(file), columns[name]) for name, file in left.items()}
+    names = {id(source): name for name, source in sources.items()}
     stream = chain.from_iterable(
-        pieces(sources[name], read(file), form in ("csv", "tsv"), rows, partial(is_there, name))
-        for name, file in left.items()
+        pieces(sources[name], read(file), output.is_table, rows, partial(is_there, name)) for name, file in left.items()
     )
-    answered = in_order(workers, stream, _line_form(form))
-    step = next(answered, None)
-    while step is not None:
-        piece = step[0]
-        name = names[id(piece.source)]
+    answered = in_order(workers, stream, _line_form(output.form))
+    for first, text in answered:
+        name = names[id(first.source)]
+        piece = first
+        if first.items:
+            target, count = called(name, first.part), 0
+            like = folder.path / called(name, 1) if first.part > 1 else None
+            with output.new_file(folder.path / target, like) as written:
+                if first.part > 1 and output.is_table and first.source.columns:
+                    written.write(output.head(first.source.columns))
+                for piece, answers in chain([(first, text)], _rest_of_part(first, answered)):
+                    written.write(answers)
+                    count += len(piece.items)
+                    report(len(piece.items))
+            folder.add(target, name, count, first.source.columns)
         if not piece.items:
             folder.complete(name)
-            step = next(answered, None)
-            continue
-        target, part, count = called(name, piece.part), piece.part, 0
-        like = folder.path / called(name, 1) if part > 1 else None
-        with _new_file(folder.path / target, form, like) as output:
-            if part > 1 and piece.source.columns and form in ("csv", "tsv"):
-                output.write(Table("\t" if form == "tsv" else ",", piece.source.columns).head())
-            while step is not None and step[0].source is piece.source and step[0].part == part and step[0].items:
-                output.write(step[1])
-                count += len(step[0].items)
-                report(len(step[0].items))
-                if count == rows:  # what comes next may be a fault, and this part is whole
-                    break
-                step = next(answered, None)
-        folder.add(target, name, count, piece.source.columns)
-        if count == rows:
-            step = next(answered, None)
 
 
-def _all(read: Read, files: Sequence[Path | None], form: str) -> Iterator[Piece]:
-    return chain.from_iterable(
-        pieces(Source("standard input" if file is None else str(file)), read(file), form in ("csv", "tsv"))
-        for file in files
-    )
+def _rest_of_part(piece: Piece, answered: Iterator[tuple[Piece, str]]) -> Iterator[tuple[Piece, str]]:
+    """The pieces of a part after ``piece``; nothing is read beyond, since a part is whole whatever comes next."""
+    while not piece.ends:
+        piece, text = next(answered)
+        yield piece, text
 
 
 def _line_form(form: str) -> str:
     """The form in which workers answer."""
     return "jsonl" if form == "parquet" else form
-
-
-@contextmanager
-def _new_file(target: Path, form: str, like: Path | None = None) -> Iterator[_Written]:
-    """A file of answers to write to; it is there when the block has ended well."""
-    with whole_file(target) as path:
-        if form == "parquet":
-            table = ParquetFile(path, like)
-            try:
-                yield table
-                table.close()
-            except BaseException:
-                table.abandon()
-                raise
-        else:
-            with path.open("w", encoding="utf-8", newline="") as file:
-                yield file

@@ -73,11 +73,13 @@ class Piece:
 
     Args:
         part: of the file, from 1, that its answers are written to.
+        ends: whether no other piece of the part follows.
     """
 
     source: Source
     part: int
     items: list[Input]
+    ends: bool = False
 
 
 def pieces(
@@ -112,7 +114,7 @@ def pieces(
             size += len(item.content)
         full = count == rows
         if items and (full or len(items) >= limit or (size > CHARACTERS and not len(items) % BATCH)):
-            yield Piece(source, part, items)
+            yield Piece(source, part, items, full)
             items, size, limit = [], 0, CHUNK
         if full:
             part, count, skipping = part + 1, 0, is_done(part + 1)
@@ -120,7 +122,7 @@ def pieces(
         yield Piece(source, part, items)
     if fault is not None:
         raise fault
-    yield Piece(source, part, [])
+    yield Piece(source, part, [], True)
 
 
 def in_order(workers: Workers, parts: Iterator[Piece], form: str) -> Iterator[tuple[Piece, str]]:

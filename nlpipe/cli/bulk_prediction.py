@@ -115,14 +115,14 @@ def predict_in_bulk(wanted: Wanted, pipeline: Pipeline, reading: Reading) -> Non
     """
     from nlpipe.bulk.answer_folder import answer_folder
     from nlpipe.bulk.answer_process import model_hash
-    from nlpipe.bulk.bulk import PART_ROWS, files_of, stems_of, to_file, to_folder, to_stream
+    from nlpipe.bulk.bulk import PART_ROWS, Output, files_of, stems_of, to_file, to_folder, to_stream
     from nlpipe.bulk.inputs import Position, read_inputs
     from nlpipe.files import check_replaceable
     from nlpipe.pipeline.runtimes import wanted as wanted_runtime
 
     standard = not wanted.files or wanted.files == ("-",)
-    files: Sequence[Path | None] = [None] if standard else files_of(wanted.files)
     form, output = wanted.chosen_form, wanted.output
+    files: Sequence[Path | None] = [None] if standard else files_of(wanted.files, output if wanted.to_folder else None)
     setting: Setting = {
         "model": str(wanted.run.absolute()), "sha256": model_hash(wanted.run), "version": _version(),
         "changes": list(wanted.changes), "form": "jsonl" if form == "parquet" else form, "n_best": wanted.n_best,
@@ -152,13 +152,14 @@ def predict_in_bulk(wanted: Wanted, pipeline: Pipeline, reading: Reading) -> Non
                 **asdict(reading),
             }  # fmt: skip
             with answer_folder(output, identity) as folder, _workers(wanted, setting, pipeline) as workers:
-                to_folder(read, stems, workers, form, folder, rows, report)
+                to_folder(read, stems, workers, Output(form, pipeline.task.example), folder, rows, report)
             return
+        (file,) = files  # several need a folder
         with _workers(wanted, setting, pipeline) as workers:
             if output is not None:
-                to_file(read, files, workers, form, output, report)
+                to_file(read, file, workers, Output(form, pipeline.task.example), output, report)
             else:
-                to_stream(read, files, workers, form, _write, report)
+                to_stream(read, file, workers, form, _write, report)
 
 
 def _version() -> str:

@@ -67,6 +67,12 @@ def predict(folder: Path, *words: Any) -> list[Any]:
     return ["predict", folder / "model", "--import", folder / "deadly_stage.py", *words]
 
 
+def succeed(folder: Path, *words: Any) -> None:
+    """Run a command, which must succeed, in this process."""
+    answer = CliRunner().invoke(app, [str(word) for word in predict(folder, *words)], catch_exceptions=False)
+    assert answer.exit_code == 0, answer.output
+
+
 def done(folder: Path, *words: Any) -> bytes:
     """What a command that must succeed writes."""
     command = nlpipe(*predict(folder, *words))
@@ -133,6 +139,40 @@ def test_a_folder_is_continued_and_not_mixed(folder: Path, tmp_path: Path) -> No
     assert "a.csv: changed since the answers" in complaint(*predict(folder, *options))
     told = complaint(*predict(folder, "--file", folder / "big.csv", "--output", tmp_path / "in"))
     assert "this folder has other files (a.csv)" in told
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_first_part_that_was_deleted_comes_back_as_it_was(folder: Path, tmp_path: Path, form: str) -> None:
+    if form == "parquet":
+        pytest.importorskip("pyarrow")
+    words = ["--file", tmp_path / "in.csv", "--output", tmp_path / "out", "--part-rows", 300, "--format", form]
+    (tmp_path / "in.csv").write_text("id,text\n" + "".join(f"{i},good {i}\n" for i in range(900)))
+    succeed(folder, *words)
+    files = {path: path.read_bytes() for path in (tmp_path / "out").glob("in-*")}
+    first = tmp_path / "out" / f"in-00001.{form}"
+    assert len(files) == 3 and (form != "csv" or files[first].startswith(b"id,text,predicted,"))
+    for missing in ([first], [first, tmp_path / "out" / f"in-00003.{form}"]):
+        for path in missing:
+            path.unlink()
+        succeed(folder, *words)
+        assert {path: path.read_bytes() for path in files} == files
+    if form == "parquet":
+        first.write_bytes(b"damaged")
+        (tmp_path / "out" / "in-00003.parquet").unlink()
+        answer = CliRunner().invoke(app, [str(word) for word in predict(folder, *words)])
+        assert f"{first}: not a parquet file, or damaged" in str(answer.exception)
+
+
+def test_answers_are_not_taken_for_inputs(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "data" / "in").mkdir(parents=True)
+    (tmp_path / "data" / "in" / "a.csv").write_text("text\ngood\n")
+    out = tmp_path / "data" / "answers"
+    for _ in range(2):
+        succeed(folder, "--file", tmp_path / "data" / "**" / "*.csv", "--output", out, "--format", "csv")
+        assert [path.name for path in out.glob("*.csv")] == ["a-00001.csv"]
+    for given, message in ((out / "*.csv", "outside of --output"), (out, "this folder has the input")):
+        answer = CliRunner().invoke(app, [str(word) for word in predict(folder, "--file", given, "--output", out)])
+        assert isinstance(answer.exception, NlpipeError) and message in str(answer.exception)
 
 
 def test_two_commands_do_not_write_into_one_folder(folder: Path, tmp_path: Path) -> None:
