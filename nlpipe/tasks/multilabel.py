@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import json
+import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from nlpipe.errors import DataError, NlpipeWarning
+from nlpipe.json_reader import parse_json
 from nlpipe.labels import clean_label
 from nlpipe.metrics.label_set_metrics import label_set_metrics
 from nlpipe.metrics.metric import Metric
@@ -22,6 +25,7 @@ COLUMN = "label "
 """How the roles of columns begin that hold one label each, 0 or 1: ``label toxic``."""
 YES, NO = ("1", "1.0", "true"), ("0", "0.0", "false")
 """What a column of one label holds."""
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Multilabel(Task):
@@ -161,6 +165,22 @@ def _types(row: Row, labels: Mapping[str, str] | None) -> list[str]:
     return [allowed(kind, labels, row.place("labels")) for kind in sorted(kinds)]
 
 
+def _list_in(text: str, place: str) -> Any:
+    """The list that a field spells, as JSON or else as Python writes it; ``text`` itself where it spells none.
+
+    Raises:
+        DataError: it is JSON that holds no texts, such as NaN or half of a surrogate pair.
+    """
+    try:
+        return parse_json(text, place)
+    except DataError as error:
+        if not isinstance(error.__cause__, json.JSONDecodeError):
+            raise
+    with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+        return ast.literal_eval(text)
+    return text
+
+
 def label_items(value: Any, separator: str, place: str) -> list[str]:
     """The labels of a field, as they are written; none where it is empty.
 
@@ -173,8 +193,7 @@ def label_items(value: Any, separator: str, place: str) -> list[str]:
         if separator:
             return value.split(separator)
         if value.lstrip().startswith("["):  # a list in one field, as JSON and Python write it
-            with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
-                value = ast.literal_eval(value.strip())
+            value = _list_in(value.strip(), place)
     if isinstance(value, str):
         raise DataError(
             f"{place}: {shown_value(value)} is one text, and labels are a list; the card, or data:, says what stands "
@@ -192,6 +211,8 @@ def label_items(value: Any, separator: str, place: str) -> list[str]:
             item = str(item)
         if not isinstance(item, str):
             raise DataError(f"{place}: item {i}: {shown_value(item)} is not a label")
+        if SURROGATE.search(item):  # as '\\ud83d' spells it in a list of Python's
+            raise DataError(f"{place}: item {i}: {shown_value(item)} holds half of a surrogate pair, which is no text")
         labels.append(item)
     return labels
 

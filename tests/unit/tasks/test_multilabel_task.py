@@ -20,6 +20,7 @@ from nlpipe.metrics.label_set_metrics import label_set_metrics
 from nlpipe.predictions import Predictions
 from nlpipe.representations import BagOfWords
 from nlpipe.runs.ledger import LOST
+from nlpipe.tasks.multilabel import label_items
 from nlpipe.tokenizers import Whitespace
 from nlpipe.wire import LabelSets
 
@@ -68,6 +69,38 @@ def test_bad_labels_are_refused(tmp_path: Path, row: Any, message: str) -> None:
         load(tmp_path, [{"text": "b", "labels": ["x", "y"]}, row])
     assert "d.jsonl:2: " in str(caught.value)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("cell", "labels"),
+    [
+        (r'["news\/sports"]', ["news/sports"]),
+        (r'["\ud83d\ude00", "\u00e9"]', ["\N{GRINNING FACE}", "\N{LATIN SMALL LETTER E WITH ACUTE}"]),
+        ('["1.0", 1.0, 1e0, 2]', ["1.0", "1.0", "1e0", "2"]),  # numbers as they are spelt
+        ("['news', \"it's\"]", ["news", "it's"]),  # as Python writes it
+    ],
+)
+def test_a_list_in_one_field_is_json_or_else_pythons(cell: str, labels: list[str]) -> None:
+    assert label_items(cell, "", "d.csv:2") == labels
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ('["a", null]', "d.csv:2: item 2: null is not a label"),
+        ("['a', None]", "d.csv:2: item 2: null is not a label"),
+        ('["a", true]', "d.csv:2: item 2: True is not a label"),
+        (r'["\ud83d"]', "d.csv:2: holds half of a surrogate pair"),
+        (r"['a', '\ud83d']", r"d.csv:2: item 2: '\ud83d' holds half of a surrogate pair"),
+        ("[NaN]", "d.csv:2: NaN is not a number in JSON"),
+        pytest.param("[" * 100_000, "d.csv:2: nested too deep", id="deep"),
+        ("[a, b]", "d.csv:2: '[a, b]' is one text"),
+    ],
+)
+def test_a_list_in_one_field_that_holds_no_labels_is_refused(cell: str, message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        label_items(cell, "", "d.csv:2")
+    assert str(caught.value).startswith(message) and str(caught.value).encode()
 
 
 def test_bad_columns_and_data_without_labels_are_refused(tmp_path: Path) -> None:
