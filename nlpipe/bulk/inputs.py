@@ -11,6 +11,7 @@ import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any
 
@@ -86,23 +87,31 @@ def given_texts(texts: Iterable[str], words: bool) -> Iterator[Input]:
 
 
 class Position:
-    """How far a file has been read; another thread may ask."""
+    """How far files have been read, one after another; another thread may ask.
 
-    def __init__(self) -> None:
+    Args:
+        files: in the order in which they are read; some may be left out.
+    """
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        sizes = [file.stat().st_size for file in files]
+        self.total = sum(sizes)
+        self.starts = dict(zip(files, accumulate(sizes, initial=0), strict=False))
+        self.start = 0
         self.stream: IO[bytes] | None = None
 
     def bytes_read(self) -> int:
-        """Bytes of the file that is being read, as it lies on the disk; 0 where none is."""
+        """Bytes of the files before the one that is being read, and of that one, as they lie on the disk."""
         try:
-            return self.stream.tell() if self.stream is not None else 0
+            return self.start + (self.stream.tell() if self.stream is not None else 0)
         except (OSError, ValueError):  # a pipe; closed a moment ago
-            return 0
+            return self.start
 
-    def watched(self, origin: Origin) -> Origin:
+    def watched(self, file: Path, origin: Origin) -> Origin:
         """The same file, which is watched once it is opened."""
 
         def opened() -> IO[bytes]:
-            self.stream = origin.open()
+            self.start, self.stream = self.starts[file], origin.open()
             return self.stream
 
         return Origin(origin.name, opened)
@@ -128,8 +137,8 @@ def read_inputs(
         raise NlpipeError(f"--input: there is no format '{form}'; known: {', '.join(FORMS)}")
     encoding = reading.encoding or trained.get("encoding") or "utf-8"
     origin = Origin(STANDARD_INPUT, _standard_input) if standard else _origin(Path(str(file)))
-    if position is not None:
-        origin = position.watched(origin)
+    if position is not None and file is not None:
+        origin = position.watched(file, origin)
     replacements = replacements_of(trained.get("replace", {}) if form == trained.get("format") else {})
     for item in _texts(origin, encoding) if form == "text" else _rows(origin, form, encoding, reading, task, trained):
         content = item.content

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 
 MOST_TIMES = 4
 """Processes for each processor, at most; 32 are allowed on any machine."""
+PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+"""Endings of files that are compressed, which answers are not."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,36 @@ class Wanted:
 
     @property
     def chosen_form(self) -> str:
-        """The form of the answers: that of ``--format``, or by the name of the output file."""
+        """The form of the answers: that of ``--format``, or by the name of the output.
+
+        Raises:
+            NlpipeError: the output file's name says none, or that it is compressed, or ``--n-best`` has another.
+        """
+        by_name = self._form_by_name()
+        form = self.form or by_name
+        if self.n_best is None:
+            return form or "text"
+        if form not in (None, "jsonl"):
+            given = f"--format {form}" if self.form else f"--output {self.output}"
+            raise NlpipeError(f"--n-best writes jsonl, not {given}; leave --format out and name a .jsonl file")
+        return "jsonl"
+
+    def _form_by_name(self) -> str | None:
+        """The form that the name of the output says; None where it says none, as the name of a folder may."""
         from nlpipe.bulk.bulk import SUFFIXES
 
-        if self.n_best is not None:
-            return "jsonl"
-        by_name = {**{suffix: form for form, suffix in SUFFIXES.items()}, ".html": "html"}
-        return self.form or (by_name.get(self.output.suffix.lower(), "text") if self.output is not None else "text")
+        suffix = "" if self.output is None else self.output.suffix.lower()
+        form = {suffix: form for form, suffix in {**SUFFIXES, "html": ".html"}.items()}.get(suffix)
+        if form is not None or not suffix or self.to_folder:
+            return form
+        if suffix in PACKED:
+            raise NlpipeError(f"--output {self.output}: answers are not compressed; leave out {suffix}")
+        if self.form is None:
+            known = ", ".join(SUFFIXES.values())
+            raise NlpipeError(
+                f"--output {self.output}: '{suffix}' says no format of answers; expected {known}, or give --format"
+            )
+        return None
 
     @property
     def many(self) -> bool:
@@ -80,7 +104,9 @@ def check_wanted(wanted: Wanted, texts: bool, attention: bool) -> None:
     Raises:
         NlpipeError: two contradict each other, or a number is not sensible.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    from nlpipe.runs.environment import processors
+
+    cores = processors()
     if wanted.jobs > max(32, MOST_TIMES * cores):
         raise NlpipeError(f"--jobs {wanted.jobs}: there are {cores} processors here; give about as many, or --cluster")
     if wanted.jobs > cores:
@@ -113,6 +139,7 @@ def predict_in_bulk(wanted: Wanted, pipeline: Pipeline, reading: Reading) -> Non
     Raises:
         NlpipeError: an input, the output, a worker or the cluster does not allow it.
     """
+    from nlpipe import __version__
     from nlpipe.bulk.answer_folder import answer_folder
     from nlpipe.bulk.answer_process import model_hash
     from nlpipe.bulk.bulk import PART_ROWS, Output, files_of, stems_of, to_file, to_folder, to_stream
@@ -124,12 +151,12 @@ def predict_in_bulk(wanted: Wanted, pipeline: Pipeline, reading: Reading) -> Non
     form, output = wanted.chosen_form, wanted.output
     files: Sequence[Path | None] = [None] if standard else files_of(wanted.files, output if wanted.to_folder else None)
     setting: Setting = {
-        "model": str(wanted.run.absolute()), "sha256": model_hash(wanted.run), "version": _version(),
+        "model": str(wanted.run.absolute()), "sha256": model_hash(wanted.run), "version": __version__,
         "changes": list(wanted.changes), "form": "jsonl" if form == "parquet" else form, "n_best": wanted.n_best,
         "threshold": wanted.threshold, "runtime": wanted_runtime(wanted.runtime), "computes": pipeline.runtime,
         "user_code": _user_code(),
     }  # fmt: skip
-    position = Position()
+    position = Position([file for file in files if file is not None])
 
     def read(file: Path | None) -> Iterator[Input]:
         return read_inputs(file, reading, pipeline.task, pipeline.reading, position)
@@ -141,7 +168,8 @@ def predict_in_bulk(wanted: Wanted, pipeline: Pipeline, reading: Reading) -> Non
     for file in files:
         if file is not None and output is not None and output.exists() and file.exists() and output.samefile(file):
             raise NlpipeError(f"--output {output}: this is an input; give another file")
-    with _progress(files, position, wanted) as report:
+    _try_once(pipeline, wanted)
+    with _progress(None if standard else position, wanted) as report:
         if wanted.to_folder:
             assert output is not None
             stems = stems_of([file for file in files if file is not None])
@@ -162,10 +190,21 @@ def predict_in_bulk(wanted: Wanted, pipeline: Pipeline, reading: Reading) -> Non
                 to_stream(read, file, workers, form, _write, report)
 
 
-def _version() -> str:
-    import nlpipe
+def _try_once(pipeline: Pipeline, wanted: Wanted) -> None:
+    """See that the model can answer as it is asked to, before a worker blames the texts.
 
-    return nlpipe.__version__
+    Raises:
+        NlpipeError: there is a threshold and its answers have no confidence, or it has fewer answers than are wanted.
+    """
+    from nlpipe.pipeline.unsure import confidence_of
+
+    trial = ["A text to try the model with."]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they would be of a text that nobody gave
+        if wanted.n_best is not None:
+            pipeline.n_best(trial, wanted.n_best)
+        if wanted.threshold is not None:
+            confidence_of(pipeline.predict(trial), pipeline)
 
 
 def _user_code() -> dict[str, object]:
@@ -202,16 +241,15 @@ def _workers(wanted: Wanted, setting: Setting, pipeline: Pipeline) -> Iterator[W
 
 
 @contextmanager
-def _progress(files: Sequence[Path | None], position: Position, wanted: Wanted) -> Iterator[Callable[[int], None]]:
+def _progress(position: Position | None, wanted: Wanted) -> Iterator[Callable[[int], None]]:
     """A bar with texts a second and the time left, on a terminal where the answers do not go to one too."""
-    if None in files or not sys.stderr.isatty() or (wanted.output is None and sys.stdout.isatty()):
+    if position is None or not sys.stderr.isatty() or (wanted.output is None and sys.stdout.isatty()):
         yield lambda count: None
         return
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from nlpipe.cli.terminal import make_console
 
-    sizes = [file.stat().st_size for file in files if file is not None]
     columns = (
         TextColumn("{task.fields[texts]:,} texts"),
         BarColumn(),
@@ -219,7 +257,7 @@ def _progress(files: Sequence[Path | None], position: Position, wanted: Wanted) 
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=make_console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=max(1, sum(sizes)), texts=0, rate=0.0)
+        task = progress.add_task("", total=max(1, position.total), texts=0, rate=0.0)
         count = 0
 
         def report(more: int) -> None:

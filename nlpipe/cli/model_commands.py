@@ -68,17 +68,17 @@ def predict(
     from nlpipe.pipeline.unsure import check_threshold
 
     wanted = Wanted(
-        run_folder,
-        tuple(file or ()),
-        output,
-        form,
-        jobs,
-        cluster,
-        part_rows,
-        tuple(changes or ()),
-        n_best,
-        threshold,
-        runtime,
+        run=run_folder,
+        files=tuple(file or ()),
+        output=output,
+        form=form,
+        jobs=jobs,
+        cluster=cluster,
+        part_rows=part_rows,
+        changes=tuple(changes or ()),
+        n_best=n_best,
+        threshold=threshold,
+        runtime=runtime,
     )
     form = wanted.chosen_form
     one_of("--format", form, ("text", "jsonl", "csv", "tsv", "parquet", "conll", "html"))

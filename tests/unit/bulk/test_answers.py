@@ -57,6 +57,10 @@ def test_more_than_there_are_is_refused(translator: Pipeline, tmp_path: Path) ->
         NlpipeError, match="n_best: invalid value 4: expected an integer from 1 to the beam, 3; raise the option beam"
     ):
         translator.n_best(TEXTS, 4)
+    (tmp_path / "in.txt").write_text("two dogs\n")
+    saved = translator.save(tmp_path / "model")
+    done = command(saved, "--n-best", 4, "--file", tmp_path / "in.txt", "--jobs", 2, "--output", tmp_path / "out.jsonl")
+    assert str(done.exception).startswith("n_best: invalid value 4")  # no line of the file is at fault
     classifier = Pipeline([Regex(), TfIdf(), LogisticRegression()]).fit(["a b", "c d"] * 5, ["x", "y"] * 5)
     with pytest.raises(NlpipeError, match="logistic_regression gives one answer to each text"):
         classifier.n_best(["a"], 1)

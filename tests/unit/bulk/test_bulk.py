@@ -15,11 +15,12 @@ import pytest
 from typer.testing import CliRunner
 
 from nlpipe import Pipeline
-from nlpipe.bulk.inputs import Input
+from nlpipe.bulk.inputs import Input, Position, Reading, read_inputs
 from nlpipe.bulk.ordered import Source, pieces
 from nlpipe.cli.app import app
 from nlpipe.errors import DataError, NlpipeError
 from nlpipe.files import PARTIAL
+from nlpipe.tasks.classification import Classification
 from nlpipe.user_code import import_module
 from tests.commands import complaint, nlpipe
 
@@ -218,6 +219,15 @@ def test_parquet_comes_back_with_its_columns_and_types(folder: Path, tmp_path: P
         (["--file", "big.txt", "--part-rows", 5], "--part-rows is for --output FOLDER"),
         (["--file", "big.txt", "--part-rows", 5, "--output", "big.txt"], "this is"),
         (["--file", "big.txt", "--output", "pipe"], "--output pipe: this is a pipe"),
+        (["--file", "big.txt", "--output", "o.json"], "'.json' says no format of answers; expected .txt, .jsonl, .csv"),
+        (["--file", "big.txt", "--output", "o.csv.gz"], "--output o.csv.gz: answers are not compressed"),
+        (
+            ["--file", "big.txt", "--output", "o.csv.gz", "--format", "csv"],
+            "--output o.csv.gz: answers are not compressed",
+        ),
+        (["--n-best", 3, "--format", "csv"], "--n-best writes jsonl, not --format csv"),
+        (["--file", "big.txt", "--n-best", 3, "--output", "o.parquet"], "jsonl, not --output o.parquet"),
+        (["--file", "big.txt", "--n-best", 3, "--jobs", 2], "naive_bayes gives one answer to each text"),
         (["--file", "odd.txt", "--jobs", 1, "--output", "o"], "odd.txt, lines 1 to 2: ValueError: an odd text"),
     ],
 )
@@ -232,7 +242,8 @@ def test_what_is_wrong_is_said(
     os.mkfifo(tmp_path / "pipe")
     monkeypatch.chdir(tmp_path)
     answer = CliRunner().invoke(app, [str(word) for word in predict(folder, *words)])
-    assert answer.exit_code != 0 and message in str(answer.exception) + answer.output
+    told = str(answer.exception) + answer.output
+    assert answer.exit_code != 0 and message in told and (message.startswith("odd.txt") or "lines 1 to" not in told)
     assert not (tmp_path / "o").exists() or not any(path.is_file() for path in (tmp_path / "o").iterdir())
 
 
@@ -302,6 +313,34 @@ def test_another_version_or_model_in_a_worker_is_refused(folder: Path) -> None:
     )
     setting |= {"version": __version__, "sha256": "0"}
     assert "another model there than the command" in json.loads(answer_there(json.dumps(setting), order))["error"]
+
+
+def test_a_threshold_without_probabilities_is_told_of_before_workers_start(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nlpipe.heads import Perceptron
+    from nlpipe.representations import BagOfWords
+    from nlpipe.tokenizers import Whitespace
+
+    model = Pipeline([Whitespace(), BagOfWords(), Perceptron()]).fit(["good", "bad"] * 4, ["pos", "neg"] * 4)
+    words = ["predict", str(model.save(tmp_path / "model")), "--file", str(folder / "big.csv"), "--threshold", "0.5"]
+    monkeypatch.setattr("nlpipe.bulk.local_workers.Processes.__init__", lambda *_: pytest.fail("a process was started"))
+    answer = CliRunner().invoke(app, [*words, "--jobs", "2"])
+    assert isinstance(answer.exception, NlpipeError)
+    assert str(answer.exception).startswith("--threshold: the head 'perceptron' gives no probabilities")
+
+
+def test_the_position_is_in_all_files_together(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("a.txt", "b.txt", "c.txt")]
+    for file, size in zip(files, (10, 200, 3000), strict=True):
+        file.write_text("x" * (size - 1) + "\n")
+    position = Position(files)
+    assert position.total == 3210 and position.bytes_read() == 0
+    for file, read in ((files[0], 10), (files[2], 3210)):  # the second one was answered before
+        inputs = read_inputs(file, Reading(), Classification(), {}, position)
+        next(inputs)
+        assert position.bytes_read() == read
+        assert not list(inputs)
 
 
 def test_parts_and_pieces_keep_order_and_a_fault_comes_after_what_is_before_it() -> None:
