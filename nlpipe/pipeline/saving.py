@@ -101,6 +101,8 @@ def model_root(folder: Path) -> Path:
 def read_keys(root: Path) -> dict[str, Any]:
     """The content of ``model.json``, checked against its hashes; no stage is made.
 
+    The files of a cascade's members are not read: they are checked where the members are loaded.
+
     Raises:
         ModelError: it was written in another format, or a file is damaged.
     """
@@ -111,7 +113,7 @@ def read_keys(root: Path) -> dict[str, Any]:
         raise ModelError(
             f"{root}: saved in format {manifest.get('format')}, this nlpipe reads format {FORMAT}; run it again"
         )
-    check_sealed(root, manifest)
+    check_sealed(root, manifest, members=False)
     faults = [key for key, kind in KEYS.items() if not isinstance(manifest.get(key), kind)]
     if faults:
         raise ModelError(f"{root / 'model.json'}: damaged: {', '.join(faults)} missing or of another type; {REPAIR}")

@@ -22,6 +22,7 @@ from nlpipe.spec.pipelines import (
     TRAIN_SIZE,
     Built,
     PipelineSpec,
+    read_data,
     read_name,
     read_optional_data,
     read_plain,
@@ -30,7 +31,7 @@ from nlpipe.spec.pipelines import (
 from nlpipe.spec.pipelines import build as build_pipeline
 from nlpipe.spec.sources import Root, item_root
 from nlpipe.wire import Tags
-from nlpipe.yaml_values import Value, join
+from nlpipe.yaml_values import Value, from_plain, join
 
 KEY = "cascade"
 AIMS = {
@@ -74,7 +75,7 @@ def build_cascade(root: Value, path: str, name: str) -> Built:
             )
             return Built(None, (place.fault(KEY, message),))
         if data is not None:
-            task = None
+            _, task = read_data(from_plain(data, place))
     for member in members[:-1]:
         head = member.stages[-1]
         if declares(slot(head.slot).load(head.name), Margins):
