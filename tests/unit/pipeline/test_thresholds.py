@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from nlpipe.errors import NlpipeError
 from nlpipe.metrics.label_metrics import classification_metrics
@@ -71,7 +72,9 @@ def test_a_dearer_combination_that_is_shown_to_be_worse_is_not_taken() -> None:
 
 
 def test_a_cost_below_the_first_member_is_refused() -> None:
-    with pytest.raises(NlpipeError, match=r"at 0\.5 ms a text: m0, which answers first, takes 1 ms alone"):
+    with pytest.raises(
+        NlpipeError, match=r"mean cost within 0\.5 ms a text: m0, which answers first, takes 1 ms alone"
+    ):
         fitted(Aim(cost_ms=0.5), [SURE], [CHEAP, ALL], (0.001, 0.1))
 
 
@@ -96,6 +99,19 @@ def test_a_score_of_which_less_is_better() -> None:
     rows = [metric.statistics(GOLD, each) for each in (first, last)]
     found = fit_thresholds(Aim(within=0.0), ["m0", "m1"], [sure], rows, metric, "log_loss")
     assert found.score <= found.last and 0 < found.reached[1] < 0.9
+
+
+@pytest.mark.parametrize("aim", [Aim(within=0.05), Aim(cost_share=0.5)], ids=str)
+def test_sparse_statistics_are_summed_as_they_are(aim: Aim, monkeypatch: pytest.MonkeyPatch) -> None:
+    dense = [np.asarray(statistics(right)) for right in (CHEAP, ALL)]
+    expected = fit_thresholds(aim, ["m0", "m1"], [SURE], dense, ACCURACY, "accuracy", (0.001, 0.1))
+    made: list[int] = []
+    toarray = sp.csr_matrix.toarray
+    monkeypatch.setattr(sp.csr_matrix, "toarray", lambda self: made.append(self.shape[0]) or toarray(self))
+    monkeypatch.setattr("nlpipe.metrics.jackknife.CHUNK", 100 * dense[0].shape[1])
+    sparse = [sp.csr_matrix(each) for each in dense]
+    assert fit_thresholds(aim, ["m0", "m1"], [SURE], sparse, ACCURACY, "accuracy", (0.001, 0.1)) == expected
+    assert set(made) <= {100}  # rows that are dense at a time
 
 
 def test_plain_data_and_back() -> None:
