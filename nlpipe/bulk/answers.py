@@ -18,8 +18,9 @@ from nlpipe.bulk.inputs import Input, batches
 from nlpipe.errors import NlpipeError, NlpipeWarning
 from nlpipe.json_reader import json_text
 from nlpipe.pipeline import Pipeline
-from nlpipe.pipeline.unsure import confidence_of, marks
+from nlpipe.pipeline.unsure import OPTION, confidence_of, marks
 from nlpipe.predictions import AnyPredictions
+from nlpipe.registry import written_name
 from nlpipe.yaml_reader import parse
 from nlpipe.yaml_values import Place, spelling_hint, warn_of_octals
 
@@ -88,7 +89,8 @@ class Answers:
                 for item, answers in zip(batch, best, strict=True)
             )
         predictions = self.pipeline.predict(contents)
-        confidence = None if self.threshold is None else confidence_of(predictions, self.pipeline)
+        head = written_name(self.pipeline.head)
+        confidence = None if self.threshold is None else confidence_of(predictions, OPTION, head)
         return "".join(self._line(item, predictions, i, confidence) for i, item in enumerate(batch))
 
     def _line(self, item: Input, predictions: AnyPredictions, i: int, confidence: np.ndarray | None) -> str:

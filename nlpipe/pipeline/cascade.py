@@ -26,6 +26,7 @@ from nlpipe.pipeline.python_data import inputs_of
 from nlpipe.pipeline.runtimes import OWN
 from nlpipe.pipeline.saving import write_cascade
 from nlpipe.pipeline.thresholds import MOST, Aim, Thresholds, fit_thresholds
+from nlpipe.pipeline.unsure import confidence_of
 from nlpipe.predictions import AnyPredictions, Predictions
 from nlpipe.registry import written_name
 from nlpipe.tasks.task import Split
@@ -172,7 +173,8 @@ class Cascade(Pipeline):
         """
         self._check_labels()
         confidences = [
-            confidence_of(member, each) for member, each in zip(self.members[:-1], answers[:-1], strict=True)
+            sureness_of(each, member.name, written_name(member.head))
+            for member, each in zip(self.members[:-1], answers[:-1], strict=True)
         ]
         for member, each in zip(self.members, answers, strict=True):
             if not metric.applies(each):
@@ -202,7 +204,8 @@ class Cascade(Pipeline):
         if position == len(self._members) - 1:
             return predictions
         assert self.thresholds is not None
-        sure = confidence_of(member, predictions) >= self.thresholds.values[position]
+        confidence = sureness_of(predictions, member.name, written_name(member.head))
+        sure = confidence >= self.thresholds.values[position]
         if sure.all():
             return predictions
         unsure = np.flatnonzero(~sure)
@@ -270,18 +273,18 @@ class Cascade(Pipeline):
         return cascade
 
 
-def confidence_of(member: Pipeline, predictions: AnyPredictions) -> np.ndarray:
-    """The confidence of the answers of a member that passes on what it is not sure of.
+def sureness_of(predictions: AnyPredictions, name: str, head: str) -> np.ndarray:
+    """(B,) the confidence of the answers of a member that passes on what it is not sure of.
+
+    Args:
+        name: the member's.
+        head: the name of its head.
 
     Raises:
-        NlpipeError: its head gives none.
+        NlpipeError: they have none.
     """
-    if predictions.confidence is None:
-        raise NlpipeError(
-            f"'{member.name}' cannot pass on what it is not sure of: its head '{written_name(member.head)}' gives no "
-            "probabilities; put it last, or give it another head, such as logistic_regression"
-        )
-    return predictions.confidence
+    way = "put it last, or give it another head, such as logistic_regression"
+    return confidence_of(predictions, f"'{name}' cannot pass on what it is not sure of", head, way)
 
 
 def _check_values(thresholds: Thresholds, members: int, name: str) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from nlpipe.errors import NlpipeError
-from nlpipe.pipeline.pipeline import Pipeline
 from nlpipe.predictions import AnyPredictions
-from nlpipe.registry import written_name
 
 OPTION = "--threshold"
+WITH_PROBABILITIES = (
+    "choose another head (logistic_regression, linear_svm, nbsvm, classifier and tagger give probabilities)"
+)
 
 
 def check_threshold(threshold: float) -> None:
@@ -24,23 +25,28 @@ def check_threshold(threshold: float) -> None:
         raise NlpipeError(f"{OPTION}: invalid value {threshold:g}: expected a number from 0 to 1")
 
 
-def confidence_of(predictions: AnyPredictions, pipeline: Pipeline) -> np.ndarray:
-    """(B,) the confidence of the answers of ``pipeline``.
+def confidence_of(
+    predictions: AnyPredictions, where: str, head: str | None = None, instead: str = WITH_PROBABILITIES
+) -> np.ndarray:
+    """(B,) the confidence of answers.
+
+    Args:
+        where: what asks for it, for the message.
+        head: the name of the head that gave them, where it is known.
+        instead: what to do where there is none.
 
     Raises:
         NlpipeError: they have none.
     """
     if predictions.confidence is None:
-        raise no_confidence(pipeline)
+        raise no_confidence(where, head, instead)
     return predictions.confidence
 
 
-def no_confidence(pipeline: Pipeline) -> NlpipeError:
-    """The error where a threshold is wanted and the answers of ``pipeline`` have no confidence."""
-    return NlpipeError(
-        f"{OPTION}: the head '{written_name(pipeline.head)}' gives no probabilities, so that its answers have "
-        "no confidence"
-    )
+def no_confidence(where: str, head: str | None = None, instead: str = WITH_PROBABILITIES) -> NlpipeError:
+    """The error where answers have no confidence; the arguments are those of ``confidence_of``."""
+    named = f"the head '{head}'" if head else "the head"
+    return NlpipeError(f"{where}: {named} gives no probabilities, so that its answers have no confidence; {instead}")
 
 
 def marks(confidence: float, threshold: float) -> dict[str, Any]:

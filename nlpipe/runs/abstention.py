@@ -9,6 +9,7 @@ import numpy as np
 
 from nlpipe.errors import NlpipeError
 from nlpipe.metrics.selective import SHARES, Kept, candidates, items_needed, kept, widest
+from nlpipe.pipeline.unsure import confidence_of
 from nlpipe.predictions import AnyPredictions
 from nlpipe.runs.records import read_environment
 from nlpipe.runs.result import Result
@@ -113,7 +114,7 @@ def find_threshold(run: str | Path, accuracy: float, level: float = 0.95) -> Abs
     task = task_of(read_scoring(folder))
     dev = folder / ("predictions.jsonl" if split == "dev" else "predictions_dev.jsonl")
     gold, predictions = read_answers(dev, task)
-    confidence = confidence_of(predictions, folder)
+    confidence = confidence_of(predictions, str(folder))
     right = right_of(gold, predictions, folder)
     if not len(right):
         raise NlpipeError(f"{dev}: there are no answers; a threshold is chosen on dev")
@@ -123,28 +124,13 @@ def find_threshold(run: str | Path, accuracy: float, level: float = 0.95) -> Abs
     if chosen is not None and split == "test":
         gold, predictions = read_answers(folder / "predictions.jsonl", task)
         right = right_of(gold, predictions, folder)
-        test = kept(confidence_of(predictions, folder), right, chosen.threshold, level)
+        test = kept(confidence_of(predictions, str(folder)), right, chosen.threshold, level)
     needed = items_needed(tried, accuracy, level) if chosen is None else None
     grouped = any("group" in record for record in Result(folder).records())
     kind = {Tags: "tags", LabelSets: "labels"}.get(type(gold))
     rule = f"a text is right if all its {kind} are" if kind else ""
     what = "texts" if kind else "answers"
     return Abstention(accuracy, level, what, rule, tuple(tried), chosen, test, needed, grouped)
-
-
-def confidence_of(predictions: AnyPredictions, folder: Path) -> np.ndarray:
-    """The confidence of each stored answer.
-
-    Raises:
-        NlpipeError: they have none.
-    """
-    confidence = predictions.confidence
-    if confidence is None:
-        raise NlpipeError(
-            f"{folder}: its answers have no confidence, as the head gives no probabilities; choose another head "
-            "(logistic_regression, linear_svm, nbsvm, classifier and tagger give them)"
-        )
-    return confidence
 
 
 def right_of(gold: Wire, predictions: AnyPredictions, folder: Path) -> np.ndarray:

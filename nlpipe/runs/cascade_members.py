@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from nlpipe.datasets.dataset import Dataset
-from nlpipe.errors import NlpipeError
 from nlpipe.metrics.metric import Metric
 from nlpipe.pipeline import Pipeline
-from nlpipe.pipeline.cascade import Cascade, confidence_of
+from nlpipe.pipeline.cascade import Cascade, sureness_of
 from nlpipe.predictions import AnyPredictions
 from nlpipe.runs import costs
 from nlpipe.runs.environment import thread_count
@@ -59,17 +58,19 @@ def fit_thresholds(
     cascade.fit_thresholds(stored[0][0], [answers for _, answers in stored], *deciding, seconds)
 
 
-def check_confidence(member: Result, name: str) -> None:
+def check_confidence(member: Result, name: str, head: str) -> None:
     """Check that the answers of a member that is not the last have confidences.
+
+    Args:
+        name: the member's.
+        head: the name of its head.
 
     Raises:
         NlpipeError: they have none.
     """
     split = member.environment.get("split", "test")
     _, answers = _dev_answers(member, "dev" if split == "dev" else "test")
-    if answers.confidence is None:
-        confidence_of(member.pipeline(), answers)
-        raise NlpipeError(f"'{name}' has no confidence")
+    sureness_of(answers, name, head)
 
 
 def cascade_record(cascade: Cascade, members: Sequence[Result]) -> dict[str, Any]:

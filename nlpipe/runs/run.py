@@ -153,7 +153,7 @@ def _members(
         size = size_for(member, train_size)
         result = run(member, dataset, out, seed, size, False, tell, progress, split, store, measuring)
         if number < len(spec.members) - 1:
-            check_confidence(result, member.name)  # before what is dearer is fitted
+            check_confidence(result, member.name, member.stages[-1].name)  # before what is dearer is fitted
         results.append(result)
     return results
 

@@ -13,7 +13,8 @@ from typing import Any
 from nlpipe.errors import ModelError, NlpipeError
 from nlpipe.pipeline import Pipeline
 from nlpipe.pipeline.saving import model_root
-from nlpipe.pipeline.unsure import no_confidence
+from nlpipe.pipeline.unsure import OPTION, no_confidence
+from nlpipe.registry import written_name
 from nlpipe.serving.request_batches import Answers
 
 TRIAL = "A text to try the model with."
@@ -108,7 +109,7 @@ def load(folder: Path, workers: int = 1, threshold: float | None = None) -> Load
         answers = answers_of(copy, version, [TRIAL])
         free.put(copy)
     if threshold is not None and answers.confidence is None:
-        raise NlpipeError(f"{folder}: {no_confidence(pipeline)}")
+        raise NlpipeError(f"{folder}: {no_confidence(OPTION, written_name(pipeline.head))}")
     (example,) = answers.marked(threshold)
     return Loaded(pipeline, free, version, example)
 

@@ -65,7 +65,9 @@ def test_a_threshold_out_of_range_is_refused(runs: dict[str, Result], value: str
 def test_a_head_without_probabilities_has_no_confidence(runs: dict[str, Result]) -> None:
     run = runs["entities"].folder
     assert "'perceptron' gives no probabilities" in complaint("predict", run, "x", "--threshold", 0.5)
-    assert "gives no probabilities; choose another head" in complaint("threshold", run, "--accuracy", 0.9)
+    assert "gives no probabilities, so that its answers have no confidence; choose another head" in complaint(
+        "threshold", run, "--accuracy", 0.9
+    )
 
 
 def test_forms_that_cannot_say_unsure_are_refused(runs: dict[str, Result]) -> None:

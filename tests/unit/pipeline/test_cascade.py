@@ -13,6 +13,7 @@ import nlpipe
 from nlpipe import Pipeline
 from nlpipe.errors import DataError, ModelError, NlpipeError, WiringError
 from nlpipe.heads import LogisticRegression, NaiveBayes, Perceptron
+from nlpipe.pipeline import integrity
 from nlpipe.pipeline.cascade import Cascade
 from nlpipe.pipeline.thresholds import Aim, Thresholds
 from nlpipe.representations import BagOfWords, TfIdf, Window
@@ -118,7 +119,7 @@ def test_members_that_do_not_go_together(fitted: list[Pipeline]) -> None:
 
 def test_a_member_without_confidence_can_be_the_last_only(fitted: list[Pipeline]) -> None:
     unsure = Pipeline([Regex(), BagOfWords(), Perceptron()], name="unsure").fit(TEXTS, LABELS)
-    with pytest.raises(NlpipeError, match=r"'unsure' cannot pass on .* its head 'perceptron' gives no probabilities"):
+    with pytest.raises(NlpipeError, match=r"'unsure' cannot pass on .* the head 'perceptron' gives no probabilities"):
         Cascade([unsure, fitted[1]], Aim(within=0.1), thresholds=Thresholds((0.5,))).predict(NEW)
     last = Cascade([fitted[0], unsure], Aim(within=0.1), thresholds=Thresholds((1.0,))).predict(NEW)
     assert last.labels == unsure.predict(NEW).labels
@@ -153,6 +154,12 @@ def test_a_changed_or_missing_member_is_refused(fitted: list[Pipeline], tmp_path
     with pytest.raises(ModelError, match="not the member that the cascade was saved with"):
         Pipeline.load(swapped)
     damaged = Path(shutil.copytree(whole, tmp_path / "damaged"))
+    read: list[Path] = []
+    with pytest.MonkeyPatch.context() as patch:
+        sha256 = integrity._sha256
+        patch.setattr(integrity, "_sha256", lambda path: read.append(path) or sha256(path))
+        Pipeline.load(damaged)
+    assert len(read) == len(set(read)) > 2  # each file is read once
     next((damaged / "member-0").glob("*.safetensors")).write_bytes(b"x")
     with pytest.raises(ModelError, match="does not match the sha256"):
         Pipeline.load(damaged)
