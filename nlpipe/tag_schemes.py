@@ -26,6 +26,9 @@ Unit = tuple[int, int, str]
 MARKS = {"IOB1": "BI", "IOB2": "BI", "IO": "I", "IOBES": "BIES", "BILOU": "BILU", "BMES": "BMES"}
 """The letters with which a scheme marks first, inner, last and single words."""
 
+LETTERS = frozenset("".join(MARKS.values()))
+"""The letters of all schemes."""
+
 SCHEMES = (*MARKS, "none")
 """The names of the schemes; ``none`` is for tags that do not mark entities, such as parts of speech."""
 

@@ -74,7 +74,11 @@ def _show_result(console: Any, result: Result) -> None:
             table.add_row("processor", f"{costs['cpu_seconds_per_text'] * 1000:.3g} s", "for 1,000 texts in batches")
         if "joules_per_text" in costs:
             joules = costs["joules_per_text"] * 1000
-            table.add_row("energy", f"{joules:.3g} J", "for 1,000 texts in batches, of the whole machine")
+            table.add_row(
+                "energy",
+                f"{joules:.3g} J",
+                "for 1,000 texts in batches, of all processors, other programs' work included",
+            )
         table.add_row("memory", f"{costs['peak_memory_bytes'] / 1e6:,.0f} MB", "peak of that process")
     table.add_row("model", f"{costs['model_bytes'] / 1e6:,.1f} MB", "on disk")
     console.print(table)

@@ -16,7 +16,7 @@ from nlpipe.wire import Labels, Vectors
 class Majority(LabelHead, LabelsSeparately):
     """Predicts the most frequent label of the training split; its probabilities are the shares of the labels.
 
-    Where a text has any number of labels, it predicts those that more than half of the training examples have.
+    Where a text has any number of labels, it predicts those that at least half of the training examples have.
 
     Options:
         none

@@ -9,8 +9,8 @@ The same texts are answered in several rounds, and the least seconds of each tex
 adds to them, so that another measurement gives about the same least seconds again. The percentiles are over texts,
 which differ in length. Stages that cache the features of words have those of these texts in their caches after the
 first round, as in a program that has run for a while. Processor seconds are those of all threads of the process; they
-hardly depend on what else the machine does. Energy is what the whole machine uses while batches are answered, in the
-round with the least. Python's garbage collection is off while a round is timed.
+hardly depend on what else the machine does. Energy is what all processors use while batches are answered, other
+programs' work included, in the round with the least. Python's garbage collection is off while a round is timed.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class CostsFile(TypedDict):
     cpu_seconds_per_text: NotRequired[float]
     """Of the processor, in batches, of all threads."""
     joules_per_text: NotRequired[float]
-    """Of the whole machine, in batches; absent where its counters cannot be read."""
+    """Of all processors, other programs' work included, in batches; absent where their counters cannot be read."""
 
 
 class SplitLedger(TypedDict):

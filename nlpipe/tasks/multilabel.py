@@ -16,6 +16,7 @@ from nlpipe.labels import clean_label
 from nlpipe.metrics.label_set_metrics import label_set_metrics
 from nlpipe.metrics.metric import Metric
 from nlpipe.predictions import AnyPredictions, Predictions
+from nlpipe.tag_schemes import LETTERS
 from nlpipe.tasks.classification import allowed, folded, shown_value, text_of
 from nlpipe.tasks.label_records import certainty, restored_certainty
 from nlpipe.tasks.task import Column, Note, Row, Split, Task, ignore
@@ -161,7 +162,7 @@ class Multilabel(Task):
 def _types(row: Row, labels: Mapping[str, str] | None) -> list[str]:
     """The types of a sentence's entities: its tags without the marks of a scheme (``B-``); other tags as they are."""
     tags = {clean_label(tag) for tag in row.fields["labels"]} - {"O", ""}
-    kinds = {tag[2:] if tag[1:2] == "-" and tag[0] in "BIESLUM" and tag[2:] else tag for tag in tags}
+    kinds = {tag[2:] if tag[1:2] == "-" and tag[0] in LETTERS and tag[2:] else tag for tag in tags}
     return [allowed(kind, labels, row.place("labels")) for kind in sorted(kinds)]
 
 

@@ -15,6 +15,7 @@ from sklearn.naive_bayes import BernoulliNB, ComplementNB, GaussianNB, Multinomi
 from sklearn.svm import LinearSVC
 
 from nlpipe.classical.calibration import folds_of, platt, temperature
+from nlpipe.classical.label_sets import predict_sets
 from nlpipe.errors import DataError, ModelError, NlpipeError, NlpipeWarning
 from nlpipe.heads import NBSVM, LinearSVM, LogisticRegression, Majority, NaiveBayes, Perceptron
 from nlpipe.heads.estimator import Estimator, classifiers
@@ -334,6 +335,13 @@ def test_a_solver_that_stops_early_is_one_warning_of_ours(head, way):
         head.fit(batches(matrix, labels))
     assert [warning.category for warning in caught] == [NlpipeWarning]
     assert way in str(caught[0].message)
+
+
+def test_majority_gives_the_labels_that_at_least_half_of_the_texts_have():
+    head = Majority()
+    head.classes, head.frequencies = ("half", "less"), np.array([0.5, 0.49])
+    margins = head.separate_margins(Vectors(np.zeros((2, 1))))
+    assert predict_sets(margins, head.thresholds, head.classes, True).values.values == [["half"]] * 2
 
 
 def test_majority_says_how_frequent_each_label_is():
