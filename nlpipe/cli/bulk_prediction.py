@@ -196,7 +196,8 @@ def _try_once(pipeline: Pipeline, wanted: Wanted) -> None:
     Raises:
         NlpipeError: there is a threshold and its answers have no confidence, or it has fewer answers than are wanted.
     """
-    from nlpipe.pipeline.unsure import confidence_of
+    from nlpipe.pipeline.unsure import OPTION, confidence_of
+    from nlpipe.registry import written_name
 
     trial = ["A text to try the model with."]
     with warnings.catch_warnings():
@@ -204,7 +205,7 @@ def _try_once(pipeline: Pipeline, wanted: Wanted) -> None:
         if wanted.n_best is not None:
             pipeline.n_best(trial, wanted.n_best)
         if wanted.threshold is not None:
-            confidence_of(pipeline.predict(trial), pipeline)
+            confidence_of(pipeline.predict(trial), OPTION, written_name(pipeline.head))
 
 
 def _user_code() -> dict[str, object]:
