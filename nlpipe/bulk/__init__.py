@@ -1,1 +1,1 @@
-"""Many texts through one model: what ``nlpipe predict`` reads, answers in processes or on a cluster, and writes."""
+"""What ``nlpipe predict`` reads and writes; and many texts through one model, in processes or on a cluster."""

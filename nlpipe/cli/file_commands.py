@@ -57,6 +57,10 @@ def schema() -> None:
     typer.echo(json.dumps(json_schema(), indent=1, ensure_ascii=False))
 
 
+TASKS = ("classification", "multilabel", "tagging", "translation", "language_modelling")
+"""What ``init`` makes pipelines for."""
+
+
 def init(
     data: Annotated[
         list[Path],
@@ -69,9 +73,7 @@ def init(
     ] = None,
     text: Annotated[str | None, typer.Option(help="The column of the text, or source: its name or number.")] = None,
     label: Annotated[str | None, typer.Option(help="The column of the label, or target: its name or number.")] = None,
-    task: Annotated[
-        str | None, typer.Option(help="classification, tagging, translation or language_modelling.")
-    ] = None,
+    task: Annotated[str | None, typer.Option(help=f"{', '.join(TASKS[:-1])} or {TASKS[-1]}.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Of the files, such as cp1252; UTF-8 by default.")] = None,
 ) -> None:
     """Make a pipeline file to start from out of your own data, and a comparison of it with two other quick ones."""
@@ -80,7 +82,7 @@ def init(
 
     check_encoding(encoding)
     if task is not None:
-        one_of("--task", task, ("classification", "multilabel", "tagging", "translation", "language_modelling"))
+        one_of("--task", task, TASKS)
     files = starter(*data, wanted=Wanted(text, label, task, encoding))
     if output is None:
         typer.echo(files.text(None), nl=False)

@@ -161,7 +161,7 @@ def _no_label(columns: Mapping[Column, Summary], text: Column) -> str:
     if several:
         return (
             f"column '{several[0]}' holds several labels in {columns[several[0]].lists} rows, and a text has one here; "
-            "keep one of them, or leave out --task"
+            "keep one of them, or leave out --task, so that the file is read as multilabel"
         )
     single = next((name for name in by_rank(columns, LABEL_NAMES) if len(columns[name].filled) == 1), None)
     if single is not None and single != text:
