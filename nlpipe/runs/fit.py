@@ -62,7 +62,8 @@ def fit(
         members: the finished runs of a cascade's members, whose models it takes; by default it fits them itself.
 
     Raises:
-        NlpipeError: the data, the wiring or the disk does not allow it; or no threshold reaches what a cascade is for.
+        NlpipeError: the data, the wiring or the disk does not allow it; or no threshold reaches what a cascade is for;
+            or, when ``folder`` has been written, the runtime that is asked for failed.
     """
     seed = spec.seed if seed is None else seed
     train_size = spec.train_size if train_size is None else train_size
@@ -90,8 +91,12 @@ def fit(
         else:
             pipeline.fit_split(train, dataset.dev, checkpoint, report, progress, deciding, store)
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - started_cpu
+    failure = None
     if not isinstance(pipeline, Cascade):  # a cascade's members have chosen theirs
-        pipeline.try_runtimes((dataset.dev if len(dataset.dev) else train).inputs)
+        try:
+            pipeline.try_runtimes((dataset.dev if len(dataset.dev) else train).inputs)
+        except NlpipeError as error:
+            failure = error  # what has been fitted is kept: the next run goes on from there
     for name, found in pipeline.runtimes.items():
         report(_told(name, found, pipeline.runtime))
     if not installed() and any(computable(member.stages) for member in pipeline.members):
@@ -132,6 +137,8 @@ def fit(
             write_json(partial / "cascade.json", cascade_record(pipeline, members))
         if pipeline.history is not None:
             write_json(partial / "history.json", asdict(pipeline.history))
+    if failure is not None:
+        raise failure
     return pipeline
 
 

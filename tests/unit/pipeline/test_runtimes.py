@@ -234,19 +234,36 @@ def test_what_it_can_compute_is_known_before_fitting() -> None:
     assert not runtimes.computable(stages(GRU(hidden=8))) and not runtimes.computable(stages(Decoder(), hidden=32))
 
 
-def test_a_run_says_what_computes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faster: None) -> None:
-    monkeypatch.setattr(costs, "measure_model", lambda *_: USE)
-    said: list[str] = []
+def translation(tmp_path: Path, epochs: int) -> dict[str, Any]:
+    """A pipeline that translates numbers, whose data is written into ``tmp_path``."""
     shape: dict[str, Any] = {"name": "transformer", "layers": 1, "heads": 2, "feed_forward": 24}
     pairs = [{"source": a, "target": b} for a, b in zip(*sentences(40), strict=True)]
     for split, rows in (("train", pairs[:20]), ("dev", pairs[20:30]), ("test", pairs[30:])):
         (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    spec = {
+    return {
         "data": {"task": "translation", "columns": {"source": "source", "target": "target"},
                  **{split: str(tmp_path / f"{split}.jsonl") for split in ("train", "dev", "test")}},
         "tokenizer": "whitespace", "representation": {"name": "embedding", "dim": 16, "min_count": 1},
-        "encoder": shape, "head": {"name": "seq2seq", "decoder": shape}, "trainer": {"epochs": 20, "lr": 0.01},
+        "encoder": shape, "head": {"name": "seq2seq", "decoder": shape}, "trainer": {"epochs": epochs, "lr": 0.01},
     }  # fmt: skip
+
+
+def test_what_was_fitted_is_kept_where_the_runtime_that_is_asked_for_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = translation(tmp_path, 1)
+    monkeypatch.setenv("NLPIPE_RUNTIME", "ctranslate2")
+    monkeypatch.setattr("nlpipe.pipeline.pipeline.compare", lambda *_: None)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(ModelError, match="temporary folder"):
+        fit(read_pipeline(spec), load_dataset(spec["data"]), tmp_path / "run")
+    assert Pipeline.load(tmp_path / "run", runtime="nlpipe").predict(["one"]).texts
+
+
+def test_a_run_says_what_computes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faster: None) -> None:
+    monkeypatch.setattr(costs, "measure_model", lambda *_: USE)
+    said: list[str] = []
+    spec = translation(tmp_path, 20)
     pipeline = fit(read_pipeline(spec), load_dataset(spec["data"]), tmp_path / "run", report=said.append)
     assert pipeline.runtime == "ctranslate2", (said, pipeline.runtimes)
     assert Result(tmp_path / "run").environment["runtime"] == "ctranslate2"
