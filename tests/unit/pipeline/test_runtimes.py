@@ -248,6 +248,7 @@ def translation(tmp_path: Path, epochs: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:.* answers were cut")
 def test_what_was_fitted_is_kept_where_the_runtime_that_is_asked_for_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
