@@ -101,7 +101,7 @@ class CTranslate2(Head[Tokens, Text], Searches[Tokens]):
         self.max_ratio = max_ratio
         self.max_length = max_length
         self.source = self.target = Vocabulary.from_counts({})
-        self.learned_ratio, self.learned_length, self.longest = 0.0, 0, POSITIONS - 1
+        self.learned_ratio, self.learned_length, self.longest, self.positions = 0.0, 0, POSITIONS - 1, POSITIONS
         self._files: dict[str, bytes] = {}
         self._shared: Tokenizer | None = None
         self._opened: tuple[int, Any] | None = None  # threads, and the translator that has them
@@ -126,6 +126,7 @@ class CTranslate2(Head[Tokens, Text], Searches[Tokens]):
         ratio: float,
         length: int,
         longest: int = POSITIONS - 1,
+        positions: int = POSITIONS,
     ) -> None:
         """Compute with a CTranslate2 directory from now on.
 
@@ -136,6 +137,7 @@ class CTranslate2(Head[Tokens, Text], Searches[Tokens]):
             ratio: ``max_ratio`` where the option is null.
             length: ``max_length`` where the option is null.
             longest: number of tokens of an answer that the model has positions for.
+            positions: number of tokens of a text that have positions of their own; those behind share the last.
 
         Raises:
             ModelError: the directory is incomplete, or has another vocabulary.
@@ -149,7 +151,7 @@ class CTranslate2(Head[Tokens, Text], Searches[Tokens]):
                 raise ModelError(f"ctranslate2: {name} is that of another model; export the run again")
         self._files = dict(files)
         self.source, self.target = source, target
-        self.learned_ratio, self.learned_length, self.longest = ratio, length, longest
+        self.learned_ratio, self.learned_length, self.longest, self.positions = ratio, length, longest, positions
         self._opened = None
 
     # -- prediction
@@ -207,6 +209,14 @@ class CTranslate2(Head[Tokens, Text], Searches[Tokens]):
             warnings.warn(
                 f"{count} of {len(ids)} texts are longer than the {POSITIONS:,} tokens that the exported model can "
                 "read; they were truncated",
+                NlpipeWarning,
+                stacklevel=2,
+            )
+        elif any(len(each) > self.positions for each in ids):
+            count = sum(len(each) > self.positions for each in ids)
+            warnings.warn(
+                f"{count} of {len(ids)} texts are longer than the {self.positions:,} learned positions; the tokens "
+                "behind them share the last position",
                 NlpipeWarning,
                 stacklevel=2,
             )
@@ -292,6 +302,7 @@ class CTranslate2(Head[Tokens, Text], Searches[Tokens]):
         data = {
             "source": self.source.state(), "target": None if self.target is self.source else self.target.state(),
             "learned_ratio": self.learned_ratio, "learned_length": self.learned_length, "longest": self.longest,
+            "positions": self.positions,
         }  # fmt: skip
         return State(data=data, files={f"{FOLDER}/{name}": content for name, content in self._files.items()})
 
@@ -300,6 +311,6 @@ class CTranslate2(Head[Tokens, Text], Searches[Tokens]):
         source = Vocabulary.from_state(state.data["source"])
         target = source if state.data["target"] is None else Vocabulary.from_state(state.data["target"])
         files = {name.removeprefix(f"{FOLDER}/"): content for name, content in state.files.items()}
-        longest = state.data.get("longest", POSITIONS - 1)
-        self.use(files, source, target, state.data["learned_ratio"], state.data["learned_length"], longest)
+        longest, positions = state.data.get("longest", POSITIONS - 1), state.data.get("positions", POSITIONS)
+        self.use(files, source, target, state.data["learned_ratio"], state.data["learned_length"], longest, positions)
         self._translator()  # so that what is missing is told when it is loaded

@@ -49,8 +49,10 @@ def to_ctranslate2(stages: Sequence[AnyStage], int8: bool = False) -> CTranslate
     made = CTranslate2(head.own, head.beam, head.length_penalty, head.max_ratio, head.max_length)
     made.bind(stages)
     files = _directory(embedding, encoder, head, decoder, int8)
-    longest = POSITIONS if decoder.max_positions is None else min(decoder.max_positions, POSITIONS)
-    made.use(files, embedding.vocabulary, joint, head.learned_ratio, head.learned_length, longest - 1)
+    positions, longest = (
+        POSITIONS if most is None else min(most, POSITIONS) for most in (encoder.longest, decoder.max_positions)
+    )
+    made.use(files, embedding.vocabulary, joint, head.learned_ratio, head.learned_length, longest - 1, positions)
     return made
 
 

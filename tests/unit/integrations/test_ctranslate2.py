@@ -89,6 +89,12 @@ def test_it_answers_as_the_pipeline_it_was_made_of(shape: dict[str, Any], tmp_pa
         filled = [bool(text) for text in TEXTS]  # the answer to an empty text is certain here
         np.testing.assert_allclose(one.scores[filled], other.scores[filled], atol=1e-4)
         assert one.cut is not None and other.cut is not None and (one.cut == other.cut).all()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        theirs.predict(TEXTS)
+    beyond = [str(each.message) for each in told if "learned positions" in str(each.message)]
+    expected = "1 of 8 texts are longer than the 8 learned positions; the tokens behind them share the last position"
+    assert beyond == ([expected] if "positions" in shape else [])
 
 
 def test_the_bare_directory_is_for_other_programs(tmp_path: Path) -> None:
