@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from nlpipe.nn.dropout import Drop
-from nlpipe.nn.linear_layer import Linear
+from nlpipe.nn.linear_layer import LinearLayer
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.recurrent_attention import KINDS, Alignment
 from nlpipe.nn.recurrent_layer import LayerState, ready_layer, run_layers, states_of
@@ -107,11 +107,11 @@ class RecurrentDecoder(Neural[Sequences, Sequences], Decoder[Sequences, Sequence
         memory = self.memory_width or width
         widths = [width + self.hidden * self.input_feeding, *[self.hidden] * (self.depth - 1)]
         self.cells = nn.ModuleList(self.cell(w, self.hidden, batch_first=True) for w in widths)
-        self.bridge = Linear(memory, self.depth * states_of(self.cell) * self.hidden)
+        self.bridge = LinearLayer(memory, self.depth * states_of(self.cell) * self.hidden)
         self.alignment: Alignment | None = None
         if self.kind != "none":
             self.alignment = KINDS[self.kind](self.hidden, memory)
-            self.combine = Linear(self.hidden + memory, self.hidden)
+            self.combine = LinearLayer(self.hidden + memory, self.hidden)
         return self.hidden
 
     def remember(self, rows: Tensor, mask: Tensor) -> RecurrentMemory:

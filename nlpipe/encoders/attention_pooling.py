@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nlpipe.nn.linear_layer import Linear
+from nlpipe.nn.linear_layer import LinearLayer
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.padding import open_batch
 from nlpipe.options import Positive
@@ -33,8 +33,8 @@ class AttentionPooling(Neural[Sequences, Vectors], Encoder[Sequences, Vectors]):
             self.build(width)
 
     def allocate(self, width: int) -> int:
-        self.compare = Linear(width, self.hidden or width)
-        self.query = Linear(self.hidden or width, 1, bias=False)
+        self.compare = LinearLayer(width, self.hidden or width)
+        self.query = LinearLayer(self.hidden or width, 1, bias=False)
         return width
 
     def weights(self, rows: Tensor, mask: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from nlpipe.capabilities import Exports, Steps
 from nlpipe.errors import ModelError, WiringError
 from nlpipe.nn.dropout import Drop
 from nlpipe.nn.key_value_cache import KeyValueCache
-from nlpipe.nn.linear_layer import Linear
+from nlpipe.nn.linear_layer import LinearLayer
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.onnx_files import write_network
 from nlpipe.nn.onnx_network import OnnxNetwork
@@ -96,7 +96,7 @@ class Transformer(Neural[Sequences, Sequences], Encoder[Sequences, Sequences], S
                 f"transformer: {self.heads} heads do not divide inputs of width {width}; "
                 f"set hidden to a multiple of {self.heads}"
             )
-        self.project = nn.Identity() if dim == width else Linear(width, dim)
+        self.project = nn.Identity() if dim == width else LinearLayer(width, dim)
         self.place = added_positions(self.positions, dim, self.max_length)
         self.dropout = Drop(self.rate)
         rotary = Rotary(dim // self.heads) if self.positions == "rotary" else None

@@ -31,7 +31,7 @@ from nlpipe.errors import WiringError
 from nlpipe.nn.causal_stack import CausalStack
 from nlpipe.nn.cross_entropy import cross_entropy
 from nlpipe.nn.dropout import Drop
-from nlpipe.nn.linear_layer import Linear, linear
+from nlpipe.nn.linear_layer import LinearLayer, linear
 from nlpipe.nn.neural import Neural
 from nlpipe.options import Dropout, Positive
 from nlpipe.predictions import Predictions
@@ -103,7 +103,7 @@ class LanguageModel(
     def allocate(self, width: int) -> int:
         shared = self._bound()[0]
         dim = shared.table.embedding_dim if self.tied else width
-        self.project = nn.Identity() if dim == width else Linear(width, dim)
+        self.project = nn.Identity() if dim == width else LinearLayer(width, dim)
         if not self.tied:
             self.words = nn.Parameter(torch.empty(len(shared.vocabulary), dim))
             nn.init.normal_(self.words, std=dim**-0.5)

@@ -22,7 +22,7 @@ from nlpipe.capabilities import Corrupts, Fills, OffersPieces, OffersWordVectors
 from nlpipe.errors import ModelError, NlpipeWarning, WiringError
 from nlpipe.nn import masked_model
 from nlpipe.nn.cross_entropy import cross_entropy
-from nlpipe.nn.linear_layer import Linear, linear
+from nlpipe.nn.linear_layer import LinearLayer, linear
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.word_pieces import HiddenPieces
 from nlpipe.options import Positive, PositiveFloat
@@ -84,7 +84,7 @@ class MaskedLanguageModel(
             raise ModelError(
                 f"{offers.name} is a {kind}; masked_language_model goes on with the training of a BERT alone"
             )
-        self.dense = Linear(width, width)
+        self.dense = LinearLayer(width, width)
         self.norm = nn.LayerNorm(width, eps=offers.norm_epsilon)
         self.bias = nn.Parameter(torch.zeros(len(offers.piece_table)))
         self._continues = offers.continues

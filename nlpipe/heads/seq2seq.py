@@ -34,7 +34,7 @@ from nlpipe.errors import DataError, WiringError
 from nlpipe.nn.cross_entropy import cross_entropy
 from nlpipe.nn.decoder_step import DecoderStep
 from nlpipe.nn.dropout import Drop
-from nlpipe.nn.linear_layer import Linear, linear
+from nlpipe.nn.linear_layer import LinearLayer, linear
 from nlpipe.nn.neural import Neural
 from nlpipe.nn.padding import open_batch
 from nlpipe.options import Count, Dropout, NonNegativeFloat, Positive
@@ -211,7 +211,7 @@ class Seq2Seq(
             raise WiringError("seq2seq: coverage_penalty needs attention, and the decoder has none (attention: none)")
         self.decoder.memory_width = width
         out = self.decoder.build(dim)
-        self.project = nn.Identity() if out == dim else Linear(out, dim)
+        self.project = nn.Identity() if out == dim else LinearLayer(out, dim)
         return len(self.vocabulary)
 
     def prepare_target(self, target: Text) -> EncodedText:

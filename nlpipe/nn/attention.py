@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from nlpipe.errors import WiringError
 from nlpipe.nn.key_value_cache import KeyValueCache
-from nlpipe.nn.linear_layer import Linear
+from nlpipe.nn.linear_layer import LinearLayer
 from nlpipe.nn.positions import Rotary
 
 WRITTEN_OUT = 512 * 512
@@ -120,9 +120,9 @@ def check_heads(dim: int, heads: int) -> None:
         )
 
 
-def _linear(inputs: int, outputs: int, parts: int = 1) -> Linear:
+def _linear(inputs: int, outputs: int, parts: int = 1) -> LinearLayer:
     """``parts`` projections side by side, each Glorot-uniform on its own, with biases of zero."""
-    linear = Linear(inputs, parts * outputs)
+    linear = LinearLayer(inputs, parts * outputs)
     for part in linear.weight.chunk(parts):
         nn.init.xavier_uniform_(part)
     nn.init.zeros_(linear.bias)

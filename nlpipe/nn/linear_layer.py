@@ -18,7 +18,7 @@ LEAST = {"AVX512": 1 << 21, "AVX2": 1 << 24}
 """By what torch says of the processor: multiplications of a product from which oneDNN is the faster one."""
 
 
-class Linear(nn.Linear):
+class LinearLayer(nn.Linear):
     """``nn.Linear`` by ``linear``."""
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - its name in torch
@@ -56,7 +56,7 @@ def use_linear(model: nn.Module) -> None:
     """Have the layers of a model that is not ours compute by ``linear``; its parameters stay as they are."""
     for module in model.modules():
         if type(module) is nn.Linear:
-            module.__class__ = Linear
+            module.__class__ = LinearLayer
 
 
 class _Linear(torch.autograd.Function):

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from nlpipe.errors import WiringError
-from nlpipe.nn.linear_layer import Linear
+from nlpipe.nn.linear_layer import LinearLayer
 
 Kind = Literal["bahdanau", "dot", "general"]
 
@@ -53,9 +53,9 @@ class Additive(Alignment):
 
     def __init__(self, hidden: int, memory: int) -> None:
         super().__init__(hidden, memory)
-        self.query = Linear(hidden, hidden)
-        self.key = Linear(memory, hidden, bias=False)
-        self.score = Linear(hidden, 1, bias=False)
+        self.query = LinearLayer(hidden, hidden)
+        self.key = LinearLayer(memory, hidden, bias=False)
+        self.score = LinearLayer(hidden, 1, bias=False)
 
     def keys(self, rows: Tensor) -> Tensor:
         keys: Tensor = self.key(rows)
@@ -90,7 +90,7 @@ class General(Dot):
 
     def __init__(self, hidden: int, memory: int) -> None:
         Alignment.__init__(self, hidden, memory)
-        self.key = Linear(memory, hidden, bias=False)
+        self.key = LinearLayer(memory, hidden, bias=False)
 
     def keys(self, rows: Tensor) -> Tensor:
         keys: Tensor = self.key(rows)

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from nlpipe.errors import DataError, suggest
 from nlpipe.nn.dropout import Drop
-from nlpipe.nn.linear_layer import Linear
+from nlpipe.nn.linear_layer import LinearLayer
 from nlpipe.nn.neural import Neural
 from nlpipe.options import PositiveFloat
 from nlpipe.stage import In, Out, State
@@ -73,8 +73,8 @@ class Softmax(Neural[In, Out]):
         self.columns = {label: i for i, label in enumerate(self.classes)}
         layers: list[nn.Module] = [Drop(self.dropout)]
         if self.hidden is not None:
-            layers += [Linear(width, self.hidden), nn.ReLU(), Drop(self.dropout)]
-        self.layers = nn.Sequential(*layers, Linear(self.hidden or width, len(self.classes)))
+            layers += [LinearLayer(width, self.hidden), nn.ReLU(), Drop(self.dropout)]
+        self.layers = nn.Sequential(*layers, LinearLayer(self.hidden or width, len(self.classes)))
         weights = self.weights or [1.0] * len(self.classes)
         self.register_buffer("weight", torch.tensor(weights), persistent=False)
         return len(self.classes)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from nlpipe.nn.attention import CrossAttention, Memory, SelfAttention
 from nlpipe.nn.dropout import Drop
 from nlpipe.nn.key_value_cache import KeyValueCache
-from nlpipe.nn.linear_layer import Linear
+from nlpipe.nn.linear_layer import LinearLayer
 from nlpipe.nn.positions import Rotary
 
 Norm = Literal["pre", "post"]
@@ -60,7 +60,7 @@ class FeedForward(nn.Sequential):
     """FFN(x) = activation(x W_1 + b_1) W_2 + b_2, each token for itself (eq. 2)."""
 
     def __init__(self, dim: int, inner: int, activation: Activation, dropout: float) -> None:
-        super().__init__(Linear(dim, inner), ACTIVATIONS[activation](), Drop(dropout), Linear(inner, dim))
+        super().__init__(LinearLayer(dim, inner), ACTIVATIONS[activation](), Drop(dropout), LinearLayer(inner, dim))
 
 
 class TransformerLayer(nn.Module):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nlpipe.nn import linear_layer as module
-from nlpipe.nn.linear_layer import Linear, linear, packed, use_linear
+from nlpipe.nn.linear_layer import LinearLayer, linear, packed, use_linear
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_values_and_gradients_are_those_of_torch(
     always: list[torch.Size], shape: tuple[int, ...], biased: bool
 ) -> None:
     torch.manual_seed(1)
-    layer = Linear(5, 4, bias=biased)
+    layer = LinearLayer(5, 4, bias=biased)
     found = []
     for product in (F.linear, linear):
         rows = torch.arange(float(torch.Size(shape).numel())).view(shape).requires_grad_()
@@ -68,7 +68,7 @@ def test_packed_weights_give_the_same(always: list[torch.Size]) -> None:
 
 
 def test_other_types_autocast_and_exports_stay_with_torch(always: list[torch.Size]) -> None:
-    layer, rows = Linear(5, 4), torch.randn(3, 5)
+    layer, rows = LinearLayer(5, 4), torch.randn(3, 5)
     assert layer.double()(rows.double()).dtype is torch.float64
     layer.float()
     with torch.autocast("cpu", torch.bfloat16):
@@ -88,4 +88,4 @@ def test_a_model_keeps_its_parameters() -> None:
     names = list(model.state_dict())
     use_linear(model)
     assert list(model.state_dict()) == names
-    assert [type(each) for each in model.modules() if isinstance(each, nn.Linear)] == [Linear, Linear]
+    assert [type(each) for each in model.modules() if isinstance(each, nn.Linear)] == [LinearLayer, LinearLayer]
