@@ -1,7 +1,7 @@
 """Train a translation pipeline and write its token ids for the other scripts. Argument: options as JSON.
 
-Options: threads, file, data (of `nlpipe.datasets`), limit (training pairs), epochs, seed, ids (a file for the pairs as
-token ids, or null).
+Options: threads, file, data (of `nlpipe.datasets`), limit (training pairs), epochs, seed, precision, ids (a file for
+the pairs as token ids, or null).
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ def main() -> None:
     torch.set_num_threads(options["threads"])
     data = load_dataset(options["data"], ROOT)
     train = data.train.take(range(options["limit"]))
-    pipeline = nlpipe.load(options["file"], [f"trainer.epochs={options['epochs']}", "trainer.average=1"])
+    changes = [f"trainer.{name}={options[name]}" for name in ("epochs", "precision")]
+    pipeline = nlpipe.load(options["file"], [*changes, "trainer.average=1"])
     pipeline.seed = options["seed"]
     pipeline.fit_split(train, None, progress=False)
     epochs = pipeline.history.epochs[1:]

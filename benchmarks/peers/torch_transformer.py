@@ -1,7 +1,7 @@
 """Train a plain `torch.nn.Transformer` to translate, as tutorials do. Arguments: the file of ids, options as JSON.
 
-Options: threads, shape (layers, heads, dim, feed_forward, dropout), tokens, lr, epochs, seed. It uses bf16 autocast,
-tied tables, label smoothing, fused AdamW, and the same batches of similar length as nlpipe.
+Options: threads, shape (layers, heads, dim, feed_forward, dropout), tokens, lr, epochs, seed, precision (auto: bf16
+autocast, or fp32). It uses tied tables, label smoothing, fused AdamW, and the same batches of similar length as nlpipe.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def main() -> None:
             )
             gold = pad_sequence([nn.functional.pad(targets[i], (0, 1), value=END) for i in chosen], batch_first=True)
             optimizer.zero_grad()
-            with torch.autocast("cpu", torch.bfloat16):
+            with torch.autocast("cpu", torch.bfloat16, enabled=options["precision"] != "fp32"):
                 loss = loss_of(model(source, inputs).flatten(0, 1), gold.flatten())
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
