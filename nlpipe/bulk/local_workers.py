@@ -12,7 +12,7 @@ from nlpipe.bulk.answer_process import Setting
 from nlpipe.bulk.ordered import Died
 from nlpipe.errors import NlpipeError
 from nlpipe.runs.costs import ending, process_environment
-from nlpipe.runs.environment import thread_count
+from nlpipe.threads import thread_count
 
 
 class Processes:

@@ -104,7 +104,7 @@ def check_wanted(wanted: Wanted, texts: bool, attention: bool) -> None:
     Raises:
         NlpipeError: two contradict each other, or a number is not sensible.
     """
-    from nlpipe.runs.environment import processors
+    from nlpipe.threads import processors
 
     cores = processors()
     if wanted.jobs > max(32, MOST_TIMES * cores):

@@ -22,7 +22,7 @@ from nlpipe.errors import DataError, suggest
 from nlpipe.files import whole_file, whole_folder, write_json
 from nlpipe.json_reader import Number
 from nlpipe.labels import clean_label
-from nlpipe.runs.environment import made_with, thread_count
+from nlpipe.runs.environment import made_with
 from nlpipe.runs.ledger import begin_ledger
 from nlpipe.runs.records import CostsFile, ScoringFile, read_record
 from nlpipe.runs.score import score
@@ -30,6 +30,7 @@ from nlpipe.spec.given_answers import OF_RUN, AnswersSpec
 from nlpipe.tasks.entity_spans import apart, at_words, read_entities
 from nlpipe.tasks.multilabel import Multilabel, label_items
 from nlpipe.tasks.task import Row
+from nlpipe.threads import thread_count
 from nlpipe.wire import Labels, LabelSets, Tags, Tokens, Wire
 
 Answer = Mapping[str, Any]

@@ -27,8 +27,8 @@ from nlpipe.compare.plan import Job, Order
 from nlpipe.compare.worker import Message, attempt
 from nlpipe.errors import NlpipeWarning
 from nlpipe.runs.costs import ending, process_environment
-from nlpipe.runs.environment import thread_count
 from nlpipe.runs.result import Result
+from nlpipe.threads import thread_count
 from nlpipe.user_code import UserCode, all_others, only_here, user_code
 
 PATIENCE = 10.0

@@ -21,9 +21,9 @@ from nlpipe.datasets.load import load_dataset
 from nlpipe.errors import NlpipeError
 from nlpipe.pipeline import Pipeline
 from nlpipe.runs.costs import own_output, peak_memory, process_environment
-from nlpipe.runs.environment import thread_count
 from nlpipe.runs.fit import import_ahead, sample
 from nlpipe.spec import read_pipeline
+from nlpipe.threads import thread_count
 from nlpipe.user_code import UserCode, check_known
 
 SIZES = (300, 600)

@@ -6,7 +6,7 @@ Klein et al. 2020, "Efficient and High-Quality Neural Machine Translation with O
 from __future__ import annotations
 
 import json
-import sys
+import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +21,7 @@ from nlpipe.options import Count, NonNegativeFloat, Positive
 from nlpipe.predictions import Predictions
 from nlpipe.registry import missing_extra
 from nlpipe.stage import AnyStage, Data, Head, State, Tokenizer
+from nlpipe.threads import threads_in_use
 from nlpipe.use_order import noting
 from nlpipe.vocabulary import END, PAD, START, UNKNOWN, EncodedTokens, Vocabulary, encode
 from nlpipe.wire import Text, Tokens
@@ -241,10 +242,11 @@ class CTranslate2(Head[Tokens, Text], Searches[Tokens]):
             return []
         exponent = EXPONENT * self.length_penalty or HARDLY
         translator = self._translator()
+        share = math.ceil(len(sentences) / threads_in_use())  # a batch for each thread
         with failing():
             answers = translator.translate_batch(
                 sentences, beam_size=self.beam, num_hypotheses=self.beam, length_penalty=exponent,
-                max_batch_size=TOGETHER, max_input_length=0, max_decoding_length=max(limit, 1),
+                max_batch_size=min(TOGETHER, share), max_input_length=0, max_decoding_length=max(limit, 1),
                 min_decoding_length=0, return_end_token=True,
                 return_scores=True, suppress_sequences=[[word] for word in sorted(banned)],
             )  # fmt: skip
@@ -269,9 +271,12 @@ class CTranslate2(Head[Tokens, Text], Searches[Tokens]):
         return Found(words, log_probability, log_probability / penalty, len(words) >= limit)
 
     def _translator(self) -> Any:
-        """CTranslate2's own object, with as many threads as torch has, or as OMP_NUM_THREADS says."""
-        torch = sys.modules.get("torch")
-        threads = 0 if torch is None else int(torch.get_num_threads())
+        """CTranslate2's own object, with as many threads as torch has, or as OMP_NUM_THREADS says.
+
+        Each thread translates sentences of its own: where torch has threads in the same process, several threads for
+        one sentence wait for each other at every small product, and take twenty times as long.
+        """
+        threads = threads_in_use()
         if self._opened is None or self._opened[0] != threads:
             self._opened = threads, self._open(threads)
         return self._opened[1]
@@ -286,7 +291,9 @@ class CTranslate2(Head[Tokens, Text], Searches[Tokens]):
         if not self._files:
             raise ModelError("ctranslate2: it has no model; 'nlpipe export RUN DIR --to ctranslate2' makes one")
         try:
-            return ctranslate2.Translator("model", device="cpu", intra_threads=threads, files=self._files)
+            return ctranslate2.Translator(
+                "model", device="cpu", inter_threads=threads, intra_threads=1, files=self._files
+            )
         except (RuntimeError, ValueError) as error:
             raise ModelError(
                 f"CTranslate2 {ctranslate2.__version__} cannot read the model: {_in_a_line(error)}; export the run "

@@ -28,11 +28,12 @@ from nlpipe.pipeline.saving import model_root
 from nlpipe.runs.answer import answer, data_of
 from nlpipe.runs.cascade_members import cascade_record
 from nlpipe.runs.costs import Use, measure_model
-from nlpipe.runs.environment import made_with, thread_count
+from nlpipe.runs.environment import made_with
 from nlpipe.runs.ledger import with_warnings
 from nlpipe.runs.records import CostsFile, EnvironmentFile, LedgerFile, read_environment, read_record
 from nlpipe.runs.result import Result
 from nlpipe.runs.score import score
+from nlpipe.threads import thread_count
 
 ROUNDS = 2
 """How often run and export are measured, in turn; the best of each counts, since other work only adds to times."""

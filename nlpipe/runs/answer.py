@@ -14,12 +14,12 @@ from nlpipe.files import whole_file, write_json
 from nlpipe.pipeline import Pipeline
 from nlpipe.predictions import AnyPredictions
 from nlpipe.registry import written_name
-from nlpipe.runs.environment import use_threads
 from nlpipe.runs.fit import sample
 from nlpipe.runs.ledger import complete_ledger, recorded
 from nlpipe.runs.records import EnvironmentFile, LedgerFile, read_record
 from nlpipe.spec.imports import read_imports
 from nlpipe.tasks.task import Split, Task
+from nlpipe.threads import use_threads
 from nlpipe.wire import Tags, Text, Wire
 from nlpipe.yaml_reader import read_yaml
 from nlpipe.yaml_values import Value

@@ -11,11 +11,11 @@ from nlpipe.pipeline import Pipeline
 from nlpipe.pipeline.cascade import Cascade, sureness_of
 from nlpipe.predictions import AnyPredictions
 from nlpipe.runs import costs
-from nlpipe.runs.environment import thread_count
 from nlpipe.runs.records import SplitName
 from nlpipe.runs.result import Result
 from nlpipe.runs.score import read_answers, read_scoring, task_of
 from nlpipe.spec import PipelineSpec
+from nlpipe.threads import thread_count
 from nlpipe.wire import Wire
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -65,22 +64,3 @@ def processor() -> Processor:
     except OSError:
         pass  # no such file on this system: the name alone is recorded
     return {"name": name, "cores": os.cpu_count(), "flags": sorted(relevant & flags)}
-
-
-def thread_count() -> int:
-    """Threads that the numerical libraries use: OMP_NUM_THREADS where it is set, else the processors we may use."""
-    setting = os.environ.get("OMP_NUM_THREADS", "")
-    if setting.isdigit() and int(setting):
-        return int(setting)
-    return processors()
-
-
-def processors() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def use_threads(count: int) -> None:
-    """Have torch, where it is loaded, calculate with ``count`` threads in this process."""
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(count)

@@ -19,7 +19,7 @@ from nlpipe.files import whole_folder, write_json
 from nlpipe.metrics.jackknife import score_intervals
 from nlpipe.pipeline import Pipeline
 from nlpipe.runs.answer import read_pipeline_file, write_predictions
-from nlpipe.runs.environment import made_with, thread_count, use_threads
+from nlpipe.runs.environment import made_with
 from nlpipe.runs.fit import sample
 from nlpipe.runs.items import read_items
 from nlpipe.runs.ledger import evaluation_ledger, recorded
@@ -34,6 +34,7 @@ from nlpipe.runs.records import (
 )
 from nlpipe.runs.score import metrics_of, read_scoring, score, task_of
 from nlpipe.tasks.task import Task
+from nlpipe.threads import thread_count, use_threads
 from nlpipe.yaml_values import Value
 
 Intervals = dict[str, tuple[float, float]]

@@ -17,13 +17,14 @@ from nlpipe.pipeline import Pipeline
 from nlpipe.pipeline.cascade import Cascade
 from nlpipe.pipeline.runtimes import OWN, computable, installed
 from nlpipe.runs.cascade_members import cascade_of, cascade_record, fit_thresholds
-from nlpipe.runs.environment import environment, thread_count, use_threads
+from nlpipe.runs.environment import environment
 from nlpipe.runs.identity import files_of, fingerprints, names_of
 from nlpipe.runs.ledger import begin_ledger, recorded
 from nlpipe.runs.records import CostsFile, ScoringFile, SplitName
 from nlpipe.runs.result import Result
 from nlpipe.spec import PipelineSpec, to_yaml
 from nlpipe.tasks.task import Split
+from nlpipe.threads import thread_count, use_threads
 from nlpipe.training.processes import rank
 from nlpipe.user_code import all_others, modules_of
 

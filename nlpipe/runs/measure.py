@@ -11,9 +11,9 @@ from nlpipe.errors import NlpipeError, NlpipeWarning
 from nlpipe.files import whole_file, write_json
 from nlpipe.runs import costs
 from nlpipe.runs.answer import data_of
-from nlpipe.runs.environment import thread_count
 from nlpipe.runs.ledger import with_warnings
 from nlpipe.runs.records import CostsFile, EnvironmentFile, LedgerFile, read_record
+from nlpipe.threads import thread_count
 
 
 def measure(

@@ -18,9 +18,9 @@ from nlpipe.errors import NlpipeError
 from nlpipe.pipeline import Pipeline
 from nlpipe.registry import written_name
 from nlpipe.runs.answer import data_of
-from nlpipe.runs.environment import use_threads
 from nlpipe.runs.fit import sample
 from nlpipe.runs.records import read_environment
+from nlpipe.threads import use_threads
 
 
 @dataclass(frozen=True)

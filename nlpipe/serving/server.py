@@ -16,12 +16,12 @@ from typing import Any
 import uvicorn
 
 from nlpipe.errors import NlpipeError, NlpipeWarning
-from nlpipe.runs.environment import thread_count, use_threads
 from nlpipe.serving.application import application
 from nlpipe.serving.limits import Limits
 from nlpipe.serving.models import load_models
 from nlpipe.serving.request_batches import WORKER
 from nlpipe.serving.service import Service
+from nlpipe.threads import thread_count, use_threads
 
 SPARE = 5
 """Seconds that the server waits at its end beyond the time that a request may take."""

@@ -13,11 +13,11 @@ from nlpipe.datasets.dataset import Dataset
 from nlpipe.datasets.folds import inner_folds
 from nlpipe.errors import NlpipeError
 from nlpipe.pipeline import Pipeline
-from nlpipe.runs.environment import thread_count, use_threads
 from nlpipe.runs.fit import import_ahead, sample
 from nlpipe.runs.ledger import recorded
 from nlpipe.spec import PipelineSpec
 from nlpipe.tasks.task import Split
+from nlpipe.threads import thread_count, use_threads
 
 if TYPE_CHECKING:
     from nlpipe.training.history import Epoch

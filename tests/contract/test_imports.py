@@ -16,7 +16,7 @@ ROOT = Path(nlpipe.__file__).parent
 SLOTS = tuple(folder for folder, _ in FOLDERS.values())
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("synonyms",),
-    ("errors", "package_index", "type_words", "writing_systems", "unicode_classes", "fingerprint", "labels"),
+    ("errors", "package_index", "threads", "type_words", "writing_systems", "unicode_classes", "fingerprint", "labels"),
     ("wire", "tag_schemes", "wheels", "files", "yaml_values", "json_reader"),
     ("yaml_reader",),
     ("vocabulary", "search"),

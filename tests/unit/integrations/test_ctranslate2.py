@@ -149,6 +149,18 @@ def test_too_long_a_text_is_cut_and_told(tmp_path: Path, monkeypatch: pytest.Mon
     assert answers == theirs.predict(["one two three four", "one"]).texts
 
 
+def test_each_thread_translates_sentences_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = Pipeline.load(exported_of(fitted(), tmp_path))
+    head = theirs.head
+    assert isinstance(head, head_file.CTranslate2)
+    one = theirs.predict(TEXTS).texts
+    opened = head._translator()
+    assert opened.num_translators == 1
+    monkeypatch.setattr(head_file, "threads_in_use", lambda: 2)
+    assert theirs.predict(TEXTS).texts == one
+    assert head._translator() is not opened and head._translator().num_translators == 2
+
+
 # -- of a run
 
 

@@ -18,11 +18,11 @@ from nlpipe.datasets.load import load_dataset
 from nlpipe.errors import DataError, NlpipeError, SpecError
 from nlpipe.runs import fit as fit_step
 from nlpipe.runs import run as run_step
-from nlpipe.runs.environment import thread_count
 from nlpipe.runs.fit import sample
 from nlpipe.runs.identity import files_named
 from nlpipe.runs.records import FILES
 from nlpipe.runs.result import Result
+from nlpipe.threads import thread_count
 
 PIPELINE = """
 data: sample_reviews
