@@ -89,8 +89,9 @@ def _faster_by_onednn(rows: Tensor, weight: Tensor) -> bool:
     least = _least()
     return (
         least is not None
-        and not torch.compiler.is_compiling()  # nor while a network is written to a file: it is asked for no sizes
+        and type(rows) is Tensor  # while a network is written to a file it is another type, with sizes still unknown
         and rows.numel() * len(weight) >= least
+        and not torch.compiler.is_compiling()
         and rows.dtype is torch.float32
         and _usable(weight)
         and not torch.is_autocast_enabled("cpu")
