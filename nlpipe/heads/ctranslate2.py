@@ -21,7 +21,7 @@ from nlpipe.options import Count, NonNegativeFloat, Positive
 from nlpipe.predictions import Predictions
 from nlpipe.registry import missing_extra
 from nlpipe.stage import AnyStage, Data, Head, State, Tokenizer
-from nlpipe.threads import threads_in_use
+from nlpipe.threads import threads_in_use, use_threads
 from nlpipe.use_order import noting
 from nlpipe.vocabulary import END, PAD, START, UNKNOWN, EncodedTokens, Vocabulary, encode
 from nlpipe.wire import Text, Tokens
@@ -291,7 +291,7 @@ class CTranslate2(Head[Tokens, Text], Searches[Tokens]):
         if not self._files:
             raise ModelError("ctranslate2: it has no model; 'nlpipe export RUN DIR --to ctranslate2' makes one")
         try:
-            return ctranslate2.Translator(
+            opened = ctranslate2.Translator(
                 "model", device="cpu", inter_threads=threads, intra_threads=1, files=self._files
             )
         except (RuntimeError, ValueError) as error:
@@ -299,6 +299,8 @@ class CTranslate2(Head[Tokens, Text], Searches[Tokens]):
                 f"CTranslate2 {ctranslate2.__version__} cannot read the model: {_in_a_line(error)}; export the run "
                 "again, or install the ctranslate2 that environment.json names"
             ) from None
+        use_threads(threads)  # it took all but one from torch, where both use the same OpenMP
+        return opened
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_opened": None}  # a translator cannot be copied

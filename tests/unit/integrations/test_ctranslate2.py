@@ -159,6 +159,12 @@ def test_each_thread_translates_sentences_of_its_own(tmp_path: Path, monkeypatch
     monkeypatch.setattr(head_file, "threads_in_use", lambda: 2)
     assert theirs.predict(TEXTS).texts == one
     assert head._translator() is not opened and head._translator().num_translators == 2
+    torch.set_num_threads(2)
+    try:
+        head._open(2)
+        assert torch.get_num_threads() == 2  # torch keeps its own
+    finally:
+        torch.set_num_threads(1)
 
 
 # -- of a run
